@@ -1,0 +1,153 @@
+"""Cuts the cost and latency of LLM calls: semantic cache, router, batcher, ledger.
+
+Names are imported on first use, so that `import llmfast` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._batch import batch as batch
+    from ._cache import Cache as Cache, TierStats as TierStats
+    from ._cost import calculate_monthly_cost as calculate_monthly_cost
+    from ._encoder import Encoder as Encoder, MiniLM as MiniLM
+    from ._engine import Engine as Engine
+    from ._errors import (
+        BatchSizeError as BatchSizeError,
+        ClosedError as ClosedError,
+        ConfigError as ConfigError,
+        CorruptFileError as CorruptFileError,
+        CorruptRowError as CorruptRowError,
+        DimensionMismatchError as DimensionMismatchError,
+        DuplicateIdError as DuplicateIdError,
+        EmptyLogError as EmptyLogError,
+        EncoderNotFoundError as EncoderNotFoundError,
+        InvalidTextError as InvalidTextError,
+        InvalidVectorError as InvalidVectorError,
+        LedgerError as LedgerError,
+        LlmfastError as LlmfastError,
+        OverloadedError as OverloadedError,
+        ScopeRequiredError as ScopeRequiredError,
+        TextTooLongError as TextTooLongError,
+        UnknownIdError as UnknownIdError,
+        UnknownPriceError as UnknownPriceError,
+        UnsupportedModelError as UnsupportedModelError,
+    )
+    from ._ledger import Ledger as Ledger
+    from ._llmfast import (
+        PUBLIC as PUBLIC,
+        CacheStats as CacheStats,
+        FlatIndex as FlatIndex,
+        Hit as Hit,
+        LruCache as LruCache,
+        __version__ as __version__,
+    )
+    from ._policy import CachePolicy as CachePolicy
+    from ._prices import Prices as Prices
+    from ._router import Decision as Decision, Router as Router
+    from ._types import Answer as Answer, Explanation as Explanation, Reply as Reply, Usage as Usage
+
+_MODULE_OF = {
+    "Answer": "_types",
+    "BatchSizeError": "_errors",
+    "Cache": "_cache",
+    "CachePolicy": "_policy",
+    "CacheStats": "_llmfast",
+    "ClosedError": "_errors",
+    "ConfigError": "_errors",
+    "CorruptFileError": "_errors",
+    "CorruptRowError": "_errors",
+    "Decision": "_router",
+    "DimensionMismatchError": "_errors",
+    "DuplicateIdError": "_errors",
+    "EmptyLogError": "_errors",
+    "Encoder": "_encoder",
+    "EncoderNotFoundError": "_errors",
+    "Engine": "_engine",
+    "Explanation": "_types",
+    "FlatIndex": "_llmfast",
+    "Hit": "_llmfast",
+    "InvalidTextError": "_errors",
+    "InvalidVectorError": "_errors",
+    "Ledger": "_ledger",
+    "LedgerError": "_errors",
+    "LlmfastError": "_errors",
+    "LruCache": "_llmfast",
+    "MiniLM": "_encoder",
+    "OverloadedError": "_errors",
+    "PUBLIC": "_llmfast",
+    "Prices": "_prices",
+    "Reply": "_types",
+    "Router": "_router",
+    "ScopeRequiredError": "_errors",
+    "TextTooLongError": "_errors",
+    "TierStats": "_cache",
+    "UnknownIdError": "_errors",
+    "UnknownPriceError": "_errors",
+    "UnsupportedModelError": "_errors",
+    "Usage": "_types",
+    "__version__": "_llmfast",
+    "batch": "_batch",
+    "calculate_monthly_cost": "_cost",
+}
+
+__all__ = [
+    "Answer",
+    "BatchSizeError",
+    "Cache",
+    "CachePolicy",
+    "CacheStats",
+    "ClosedError",
+    "ConfigError",
+    "CorruptFileError",
+    "CorruptRowError",
+    "Decision",
+    "DimensionMismatchError",
+    "DuplicateIdError",
+    "EmptyLogError",
+    "Encoder",
+    "EncoderNotFoundError",
+    "Engine",
+    "Explanation",
+    "FlatIndex",
+    "Hit",
+    "InvalidTextError",
+    "InvalidVectorError",
+    "Ledger",
+    "LedgerError",
+    "LlmfastError",
+    "LruCache",
+    "MiniLM",
+    "OverloadedError",
+    "PUBLIC",
+    "Prices",
+    "Reply",
+    "Router",
+    "ScopeRequiredError",
+    "TextTooLongError",
+    "TierStats",
+    "UnknownIdError",
+    "UnknownPriceError",
+    "UnsupportedModelError",
+    "Usage",
+    "__version__",
+    "batch",
+    "calculate_monthly_cost",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `name` from the module that defines it, on first use."""
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

@@ -1,0 +1,104 @@
+"""Errors.
+
+LlmfastError
+ ├── ConfigError (ValueError)             a parameter is outside what is accepted
+ │    └── ScopeRequiredError              require_scope=True, and the call names no scope
+ ├── DimensionMismatchError (ValueError)  a vector has another number of dimensions
+ ├── InvalidVectorError (ValueError)      a vector holds NaN or infinity, or is all zeros
+ ├── DuplicateIdError (ValueError)        an id is in the index already
+ ├── UnknownIdError (KeyError)            an id is not in the index
+ ├── InvalidTextError (ValueError)        a text is not valid Unicode
+ ├── TextTooLongError (ValueError)        a text has more tokens than the encoder reads
+ ├── EncoderNotFoundError (FileNotFoundError)
+ ├── CorruptFileError (ValueError)        a file of ours or of a model is damaged
+ ├── UnsupportedModelError (ValueError)   a model that the encoder does not compute
+ ├── CorruptRowError (ValueError)         a stored row is damaged or forged
+ ├── LedgerError (ValueError)             an amount that does not fit
+ ├── UnknownPriceError (LookupError)      a model without a price
+ ├── EmptyLogError (ValueError)           a log without a single request
+ ├── OverloadedError (RuntimeError)       a queue is full
+ ├── BatchSizeError (RuntimeError)        a batch function returned another number of results than it got items
+ └── ClosedError (RuntimeError)           used after close()
+"""
+
+from __future__ import annotations
+
+
+class LlmfastError(Exception):
+    """Root of every error that llmfast raises on purpose."""
+
+
+class ConfigError(LlmfastError, ValueError):
+    """A parameter is outside what is accepted."""
+
+
+class ScopeRequiredError(ConfigError):
+    """The cache was made with `require_scope=True`, and the call names no scope."""
+
+
+class DimensionMismatchError(LlmfastError, ValueError):
+    """A vector has another number of dimensions than the index or encoder."""
+
+
+class InvalidVectorError(LlmfastError, ValueError):
+    """A vector holds NaN or infinity, or is all zeros."""
+
+
+class DuplicateIdError(LlmfastError, ValueError):
+    """An id is in the index already."""
+
+
+class UnknownIdError(LlmfastError, KeyError):
+    """An id is not in the index."""
+
+    def __str__(self) -> str:
+        """Return the message without the quotes that KeyError puts around it."""
+        return str(self.args[0]) if self.args else ""
+
+
+class InvalidTextError(LlmfastError, ValueError):
+    """A text is not valid Unicode."""
+
+
+class TextTooLongError(LlmfastError, ValueError):
+    """A text has more tokens than the encoder reads."""
+
+
+class EncoderNotFoundError(LlmfastError, FileNotFoundError):
+    """The files of a model are not where they were looked for."""
+
+
+class CorruptFileError(LlmfastError, ValueError):
+    """A file of ours or of a model is damaged."""
+
+
+class UnsupportedModelError(LlmfastError, ValueError):
+    """A model has an architecture that the encoder does not compute."""
+
+
+class CorruptRowError(LlmfastError, ValueError):
+    """A stored row is damaged or forged."""
+
+
+class LedgerError(LlmfastError, ValueError):
+    """An amount of money or of tokens does not fit."""
+
+
+class UnknownPriceError(LlmfastError, LookupError):
+    """A model has no price in the table."""
+
+
+class EmptyLogError(LlmfastError, ValueError):
+    """A log holds not a single request."""
+
+
+class OverloadedError(LlmfastError, RuntimeError):
+    """A queue is full."""
+
+
+class BatchSizeError(LlmfastError, RuntimeError):
+    """A batch function returned another number of results than it got items."""
+
+
+class ClosedError(LlmfastError, RuntimeError):
+    """Used after `close()`."""

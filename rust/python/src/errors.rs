@@ -1,0 +1,50 @@
+//! Core errors become the Python classes of `llmfast._errors`.
+
+use llmfast_core::{Error, ErrorKind};
+use pyo3::exceptions::{PyOSError, PyRuntimeWarning};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyModule;
+
+static CLASSES: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+
+/// The name of the class in `llmfast._errors` that stands for `kind`; None for errors that Python has a class for.
+fn class_name(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::Config => Some("ConfigError"),
+        ErrorKind::DimensionMismatch => Some("DimensionMismatchError"),
+        ErrorKind::InvalidVector => Some("InvalidVectorError"),
+        ErrorKind::DuplicateId => Some("DuplicateIdError"),
+        ErrorKind::UnknownId => Some("UnknownIdError"),
+        ErrorKind::InvalidText => Some("InvalidTextError"),
+        ErrorKind::TextTooLong => Some("TextTooLongError"),
+        ErrorKind::EncoderNotFound => Some("EncoderNotFoundError"),
+        ErrorKind::CorruptFile => Some("CorruptFileError"),
+        ErrorKind::UnsupportedModel => Some("UnsupportedModelError"),
+        ErrorKind::CorruptRow => Some("CorruptRowError"),
+        ErrorKind::Ledger => Some("LedgerError"),
+        _ => None,
+    }
+}
+
+/// Makes the Python exception for a core error.
+#[allow(clippy::needless_pass_by_value)] // the shape that `map_err` wants
+pub(crate) fn to_py(error: Error) -> PyErr {
+    Python::attach(|py| match class_name(error.kind()) {
+        Some(name) => instance(py, name, &error.to_string()).unwrap_or_else(|failure| failure),
+        None => PyOSError::new_err(error.to_string()),
+    })
+}
+
+fn instance(py: Python<'_>, name: &str, message: &str) -> PyResult<PyErr> {
+    let module = CLASSES.get_or_try_init(py, || PyModule::import(py, "llmfast._errors").map(Bound::unbind))?;
+    let class = module.bind(py).getattr(name)?;
+    Ok(PyErr::from_value(class.call1((message,))?))
+}
+
+/// Warns that this build is slow.
+pub(crate) fn warn_debug_build(py: Python<'_>) -> PyResult<()> {
+    let category = py.get_type::<PyRuntimeWarning>();
+    let message = c"llmfast is a debug build, many times slower than a release build: install it with `pip install .`";
+    PyErr::warn(py, &category, message, 1)
+}

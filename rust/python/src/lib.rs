@@ -1,0 +1,33 @@
+//! The extension module `llmfast._llmfast`: one binding file per core module, no logic.
+
+mod cache;
+mod cache_protocol;
+mod cache_stats;
+mod clock;
+mod errors;
+mod flat_index;
+mod ledger;
+mod minilm;
+mod request;
+mod router;
+mod row;
+mod row_fields;
+mod support;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _llmfast(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    if cfg!(debug_assertions) {
+        errors::warn_debug_build(module.py())?;
+    }
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    cache::register(module)?;
+    clock::register(module)?;
+    flat_index::register(module)?;
+    ledger::register(module)?;
+    minilm::register(module)?;
+    request::register(module)?;
+    router::register(module)?;
+    row::register(module)
+}

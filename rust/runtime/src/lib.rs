@@ -1,0 +1,3 @@
+//! What touches the world on behalf of the core: for now, the clocks.
+
+pub mod clock;

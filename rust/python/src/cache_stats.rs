@@ -1,0 +1,40 @@
+//! Binding of a cache's counters.
+
+use llmfast_core::cache::Stats;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+#[pyclass(module = "llmfast", frozen, get_all, eq)]
+#[derive(PartialEq)]
+pub(crate) struct CacheStats {
+    hits: u64,
+    misses: u64,
+    insertions: u64,
+    evictions: u64,
+    expirations: u64,
+    rejections: u64,
+    entries: u64,
+    bytes: u64,
+}
+
+impl From<Stats> for CacheStats {
+    fn from(stats: Stats) -> Self {
+        let Stats { hits, misses, insertions, evictions, expirations, rejections, entries, bytes } = stats;
+        Self { hits, misses, insertions, evictions, expirations, rejections, entries, bytes }
+    }
+}
+
+#[pymethods]
+impl CacheStats {
+    fn _asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        let fields = PyDict::new(slf.py());
+        for name in ["hits", "misses", "insertions", "evictions", "expirations", "rejections", "entries", "bytes"] {
+            fields.set_item(name, slf.getattr(name)?)?;
+        }
+        Ok(fields)
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        Ok(format!("CacheStats({})", Self::_asdict(slf)?.repr()?))
+    }
+}

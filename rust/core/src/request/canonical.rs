@@ -1,0 +1,114 @@
+//! Canonical bytes: every part carries its type and length, so that no two different values share their bytes.
+
+use std::borrow::Cow;
+
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+use super::{Scope, Value};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Lists and maps inside each other at most; deeper data is refused before it can exhaust the stack.
+const MAX_DEPTH: usize = 128;
+
+/// From 2^127 on a float is encoded by its bits; below, a whole one by its decimal digits like an integer.
+const WHOLE_FLOAT_LIMIT: f64 = 1.7e38;
+
+/// Bytes being collected.
+pub(super) struct Canonical(Vec<u8>);
+
+impl Canonical {
+    pub(super) fn new() -> Self {
+        Self(Vec::with_capacity(256))
+    }
+
+    /// Keyed BLAKE3 of what was collected.
+    pub(super) fn hash(&self, key: &[u8; 32]) -> [u8; 32] {
+        *blake3::keyed_hash(key, &self.0).as_bytes()
+    }
+
+    pub(super) fn scope(&mut self, scope: Scope<'_>) {
+        match scope {
+            Scope::Single => self.part(b'o', &[]),
+            Scope::Public => self.part(b'p', &[]),
+            Scope::Named(name) => self.part(b'n', nfc(name).as_bytes()),
+        }
+    }
+
+    pub(super) fn text(&mut self, text: &str) {
+        self.part(b't', nfc(text).as_bytes());
+    }
+
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.part(b'b', bytes);
+    }
+
+    pub(super) fn value(&mut self, value: &Value) -> Result<()> {
+        self.nested(value, MAX_DEPTH)
+    }
+
+    fn nested(&mut self, value: &Value, depth: usize) -> Result<()> {
+        match value {
+            Value::Null => self.part(b'0', &[]),
+            Value::Bool(flag) => self.part(b'?', &[u8::from(*flag)]),
+            Value::Integer(number) => self.part(b'i', number.to_string().as_bytes()),
+            Value::BigInteger(digits) => self.part(b'I', digits.as_bytes()),
+            Value::Float(number) => self.float(*number),
+            Value::Text(text) => self.text(text),
+            Value::Bytes(bytes) => self.bytes(bytes),
+            Value::List(values) => {
+                let depth = deeper(depth)?;
+                self.count(b'l', values.len());
+                values.iter().try_for_each(|value| self.nested(value, depth))?;
+            }
+            Value::Map(entries) => {
+                let depth = deeper(depth)?;
+                self.count(b'm', entries.len());
+                self.map(entries, depth)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn map(&mut self, entries: &[(String, Value)], depth: usize) -> Result<()> {
+        let mut encoded = Vec::with_capacity(entries.len());
+        for (name, value) in entries {
+            let mut bytes = Self(Vec::new());
+            bytes.text(name);
+            bytes.nested(value, depth)?;
+            encoded.push(bytes.0);
+        }
+        // Whole entries are sorted, so names that become equal in NFC still have one order.
+        encoded.sort_unstable();
+        self.0.extend(encoded.into_iter().flatten());
+        Ok(())
+    }
+
+    fn float(&mut self, number: f64) {
+        if number.fract() == 0.0 && number.abs() < WHOLE_FLOAT_LIMIT {
+            self.part(b'i', (number as i128).to_string().as_bytes());
+        } else {
+            let bits = if number.is_nan() { f64::NAN.to_bits() } else { number.to_bits() };
+            self.part(b'f', &bits.to_le_bytes());
+        }
+    }
+
+    fn part(&mut self, tag: u8, content: &[u8]) {
+        self.count(tag, content.len());
+        self.0.extend_from_slice(content);
+    }
+
+    fn count(&mut self, tag: u8, count: usize) {
+        self.0.push(tag);
+        self.0.extend_from_slice(&(count as u64).to_le_bytes());
+    }
+}
+
+fn deeper(depth: usize) -> Result<usize> {
+    depth.checked_sub(1).ok_or_else(|| {
+        Error::new(ErrorKind::Config, format!("lists and maps are nested more than {MAX_DEPTH} levels deep"))
+    })
+}
+
+fn nfc(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
+}

@@ -1,0 +1,101 @@
+//! Bindings of stored rows.
+
+use llmfast_core::row::{Codec, Row, Usage};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyString};
+
+use crate::errors::to_py;
+use crate::support::rows::{codec_named, milliseconds};
+
+#[pyclass(name = "Row", module = "llmfast", frozen, eq)]
+pub(crate) struct PyRow {
+    pub(crate) row: Row,
+    /// The payload as a Python object, made once: `str` and `bytes` cannot change and may be shared.
+    payload: PyOnceLock<Py<PyAny>>,
+}
+
+impl PartialEq for PyRow {
+    fn eq(&self, other: &Self) -> bool {
+        self.row == other.row
+    }
+}
+
+impl From<Row> for PyRow {
+    fn from(row: Row) -> Self {
+        Self { row, payload: PyOnceLock::new() }
+    }
+}
+
+#[pymethods]
+impl PyRow {
+    #[new]
+    #[pyo3(signature = (
+        *, key, partition, payload, codec, created_at, expires_at = None, usage = None, model = String::new(),
+        version = String::new(), tags = Vec::new(), kind = String::new(), principal = None, cluster = None
+    ))]
+    #[allow(clippy::too_many_arguments)] // keywords, one for each field of a row
+    fn new(
+        key: [u8; 32],
+        partition: u128,
+        payload: &[u8],
+        codec: &str,
+        created_at: f64,
+        expires_at: Option<f64>,
+        usage: Option<(u64, u64)>,
+        model: String,
+        version: String,
+        tags: Vec<String>,
+        kind: String,
+        principal: Option<u128>,
+        cluster: Option<u64>,
+    ) -> PyResult<Self> {
+        let codec = codec_named(codec)?;
+        let usage = usage.map(|(input_tokens, output_tokens)| Usage { input_tokens, output_tokens });
+        let (created_at_ms, expires_at_ms) = (milliseconds(created_at), expires_at.map(milliseconds));
+        let payload = payload.to_vec();
+        let row = Row {
+            key,
+            partition,
+            payload,
+            codec,
+            usage,
+            model,
+            created_at_ms,
+            expires_at_ms,
+            version,
+            tags,
+            kind,
+            principal,
+            cluster,
+        };
+        Ok(row.into())
+    }
+
+    /// The answer: `bytes` for the codec "bytes", else `str`.
+    #[getter]
+    fn payload(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let object = self.payload.get_or_try_init(py, || match self.row.codec {
+            Codec::Bytes => Ok(PyBytes::new(py, &self.row.payload).into_any().unbind()),
+            _ => PyString::from_bytes(py, &self.row.payload).map(|text| text.into_any().unbind()),
+        })?;
+        Ok(object.clone_ref(py))
+    }
+
+    fn seal<'py>(&self, py: Python<'py>, key: [u8; 32]) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.row.seal(&key))
+    }
+
+    #[staticmethod]
+    fn open(sealed: &[u8], key: [u8; 32]) -> PyResult<Self> {
+        Row::open(sealed, &key).map(Self::from).map_err(to_py)
+    }
+
+    fn is_expired(&self, now: f64) -> bool {
+        self.row.is_expired(milliseconds(now))
+    }
+}
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyRow>()
+}

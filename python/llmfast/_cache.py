@@ -1,0 +1,339 @@
+"""The cache: which requests are the same, which stored answer may serve, what is stored."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ._errors import ConfigError, InvalidTextError, ScopeRequiredError
+from ._failures import Failures
+from ._flight import FlightTable
+from ._llmfast import PUBLIC, CacheStats, Identifier, LruCache, Row
+from ._memory import Match, MemoryTier
+from ._policy import POLICIES, CachePolicy, check_ttl, resolve
+from ._values import pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import numpy as np
+
+    from ._encoder import Encoder
+    from ._llmfast import Public
+    from ._types import Answer, Usage
+
+    Scope = str | Public | None
+
+#: Vectors of recent texts that are remembered, so that a question that keeps hitting by meaning is encoded once.
+_RECENT_VECTORS = 10_000
+
+#: Longer texts are past any encoder's window and would only keep its thread busy: a word-piece token covers at most 100
+#: characters.
+_CHARACTERS_PER_TOKEN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request as the caller made it."""
+
+    query: str
+    scope: Scope = None
+    user: str | None = None
+    feature: str | None = None
+    model: str = ""
+    system: str = ""
+    messages: Sequence[Any] | None = None
+    params: Mapping[str, Any] | None = None
+    context: Iterable[Any] = ()
+    version: str = ""
+    tags: Iterable[str] = ()
+    kind: str = "general"
+    ttl: float | None = None
+
+
+@dataclass(slots=True)
+class Plan:
+    """A request that can be cached: who it is and which policy applies."""
+
+    ask: Ask
+    scope: Scope
+    policy: CachePolicy
+    ttl: float | None
+    fingerprint: bytes
+    key: bytes
+    #: Encoded while looking for a match, and stored with the answer.
+    vector: np.ndarray | None = None
+    partition: int = 0
+    #: Cosine of the nearest row at or above the threshold, acceptable or not.
+    nearest: float | None = None
+    why_not: str = "nothing near enough is stored"
+
+
+@dataclass(frozen=True, slots=True)
+class TierStats:
+    """What a cache did since it was made. `requests` is the sum of hits, calls, coalesced and uncacheable ones."""
+
+    requests: int
+    exact_hits: int
+    semantic_hits: int
+    llm_calls: int
+    coalesced: int
+    uncacheable: int
+    not_stored: int
+    rows: int
+    vectors: int
+    l1: CacheStats
+    failures: dict[str, int] = field(default_factory=dict)
+
+
+class Cache:
+    """Answers a question from a stored answer to the same question, also asked in other words.
+
+    `encoder` recognises other words (`MiniLM()`, or anything with `encode`, `dim` and `fingerprint`); without one only
+    exact repeats hit. `policy` applies to the kind "general", `policies` to other kinds, beside the ones that come with
+    llmfast. `capacity` is the number of answers held. `scope` is the default tenant; with `require_scope` a request without
+    one is refused. `secret` keys every hash; by default it is random, which is right as long as nothing outlives the
+    process. `clock` gives seconds since the epoch.
+
+    One cache serves any number of threads and event loops. `LLMFAST_DISABLE=1` in the environment turns it into a
+    pass-through.
+
+    Raises ConfigError for parameters outside of what is accepted.
+    """
+
+    def __init__(
+        self,
+        *,
+        encoder: Encoder | None = None,
+        policy: CachePolicy | None = None,
+        policies: Mapping[str, CachePolicy] | None = None,
+        capacity: int = 100_000,
+        scope: Scope = None,
+        require_scope: bool = False,
+        secret: bytes | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if capacity < 1:
+            raise ConfigError(f"capacity must be at least 1, got {capacity}")
+        if secret is not None and len(secret) < 16:
+            raise ConfigError(f"secret must have at least 16 bytes, got {len(secret)}")
+        self.encoder = encoder
+        self.policies = {**POLICIES, **({} if policy is None else {"general": policy}), **(policies or {})}
+        self.clock = clock
+        self.disabled = os.environ.get("LLMFAST_DISABLE", "") not in ("", "0")
+        self.failures = Failures()
+        self.flights = FlightTable()
+        self._scope = scope
+        self._require_scope = require_scope
+        self._identifier = Identifier(secrets.token_bytes(32) if secret is None else secret)
+        self._memory = MemoryTier(capacity, None if encoder is None else encoder.dim)
+        self._recent: LruCache[str, np.ndarray] = LruCache(min(capacity, _RECENT_VECTORS))
+        self._public_rows = False
+        self._counts_lock = threading.Lock()
+        self._counts = dict.fromkeys(
+            ("exact_hit", "semantic_hit", "llm_call", "coalesced", "uncacheable", "not_stored"), 0
+        )
+        from ._engine import Engine
+
+        self._engine = Engine(cache=self)
+
+    # ---- what callers use -------------------------------------------------------------------------------------------
+
+    async def get_or_generate(
+        self,
+        query: str,
+        llm_callable: Callable[..., Any],
+        *,
+        scope: Scope = None,
+        user: str | None = None,
+        feature: str | None = None,
+        model: str = "",
+        system: str = "",
+        messages: Sequence[Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        context: Iterable[Any] = (),
+        version: str = "",
+        tags: Iterable[str] = (),
+        kind: str = "general",
+        ttl: float | None = None,
+    ) -> Answer:
+        """Return a stored answer to `query`, or call `llm_callable(query)` and store what it returns.
+
+        See `Engine.get_or_generate`: this is an engine with a cache alone.
+        """
+        ask = Ask(query, scope, user, feature, model, system, messages, params, context, version, tags, kind, ttl)
+        return await self._engine.run(ask, llm_callable)
+
+    def get_or_generate_sync(
+        self,
+        query: str,
+        llm_callable: Callable[..., Any],
+        *,
+        scope: Scope = None,
+        user: str | None = None,
+        feature: str | None = None,
+        model: str = "",
+        system: str = "",
+        messages: Sequence[Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        context: Iterable[Any] = (),
+        version: str = "",
+        tags: Iterable[str] = (),
+        kind: str = "general",
+        ttl: float | None = None,
+    ) -> Answer:
+        """Do the same as `get_or_generate` in the calling thread."""
+        ask = Ask(query, scope, user, feature, model, system, messages, params, context, version, tags, kind, ttl)
+        return self._engine.run_sync(ask, llm_callable)
+
+    def clear(self) -> None:
+        """Remove every stored answer. Calls in flight go on and store theirs."""
+        self._memory.clear()
+
+    def stats(self) -> TierStats:
+        """Return what the cache did since it was made, and what it holds."""
+        with self._counts_lock:
+            counts = dict(self._counts)
+        return TierStats(
+            requests=sum(counts.values()) - counts["not_stored"],
+            exact_hits=counts["exact_hit"],
+            semantic_hits=counts["semantic_hit"],
+            llm_calls=counts["llm_call"],
+            coalesced=counts["coalesced"],
+            uncacheable=counts["uncacheable"],
+            not_stored=counts["not_stored"],
+            rows=self._memory.rows,
+            vectors=self._memory.vectors,
+            l1=self._memory._rows.stats(),
+            failures=self.failures.counts(),
+        )
+
+    # ---- the steps that the engine takes ----------------------------------------------------------------------------
+
+    def plan(self, ask: Ask, router_generation: str) -> Plan | None:
+        """Identify a request; None if it cannot be cached, which costs the hit and not the call.
+
+        Raises ConfigError if the kind, the time to live or the scope is not acceptable: those are the caller's to mend.
+        """
+        policy = resolve(self.policies, ask.kind)
+        if ask.ttl is not None:
+            check_ttl(ask.ttl)
+        scope = self._scope if ask.scope is None else ask.scope
+        if scope is None and self._require_scope:
+            raise ScopeRequiredError("this cache was made with require_scope=True, and the request names no scope")
+        if self.disabled:
+            return None
+        try:
+            fingerprint = self._identifier.fingerprint(
+                model=ask.model,
+                system=ask.system,
+                messages=_history(ask),
+                params={} if ask.params is None else ask.params,
+                context=list(ask.context),
+                version=ask.version,
+                router=router_generation,
+            )
+            key = self._identifier.exact_key(scope, fingerprint, ask.query)
+        except (TypeError, InvalidTextError, ConfigError) as error:
+            self.failures.note("identity", error)
+            return None
+        return Plan(ask, scope, policy, policy.ttl if ask.ttl is None else ask.ttl, fingerprint, key)
+
+    def exact(self, plan: Plan) -> tuple[Row, float] | None:
+        """Return the row of exactly this request and its age in seconds: the scope's own, else a public one."""
+        now = self.clock()
+        row = self._memory.get(plan.key, now)
+        if row is None and self._public_rows and plan.scope is not PUBLIC:
+            row = self._memory.get(self._identifier.exact_key(PUBLIC, plan.fingerprint, plan.ask.query), now)
+        if row is None or not _is_fresh(row, plan, now):
+            return None
+        return row, max(0.0, now - row.created_at)
+
+    def nearest(self, plan: Plan) -> tuple[Match, float] | None:
+        """Return the row whose question is nearest by meaning, if near enough, and its age. Takes milliseconds.
+
+        The vector stays in the plan, to be stored with the answer.
+        """
+        encoder = self.encoder
+        if encoder is None or plan.scope is PUBLIC:
+            plan.why_not = "no encoder is set" if encoder is None else "public rows are served on exact repeats only"
+            return None
+        vector = self._vector(encoder, plan.ask.query)
+        if vector is None:
+            plan.why_not = "the text is longer than the encoder reads"
+            return None
+        plan.partition = self._identifier.partition(plan.scope, encoder.fingerprint, plan.fingerprint)
+        now = self.clock()
+        match, plan.nearest = self._memory.nearest(
+            vector, plan.partition, plan.policy.threshold, now, lambda row: _is_fresh(row, plan, now)
+        )
+        plan.vector = vector
+        return None if match is None else (match, max(0.0, now - match.row.created_at))
+
+    def row(self, plan: Plan, value: Any, *, model: str, usage: Usage | None) -> Row | None:
+        """Make the row of an answer; None if the answer would not come back as it is."""
+        packed = pack(value)
+        if packed is None:
+            return None
+        codec, payload = packed
+        now = self.clock()
+        return Row(
+            key=plan.key,
+            partition=plan.partition,
+            payload=payload,
+            codec=codec,
+            created_at=now,
+            expires_at=None if plan.ttl is None else now + plan.ttl,
+            usage=usage,
+            model=model,
+            version=plan.ask.version,
+            tags=list(plan.ask.tags),
+            kind=plan.ask.kind,
+            principal=self._identifier.principal(plan.scope, plan.ask.user),
+        )
+
+    def admit(self, plan: Plan, row: Row) -> None:
+        """Store the row of a complete, successful answer."""
+        self._memory.put(row, plan.vector)
+        if plan.scope is PUBLIC:
+            self._public_rows = True
+
+    def count(self, outcome: str) -> None:
+        """Count a request by its outcome."""
+        with self._counts_lock:
+            self._counts[outcome] += 1
+
+    def _vector(self, encoder: Encoder, text: str) -> np.ndarray | None:
+        vector = self._recent.get(text)
+        if vector is None:
+            limit = getattr(encoder, "max_tokens", None)
+            if limit is not None:
+                if len(text) > limit * _CHARACTERS_PER_TOKEN:
+                    return None
+                count = getattr(encoder, "count_tokens", None)
+                # Two texts that agree as far as the encoder reads would look the same to it.
+                if count is not None and count(text) > limit:
+                    return None
+            vector = encoder.encode([text])[0]
+            self._recent.insert(text, vector)
+        return vector
+
+
+def _history(ask: Ask) -> list[Any]:
+    """Return the turns before the query, whether or not the caller's list ends with the query itself."""
+    if not ask.messages:
+        return []
+    turns = list(ask.messages)
+    last = turns[-1]
+    if isinstance(last, dict) and last.get("role") == "user" and last.get("content") == ask.query and len(last) == 2:
+        turns.pop()
+    return turns
+
+
+def _is_fresh(row: Row, plan: Plan, now: float) -> bool:
+    """Whether a row is young enough for the request: its own time to live holds, and across kinds the asker's too."""
+    return row.kind == plan.ask.kind or plan.ttl is None or now - row.created_at <= plan.ttl

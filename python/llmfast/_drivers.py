@@ -1,0 +1,224 @@
+"""Drivers of the way: they do what its generator yields, on an event loop or in the calling thread."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import threading
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ._worker import Worker
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Generator
+
+    from ._flight import Flight, FlightTable
+
+
+class OffLoop(NamedTuple):
+    """Run `job()`, which computes for milliseconds, where it holds up no event loop."""
+
+    job: Callable[[], Any]
+
+
+class Call(NamedTuple):
+    """Call the caller's own function, wait for what it returns."""
+
+    function: Callable[..., Any]
+    query: str
+    keywords: dict[str, Any]
+
+
+class Share(NamedTuple):
+    """Run `start()` once for all who share `key` at this time.
+
+    The answer is `(leads, outcome)`: what the generator returned, the exception it raised, or `Abandoned`.
+    """
+
+    key: bytes
+    start: Callable[[], Generator[Any, Any, Any]]
+    drain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """The outcome of a flight whose leader was stopped: it says nothing about the request."""
+
+
+_ABANDONED = Abandoned()
+
+#: Keys of the flights that this context is inside of: a call that asks for its own key must not wait for itself.
+_inside: ContextVar[frozenset[bytes]] = ContextVar("llmfast_inside", default=frozenset())
+
+
+class AsyncDriver:
+    """Drives on the running event loop of each caller. Nothing is bound to a loop at construction."""
+
+    def __init__(self, flights: FlightTable | None) -> None:
+        self._flights = flights
+        self._worker = Worker()
+        # The loop itself keeps only weak references to tasks.
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def drive(self, way: Generator[Any, Any, Any]) -> Any:
+        """Run `way` to its end and return what it returns."""
+        result: Any = None
+        failure: BaseException | None = None
+        try:
+            while True:
+                step = way.send(result) if failure is None else way.throw(failure)
+                result, failure = None, None
+                try:
+                    result = await self._do(step)
+                except Exception as error:  # noqa: BLE001 - thrown into the way, which decides
+                    failure = error
+        except StopIteration as end:
+            return end.value
+        finally:
+            way.close()
+
+    async def _do(self, step: OffLoop | Call | Share) -> Any:
+        if isinstance(step, OffLoop):
+            import asyncio
+
+            return await asyncio.wrap_future(self._worker.submit(step.job))
+        if isinstance(step, Call):
+            return await _call(step)
+        return await self._share(step)
+
+    async def _share(self, step: Share) -> tuple[bool, Any]:
+        if self._flights is None or step.key in _inside.get():
+            return True, await self.drive(step.start())
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        flight, leads = self._flights.join(step.key)
+        if leads:
+            # A task of its own, so that the caller can leave and the others still get the answer.
+            task = loop.create_task(self._fly(flight, step.start()))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            flight.cancel = lambda: _on_loop(loop, task.cancel)
+        landed = loop.create_future()
+        self._flights.listen(flight, lambda: _on_loop(loop, _resolve, landed))
+        try:
+            await landed
+        except BaseException:
+            self._flights.leave(flight, drain=step.drain)
+            raise
+        if leads and isinstance(flight.outcome, Abandoned):
+            # The call itself ended by cancellation, which nobody here asked for.
+            raise asyncio.CancelledError
+        return leads, flight.outcome
+
+    async def _fly(self, flight: Flight, way: Generator[Any, Any, Any]) -> None:
+        assert self._flights is not None
+        _inside.set(_inside.get() | {flight.key})
+        outcome: Any = _ABANDONED
+        try:
+            outcome = await self.drive(way)
+        except Exception as error:  # noqa: BLE001 - handed to everybody who waits
+            outcome = error
+        finally:
+            # Also when the loop is closed under us: others may wait in other loops.
+            self._flights.land(flight, outcome)
+
+
+def drive_sync(way: Generator[Any, Any, Any], flights: FlightTable | None) -> Any:
+    """Run `way` to its end in the calling thread and return what it returns.
+
+    Raises RuntimeError if an event loop is running in this thread.
+    """
+    if _loop_is_running():
+        way.close()
+        raise RuntimeError("get_or_generate_sync would stop the event loop of this thread: await get_or_generate instead")
+    return _drive_here(way, flights)
+
+
+def _drive_here(way: Generator[Any, Any, Any], flights: FlightTable | None) -> Any:
+    result: Any = None
+    failure: BaseException | None = None
+    try:
+        while True:
+            step = way.send(result) if failure is None else way.throw(failure)
+            result, failure = None, None
+            try:
+                result = _do_here(step, flights)
+            except Exception as error:  # noqa: BLE001 - thrown into the way, which decides
+                failure = error
+    except StopIteration as end:
+        return end.value
+    finally:
+        way.close()
+
+
+def _do_here(step: OffLoop | Call | Share, flights: FlightTable | None) -> Any:
+    if isinstance(step, OffLoop):
+        return step.job()
+    if isinstance(step, Call):
+        result = step.function(step.query, **step.keywords)
+        if inspect.isawaitable(result):
+            if inspect.iscoroutine(result):
+                result.close()
+            raise TypeError("llm_callable is async, and get_or_generate_sync cannot await it: await get_or_generate instead")
+        return result
+    return _share_here(step, flights)
+
+
+def _share_here(step: Share, flights: FlightTable | None) -> tuple[bool, Any]:
+    inside = _inside.get()
+    if flights is None or step.key in inside:
+        return True, _drive_here(step.start(), flights)
+    flight, leads = flights.join(step.key)
+    if not leads:
+        landed = threading.Event()
+        flights.listen(flight, landed.set)
+        try:
+            landed.wait()
+        except BaseException:
+            flights.leave(flight, drain=step.drain)
+            raise
+        return False, flight.outcome
+    outcome: Any = _ABANDONED
+    token = _inside.set(inside | {step.key})
+    try:
+        outcome = _drive_here(step.start(), flights)
+    except Exception as error:  # noqa: BLE001 - handed to everybody who waits
+        outcome = error
+    finally:
+        _inside.reset(token)
+        flights.land(flight, outcome)
+    return True, outcome
+
+
+async def _call(step: Call) -> Any:
+    function = step.function
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004
+        return await function(step.query, **step.keywords)
+    import asyncio
+
+    result = await asyncio.to_thread(function, step.query, **step.keywords)
+    return await result if inspect.isawaitable(result) else result
+
+
+def _on_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *arguments: Any) -> None:
+    """Call `function` on `loop`, from any thread; a loop that was closed has nobody left who waits."""
+    try:
+        loop.call_soon_threadsafe(function, *arguments)
+    except RuntimeError:
+        if not loop.is_closed():
+            raise
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _loop_is_running() -> bool:
+    # Without asyncio imported no loop of its can run.
+    events = sys.modules.get("asyncio.events")
+    return events is not None and events._get_running_loop() is not None

@@ -1,0 +1,314 @@
+"""The way of a request.
+
+The way is one generator that never waits: it yields what has to be done (`Share`, `OffLoop`, `Call`), and a driver in
+`_drivers` does it, asynchronously or in the calling thread, and sends the result back.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ._cache import Ask
+from ._drivers import Abandoned, AsyncDriver, Call, OffLoop, Share, drive_sync
+from ._failures import Failures
+from ._types import Answer, Explanation, Reply, Usage
+from ._values import unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+
+    from ._cache import Cache, Plan, Scope
+    from ._ledger import Ledger
+    from ._llmfast import Row
+    from ._memory import Match
+    from ._router import Router
+    from ._types import Source
+
+    Way = Generator[Share | OffLoop | Call, Any, Answer]
+
+_EXACT = Explanation("the same request was answered before")
+
+
+class Flown(NamedTuple):
+    """What a flight brings back. `row` makes a copy for everybody; without one, `value` is the leader's alone."""
+
+    source: Source
+    value: Any
+    row: Row | None
+    model: str
+    usage: Usage | None
+    score: float | None
+    age: float | None
+    decision: Explanation
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What a call returned, unpacked."""
+
+    value: Any
+    usage: Usage | None
+    model: str
+    route: Any
+
+
+class Engine:
+    """The whole way of a request: cache, router, call, ledger. Every part can be left out.
+
+    A failure of a part costs the hit or the decision, never the call; it is counted in `cache.stats().failures` (or
+    `engine.failures` without a cache) and logged once.
+    """
+
+    def __init__(
+        self, *, cache: Cache | None = None, router: Router | None = None, ledger: Ledger | None = None
+    ) -> None:
+        self.cache = cache
+        self.router = router
+        self.ledger = ledger
+        self.failures = Failures() if cache is None else cache.failures
+        self._driver = AsyncDriver(None if cache is None else cache.flights)
+
+    async def get_or_generate(
+        self,
+        query: str,
+        llm_callable: Callable[..., Any],
+        *,
+        scope: Scope = None,
+        user: str | None = None,
+        feature: str | None = None,
+        model: str = "",
+        system: str = "",
+        messages: Sequence[Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        context: Iterable[Any] = (),
+        version: str = "",
+        tags: Iterable[str] = (),
+        kind: str = "general",
+        ttl: float | None = None,
+    ) -> Answer:
+        """Return a stored answer to `query`, or call the model and store what it returns.
+
+        `llm_callable(query)` is sync or async and returns str, bytes, JSON data or a `Reply`; if it takes `decision=`, it
+        gets the router's choice. A sync one runs in a thread. An answer of another type is returned and not stored.
+
+        `model`, `system`, `messages` (the turns before the query, with or without the query as the last), `params`,
+        `context` (documents that the answer draws on) and `version` can change the answer: requests that differ in one of
+        them never share it. Only the query is compared by meaning. `scope` is the tenant whose answers may serve: None,
+        a name, or `llmfast.PUBLIC`. `user` and `feature` are for reports. `kind` picks the policy, `ttl` (seconds)
+        overrides its time to live.
+
+        Identical requests at the same time make one call; if it raises, all of them raise what it raised.
+
+        Raises ConfigError (unknown kind, bad ttl), ScopeRequiredError, and whatever `llm_callable` raises.
+        """
+        ask = Ask(query, scope, user, feature, model, system, messages, params, context, version, tags, kind, ttl)
+        return await self.run(ask, llm_callable)
+
+    def get_or_generate_sync(
+        self,
+        query: str,
+        llm_callable: Callable[..., Any],
+        *,
+        scope: Scope = None,
+        user: str | None = None,
+        feature: str | None = None,
+        model: str = "",
+        system: str = "",
+        messages: Sequence[Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        context: Iterable[Any] = (),
+        version: str = "",
+        tags: Iterable[str] = (),
+        kind: str = "general",
+        ttl: float | None = None,
+    ) -> Answer:
+        """Do the same as `get_or_generate` in the calling thread, with a sync `llm_callable`.
+
+        Raises RuntimeError in a thread whose event loop is running: there it would stop the loop.
+        """
+        ask = Ask(query, scope, user, feature, model, system, messages, params, context, version, tags, kind, ttl)
+        return self.run_sync(ask, llm_callable)
+
+    async def run(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
+        """Take `ask` the whole way."""
+        plan, answer = self._begin(ask)
+        if answer is None:
+            answer = await self._driver.drive(self._way(ask, plan, llm_callable))
+        return answer
+
+    def run_sync(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
+        """Take `ask` the whole way in the calling thread."""
+        plan, answer = self._begin(ask)
+        if answer is None:
+            flights = None if self.cache is None else self.cache.flights
+            answer = drive_sync(self._way(ask, plan, llm_callable), flights)
+        return answer
+
+    # ---- the way ----------------------------------------------------------------------------------------------------
+
+    def _begin(self, ask: Ask) -> tuple[Plan | None, Answer | None]:
+        """Identify a request and answer it if it is an exact repeat: what needs no waiting at all."""
+        cache = self.cache
+        plan = None if cache is None else cache.plan(ask, getattr(self.router, "generation", ""))
+        if cache is None or plan is None:
+            return None, None
+        try:
+            found = cache.exact(plan)
+            answer = None if found is None else _exact_hit(*found)
+        except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
+            self.failures.note("L1", error)
+            answer = None
+        if answer is not None:
+            self._record("exact_hit", ask, answer)
+        return plan, answer
+
+    def _way(self, ask: Ask, plan: Plan | None, llm_callable: Callable[..., Any]) -> Way:
+        if plan is None:
+            called = yield from self._call(ask, llm_callable)
+            answer = _from_call(called, "the request cannot be cached" if self.cache else "no cache is set")
+            self._record("uncacheable", ask, answer)
+            return answer
+        while True:
+            drain = plan.policy.on_abandon == "drain"
+            leads, flown = yield Share(plan.key, partial(self._fly, ask, plan, llm_callable), drain)
+            if isinstance(flown, Abandoned):
+                # The caller that led was stopped; this one was not.
+                continue
+            if isinstance(flown, BaseException):
+                raise flown
+            if leads or flown.row is not None:
+                break
+            # The leader's answer cannot be copied, so it is its own; this caller needs one too.
+            flown = yield from self._fly(ask, plan, llm_callable)
+            leads = True
+            break
+        answer = _from_flight(plan, flown, coalesced=not leads)
+        outcome = flown.source if leads or flown.source == "semantic_hit" else "coalesced"
+        self._record(outcome, ask, answer)
+        return answer
+
+    def _fly(self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any]) -> Generator[OffLoop | Call, Any, Flown]:
+        """Find the answer by meaning, else call the model and store its answer."""
+        cache = self.cache
+        assert cache is not None
+        if cache.encoder is not None:
+            try:
+                found = yield OffLoop(partial(cache.nearest, plan))
+                if found is not None:
+                    return _semantic_hit(plan, *found)
+            except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
+                plan.vector = None
+                plan.why_not = f"looking for it by meaning failed: {error}"
+                self.failures.note("L3", error)
+        else:
+            plan.why_not = "no encoder is set"
+        called = yield from self._call(ask, llm_callable)
+        row = None
+        try:
+            row = cache.row(plan, called.value, model=called.model, usage=called.usage)
+            if row is None:
+                cache.count("not_stored")
+            elif plan.vector is None:
+                cache.admit(plan, row)
+            else:
+                # The index may have to move all its rows, which takes too long for an event loop.
+                yield OffLoop(partial(cache.admit, plan, row))
+        except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
+            self.failures.note("admission", error)
+        decision = Explanation(plan.why_not, plan.policy.threshold, plan.nearest, called.route)
+        return Flown("llm_call", called.value, row, called.model, called.usage, None, None, decision)
+
+    def _call(self, ask: Ask, llm_callable: Callable[..., Any]) -> Generator[Call, Any, Called]:
+        route = None
+        if self.router is not None:
+            try:
+                route = self.router.route(ask.query)
+            except Exception as error:  # noqa: BLE001 - a failure of ours costs the decision, never the call
+                self.failures.note("router", error)
+        told = _takes_decision(llm_callable)
+        result = yield Call(llm_callable, ask.query, {"decision": route} if told else {})
+        model = route.model if told and route is not None else ask.model
+        if isinstance(result, Reply):
+            usage = None if result.usage is None else Usage(*result.usage)
+            return Called(result.value, usage, result.model or model, route)
+        return Called(result, None, model, route)
+
+    def _record(self, outcome: str, ask: Ask, answer: Answer) -> None:
+        if self.cache is not None:
+            self.cache.count(outcome)
+        if self.ledger is None:
+            return
+        try:
+            self.ledger.record(
+                outcome="llm_call" if outcome == "uncacheable" else outcome,
+                requested=ask.model,
+                model=answer.model,
+                usage=answer.usage,
+                user=ask.user,
+                feature=ask.feature,
+            )
+        except Exception as error:  # noqa: BLE001 - a failure of ours costs an entry, never the call
+            self.failures.note("ledger", error)
+
+
+def _takes_decision(llm_callable: Callable[..., Any]) -> bool:
+    try:
+        parameters = inspect.signature(llm_callable).parameters.values()
+    except (TypeError, ValueError):
+        # A callable without a signature, such as some written in C.
+        return False
+    return any(
+        parameter.kind is parameter.VAR_KEYWORD
+        or (parameter.name == "decision" and parameter.kind is not parameter.POSITIONAL_ONLY)
+        for parameter in parameters
+    )
+
+
+def _exact_hit(row: Row, age: float) -> Answer:
+    return Answer(
+        unpack(row),
+        "exact_hit",
+        tier="L1",
+        score=1.0,
+        age=age,
+        key=row.key,
+        model=row.model,
+        usage=_usage(row),
+        decision=_EXACT,
+    )
+
+
+def _semantic_hit(plan: Plan, match: Match, age: float) -> Flown:
+    row = match.row
+    reason = f"a question with cosine {match.score:.4f} was answered before"
+    decision = Explanation(reason, plan.policy.threshold, plan.nearest)
+    return Flown("semantic_hit", unpack(row), row, row.model, _usage(row), match.score, age, decision)
+
+
+def _from_flight(plan: Plan, flown: Flown, *, coalesced: bool) -> Answer:
+    hit = flown.source == "semantic_hit"
+    return Answer(
+        # The leader of a call gets the very object that the call returned; it has been copied into the row already.
+        unpack(flown.row) if coalesced and flown.row is not None else flown.value,
+        flown.source,
+        tier="L3" if hit else None,
+        score=flown.score,
+        age=flown.age,
+        key=None if flown.row is None else flown.row.key,
+        coalesced=coalesced,
+        model=flown.model,
+        usage=flown.usage,
+        decision=flown.decision,
+    )
+
+
+def _from_call(called: Called, reason: str) -> Answer:
+    decision = Explanation(reason, route=called.route)
+    return Answer(called.value, "llm_call", model=called.model, usage=called.usage, decision=decision)
+
+
+def _usage(row: Row) -> Usage | None:
+    return None if row.usage is None else Usage(*row.usage)

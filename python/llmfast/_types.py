@@ -1,0 +1,96 @@
+"""The data that the steps of a request hand to each other and to the caller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Source = Literal["exact_hit", "semantic_hit", "llm_call"]
+
+
+class Usage(NamedTuple):
+    """Tokens that a call took."""
+
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an `llm_callable` returns when it knows more than the answer.
+
+    `value` is the answer (str, bytes or JSON data), `usage` the tokens that the call took, `model` the model that served.
+    """
+
+    value: Any
+    usage: Usage | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why an answer came from where it came.
+
+    `reason` is one readable line. `threshold` is the cosine that a stored question had to reach and `nearest` the cosine of
+    the best one found; both are None where nothing was compared by meaning. `route` is the router's decision, if one chose.
+    """
+
+    reason: str
+    threshold: float | None = None
+    nearest: float | None = None
+    route: Any = None
+
+
+class Answer:
+    """An answer, where it came from and why. Unpacks as `response, source`."""
+
+    __slots__ = ("age", "coalesced", "decision", "key", "model", "response", "score", "source", "tier", "usage")
+
+    def __init__(
+        self,
+        response: Any,
+        source: Source,
+        *,
+        tier: str | None = None,
+        score: float | None = None,
+        age: float | None = None,
+        key: bytes | None = None,
+        coalesced: bool = False,
+        model: str = "",
+        usage: Usage | None = None,
+        decision: Explanation,
+    ) -> None:
+        #: What the model said: for a hit a fresh object, or one that cannot change.
+        self.response = response
+        #: "exact_hit", "semantic_hit" or "llm_call".
+        self.source = source
+        #: The tier that held the row: "L1" (exact) or "L3" (by meaning); None for a call.
+        self.tier = tier
+        #: Cosine between the question and the one that was answered; 1.0 for an exact hit, None for a call.
+        self.score = score
+        #: Seconds since the answer was stored; None for a call.
+        self.age = age
+        #: Key of the stored row (32 bytes): the request's own unless the hit was by meaning. None if nothing is stored.
+        self.key = key
+        #: Whether this caller waited for the same call of another one.
+        self.coalesced = coalesced
+        #: The model that served, as far as it is known.
+        self.model = model
+        #: Tokens that the call took, then or now; None if it did not say.
+        self.usage = usage
+        #: Why.
+        self.decision = decision
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the response, then the source."""
+        yield self.response
+        yield self.source
+
+    def __repr__(self) -> str:
+        response = repr(self.response)
+        if len(response) > 60:
+            response = response[:57] + "..."
+        return f"Answer({response}, {self.source!r}, tier={self.tier!r}, score={self.score!r}, model={self.model!r})"

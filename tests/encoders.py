@@ -1,0 +1,42 @@
+"""Encoders whose vectors a test can foresee."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+
+import numpy as np
+
+
+class TopicEncoder:
+    """Texts of the form "topic/variant" get vectors whose cosine within a topic is `closeness`, and about 0 across topics.
+
+    A variant "=" lies on the topic itself; the cosine of two different variants is closeness².
+    """
+
+    dim = 64
+
+    def __init__(self, closeness: float = 0.99, fingerprint: str = "topics") -> None:
+        self.fingerprint = fingerprint
+        self.closeness = closeness
+        self.texts: list[str] = []
+        self._lock = threading.Lock()
+
+    def encode(self, texts: list[str]) -> np.ndarray:
+        with self._lock:
+            self.texts.extend(texts)
+        return np.stack([self._vector(text) for text in texts])
+
+    def _vector(self, text: str) -> np.ndarray:
+        topic, _, variant = text.partition("/")
+        # The halves of the space keep variants orthogonal to every topic.
+        base = np.concatenate([self._direction(topic), np.zeros(self.dim // 2)])
+        if variant in ("", "="):
+            return base.astype(np.float32)
+        away = np.concatenate([np.zeros(self.dim // 2), self._direction(text)])
+        return (self.closeness * base + np.sqrt(1 - self.closeness**2) * away).astype(np.float32)
+
+    def _direction(self, text: str) -> np.ndarray:
+        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
+        vector = np.random.default_rng(seed).standard_normal(self.dim // 2)
+        return vector / np.linalg.norm(vector)

@@ -1,0 +1,258 @@
+"""One call for all who ask the same at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+from encoders import TopicEncoder
+from llmfast import Cache, CachePolicy
+
+
+class Gate:
+    """A model that answers when it is told to."""
+
+    def __init__(self):
+        self.calls, self.cancelled = 0, 0
+        self.entered, self.open = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, query):
+        self.calls += 1
+        self.entered.set()
+        try:
+            await self.open.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return {"answer": query}
+
+
+def test_a_thousand_identical_misses_make_one_call():
+    async def run():
+        gate, cache = Gate(), Cache(encoder=TopicEncoder())
+        waiting = [asyncio.ensure_future(cache.get_or_generate("t/=", gate)) for _ in range(1000)]
+        await gate.entered.wait()
+        gate.open.set()
+        return gate, cache, await asyncio.gather(*waiting)
+
+    gate, cache, answers = asyncio.run(run())
+    assert gate.calls == 1
+    assert [answer.response for answer in answers] == [{"answer": "t/="}] * 1000
+    assert {answer.source for answer in answers} == {"llm_call"}
+    assert sum(answer.coalesced for answer in answers) == 999
+    assert len({id(answer.response) for answer in answers}) == 1000, "everybody has a copy"
+    assert (cache.stats().llm_calls, cache.stats().coalesced, len(cache.flights)) == (1, 999, 0)
+
+
+def test_a_call_that_raises_fails_all_and_stores_nothing():
+    async def model(_):
+        calls.append(1)
+        await asyncio.sleep(0)
+        raise OSError("no network")
+
+    async def run():
+        cache = Cache()
+        requests = [cache.get_or_generate("q", model) for _ in range(1000)]
+        return cache, await asyncio.gather(*requests, return_exceptions=True)
+
+    calls = []
+    cache, results = asyncio.run(run())
+    assert len(calls) == 1
+    assert {type(result) for result in results} == {OSError}
+    assert (cache.stats().rows, len(cache.flights)) == (0, 0)
+
+
+def test_a_leader_that_is_cancelled_fails_nobody_else():
+    async def run():
+        gate, cache = Gate(), Cache()
+        leader = asyncio.ensure_future(cache.get_or_generate("q", gate))
+        await gate.entered.wait()
+        follower = asyncio.ensure_future(cache.get_or_generate("q", gate))
+        await asyncio.sleep(0)
+        leader.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leader
+        gate.open.set()
+        return gate, await follower
+
+    gate, answer = asyncio.run(run())
+    assert (gate.calls, gate.cancelled, answer.response) == (1, 0, {"answer": "q"})
+
+
+def test_when_the_last_one_leaves_the_call_is_cancelled():
+    async def run():
+        gate, cache = Gate(), Cache()
+        waiting = [asyncio.ensure_future(cache.get_or_generate("q", gate)) for _ in range(3)]
+        await gate.entered.wait()
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        while not gate.cancelled:
+            await asyncio.sleep(0)
+        gate.open.set()
+        return gate, cache, await cache.get_or_generate("q", gate)
+
+    gate, cache, answer = asyncio.run(run())
+    assert (gate.calls, gate.cancelled, answer.source) == (2, 1, "llm_call")
+    assert cache.stats().failures == {}
+
+
+def test_or_goes_on_where_the_policy_says_drain():
+    async def run():
+        gate, cache = Gate(), Cache(policy=CachePolicy(on_abandon="drain"))
+        leader = asyncio.ensure_future(cache.get_or_generate("q", gate))
+        await gate.entered.wait()
+        leader.cancel()
+        await asyncio.gather(leader, return_exceptions=True)
+        late = asyncio.ensure_future(cache.get_or_generate("q", gate))
+        await asyncio.sleep(0)
+        gate.open.set()
+        return gate, await late
+
+    gate, answer = asyncio.run(run())
+    assert (gate.calls, gate.cancelled, answer.coalesced) == (1, 0, True)
+
+
+def test_a_model_that_cancels_itself_cancels_its_caller_alone():
+    async def run():
+        async def model(_):
+            calls.append(1)
+            if len(calls) == 1:
+                entered.set()
+                await go.wait()
+                raise asyncio.CancelledError
+            return "a"
+
+        calls, entered, go, cache = [], asyncio.Event(), asyncio.Event(), Cache()
+        leader = asyncio.ensure_future(cache.get_or_generate("q", model))
+        await entered.wait()
+        follower = asyncio.ensure_future(cache.get_or_generate("q", model))
+        await asyncio.sleep(0)
+        go.set()
+        results = await asyncio.gather(leader, follower, return_exceptions=True)
+        return calls, results
+
+    calls, (first, second) = asyncio.run(run())
+    assert isinstance(first, asyncio.CancelledError)
+    assert (second.response, len(calls)) == ("a", 2)
+
+
+def test_an_answer_that_cannot_be_copied_is_not_shared():
+    async def run():
+        async def model(_):
+            values.append(object())
+            entered.set()
+            await go.wait()
+            return values[-1]
+
+        values, entered, go, cache = [], asyncio.Event(), asyncio.Event(), Cache()
+        waiting = [asyncio.ensure_future(cache.get_or_generate("q", model)) for _ in range(3)]
+        await entered.wait()
+        go.set()
+        return values, await asyncio.gather(*waiting)
+
+    values, answers = asyncio.run(run())
+    assert len(values) == 3
+    assert {id(answer.response) for answer in answers} == {id(value) for value in values}
+    assert not any(answer.coalesced for answer in answers)
+
+
+def test_a_question_asked_inside_its_own_call_does_not_wait_for_itself():
+    async def run():
+        async def model(query):
+            depth.append(query)
+            if len(depth) < 3:
+                return (await cache.get_or_generate("q", model)).response
+            return "bottom"
+
+        depth, cache = [], Cache()
+        return await cache.get_or_generate("q", model)
+
+    assert asyncio.run(run()).response == "bottom"
+    cache = Cache()
+    inner = lambda query: cache.get_or_generate_sync(query, str.upper).response  # noqa: E731
+    assert cache.get_or_generate_sync("q", inner).response == "Q"
+
+
+def test_semantic_hits_are_shared_too():
+    async def run():
+        cache = Cache(encoder=(encoder := TopicEncoder()))
+        await cache.get_or_generate("t/=", lambda query: query)
+        answers = await asyncio.gather(*[cache.get_or_generate("t/a", lambda query: query) for _ in range(50)])
+        return encoder, answers
+
+    encoder, answers = asyncio.run(run())
+    assert {answer.source for answer in answers} == {"semantic_hit"}
+    assert encoder.texts == ["t/=", "t/a"]
+
+
+def test_loops_and_threads_share_one_call():
+    calls, answers, lock = [], [], threading.Lock()
+    go, cache = threading.Event(), Cache()
+    ready = threading.Barrier(7)
+
+    def model(query):
+        with lock:
+            calls.append(query)
+        assert go.wait(10)
+        return ["answer"]
+
+    def with_loop():
+        async def run():
+            requests = [asyncio.ensure_future(cache.get_or_generate("q", model)) for _ in range(50)]
+            await asyncio.sleep(0)
+            ready.wait(10)
+            return await asyncio.gather(*requests)
+
+        found = asyncio.run(run())
+        with lock:
+            answers.extend(found)
+
+    def without_loop():
+        ready.wait(10)
+        found = cache.get_or_generate_sync("q", model)
+        with lock:
+            answers.append(found)
+
+    threads = [threading.Thread(target=with_loop) for _ in range(4)]
+    threads += [threading.Thread(target=without_loop) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    ready.wait(10)
+    go.set()
+    for thread in threads:
+        thread.join(20)
+    # A thread that came after the landing hits what was stored; nobody calls again.
+    assert calls == ["q"]
+    assert [answer.response for answer in answers] == [["answer"]] * 202
+
+
+def test_a_loop_that_ends_under_a_call_does_not_strand_the_others():
+    async def hang(_):
+        entered.set()
+        await asyncio.Event().wait()
+
+    async def lead():
+        request = asyncio.ensure_future(cache.get_or_generate("q", hang))
+        while not followed.is_set():
+            await asyncio.sleep(0)
+        del request
+
+    def follow():
+        assert entered.wait(10)
+        flight = cache.flights._flights[next(iter(cache.flights._flights))]
+        found.append(None)
+        waiter = threading.Thread(target=lambda: found.append(cache.get_or_generate_sync("q", str.upper)))
+        waiter.start()
+        while flight.waiters < 2:
+            pass
+        followed.set()
+        waiter.join(10)
+
+    cache, entered, followed, found = Cache(), threading.Event(), threading.Event(), []
+    other = threading.Thread(target=follow)
+    other.start()
+    asyncio.run(lead())
+    other.join(10)
+    assert found[-1].response == "Q"

@@ -1,0 +1,42 @@
+"""What type checkers see of the public names. Checked, never run."""
+
+from __future__ import annotations
+
+from typing import Any, assert_type
+
+import llmfast
+import numpy as np
+from llmfast import Answer, Cache, CachePolicy, Engine, FlatIndex, Hit, LruCache, MiniLM, Reply, Usage, batch
+
+
+async def cache_and_engine() -> None:
+    cache = Cache(encoder=MiniLM(), policy=CachePolicy(threshold=0.9), policies={"legal": CachePolicy(threshold=0.99)})
+    answer = await cache.get_or_generate("q", lambda query: query, scope=llmfast.PUBLIC, kind="legal")
+    assert_type(answer, Answer)
+    response, source = answer
+    assert_type(answer.score, float | None)
+    engine = Engine(cache=cache)
+    assert_type(engine.get_or_generate_sync("q", lambda query: Reply(query, usage=Usage(1, 2))), Answer)
+    cache.get_or_generate("q", lambda query: query, threshold=0.9)  # type: ignore[call-arg]
+
+
+def blocks() -> None:
+    cache = LruCache[str, int](10)
+    assert_type(cache.get("a"), int | None)
+    assert_type(cache.get("a", "b"), int | str)
+    assert_type(cache["a"], int)
+    cache["a"] = "b"  # type: ignore[assignment]
+    index = FlatIndex(3)
+    index.add(1, [1.0, 2.0, 3.0])
+    assert_type(index.search(np.zeros(3, np.float32), k=2), list[Hit])
+    assert_type(MiniLM().encode("text"), "np.ndarray[Any, np.dtype[np.float32]]")
+
+
+@batch(max_batch_size=8)
+async def lengths(texts: list[str]) -> list[int]:
+    return [len(text) for text in texts]
+
+
+async def batched() -> None:
+    assert_type(await lengths("a"), int)
+    assert_type(await lengths.map(["a", "b"]), list[int])

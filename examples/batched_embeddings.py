@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
-import numpy as np
 from llmfast import MiniLM, batch
+
+if TYPE_CHECKING:
+    import numpy as np
 
 encoder = MiniLM()
 

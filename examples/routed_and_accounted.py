@@ -16,7 +16,12 @@ async def main() -> None:
     """Send two easy questions and a hard one, and a repeat, on behalf of two users."""
     engine = Engine(cache=Cache(), router=Router.default(), ledger=Ledger())
     hard = "First implement a function that parses the contract, then, after that, write code to test each clause"
-    for user, question in (("ann", "What is 2 + 2?"), ("bob", "What is 2 + 2?"), ("ann", hard), ("bob", "Who are you?")):
+    for user, question in (
+        ("ann", "What is 2 + 2?"),
+        ("bob", "What is 2 + 2?"),
+        ("ann", hard),
+        ("bob", "Who are you?"),
+    ):
         answer = await engine.get_or_generate(question, ask_model, model="gpt-4o", user=user)
         print(f"{answer.source:10}  {answer.model:16}  {question}")
     summary = engine.ledger.summary() if engine.ledger else None

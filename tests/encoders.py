@@ -9,7 +9,8 @@ import numpy as np
 
 
 class TopicEncoder:
-    """Texts of the form "topic/variant" get vectors whose cosine within a topic is `closeness`, and about 0 across topics.
+    """Texts of the form "topic/variant" get vectors whose cosine within a topic is `closeness`, and about 0 across
+    topics.
 
     A variant "=" lies on the topic itself; the cosine of two different variants is closeness².
     """

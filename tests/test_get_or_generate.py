@@ -7,9 +7,10 @@ import logging
 import math
 import time
 
-import llmfast
 import numpy as np
 import pytest
+
+import llmfast
 from encoders import TopicEncoder
 from llmfast import PUBLIC, Cache, CachePolicy, Engine, Reply, Usage
 

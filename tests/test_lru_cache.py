@@ -10,10 +10,10 @@ import weakref
 from collections import OrderedDict
 from decimal import Decimal
 
-import llmfast
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
+
+import llmfast
 from llmfast import LruCache
 
 keys = st.one_of(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import llmfast
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
+
+import llmfast
 from llmfast._llmfast import Identifier
 
 BASE = {"model": "m", "system": "s", "messages": [], "params": {}, "context": [], "version": ""}
@@ -56,7 +56,9 @@ def test_every_field_counts(field):
 
 
 def test_integers_of_any_size_count_by_value():
-    prints = {fingerprint(params=number) for number in (2**127 - 1, 2**127, -(2**127) - 1, 10**400, int("9" * 32), "9" * 32)}
+    prints = {
+        fingerprint(params=number) for number in (2**127 - 1, 2**127, -(2**127) - 1, 10**400, int("9" * 32), "9" * 32)
+    }
     assert len(prints) == 6
     assert fingerprint(params=10**400) == fingerprint(params=10**400)
 

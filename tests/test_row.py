@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import llmfast
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
+
+import llmfast
 from llmfast._llmfast import Row
 from llmfast._values import MAX_DEPTH, pack, unpack
 
@@ -52,7 +52,7 @@ def test_damage_and_forgery_are_noticed(row, data):
 
 
 def test_an_unknown_codec_is_refused():
-    with pytest.raises(llmfast.ConfigError, match="codec must be .* got 'pickle'"):
+    with pytest.raises(llmfast.ConfigError, match=r"codec must be .* got 'pickle'"):
         Row(key=KEY, partition=0, payload=b"", codec="pickle", created_at=0.0)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import threading
 
 import pytest
+
 from encoders import TopicEncoder
 from llmfast import Cache, CachePolicy
 
@@ -15,7 +16,7 @@ class Gate:
 
     def __init__(self):
         self.calls, self.cancelled = 0, 0
-        self.entered, self.open = asyncio.Event(), asyncio.Event()
+        self.entered, self.open, self.stopped = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def __call__(self, query):
         self.calls += 1
@@ -24,6 +25,7 @@ class Gate:
             await self.open.wait()
         except asyncio.CancelledError:
             self.cancelled += 1
+            self.stopped.set()
             raise
         return {"answer": query}
 
@@ -88,8 +90,7 @@ def test_when_the_last_one_leaves_the_call_is_cancelled():
         for one in waiting:
             one.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-        while not gate.cancelled:
-            await asyncio.sleep(0)
+        await gate.stopped.wait()
         gate.open.set()
         return gate, cache, await cache.get_or_generate("q", gate)
 
@@ -235,8 +236,7 @@ def test_a_loop_that_ends_under_a_call_does_not_strand_the_others():
 
     async def lead():
         request = asyncio.ensure_future(cache.get_or_generate("q", hang))
-        while not followed.is_set():
-            await asyncio.sleep(0)
+        await asyncio.to_thread(followed.wait, 10)
         del request
 
     def follow():

@@ -93,6 +93,7 @@ _MODULE_OF = {
 }
 
 __all__ = [
+    "PUBLIC",
     "Answer",
     "BatchSizeError",
     "Cache",
@@ -120,7 +121,6 @@ __all__ = [
     "LruCache",
     "MiniLM",
     "OverloadedError",
-    "PUBLIC",
     "Prices",
     "Reply",
     "Router",

@@ -95,9 +95,9 @@ class Cache:
 
     `encoder` recognises other words (`MiniLM()`, or anything with `encode`, `dim` and `fingerprint`); without one only
     exact repeats hit. `policy` applies to the kind "general", `policies` to other kinds, beside the ones that come with
-    llmfast. `capacity` is the number of answers held. `scope` is the default tenant; with `require_scope` a request without
-    one is refused. `secret` keys every hash; by default it is random, which is right as long as nothing outlives the
-    process. `clock` gives seconds since the epoch.
+    llmfast. `capacity` is the number of answers held. `scope` is the default tenant; with `require_scope` a request
+    without one is refused. `secret` keys every hash; by default it is random, which is right as long as nothing
+    outlives the process. `clock` gives seconds since the epoch.
 
     One cache serves any number of threads and event loops. `LLMFAST_DISABLE=1` in the environment turns it into a
     pass-through.

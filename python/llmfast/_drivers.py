@@ -134,7 +134,8 @@ def drive_sync(way: Generator[Any, Any, Any], flights: FlightTable | None) -> An
     """
     if _loop_is_running():
         way.close()
-        raise RuntimeError("get_or_generate_sync would stop the event loop of this thread: await get_or_generate instead")
+        message = "get_or_generate_sync would stop the event loop of this thread: await get_or_generate instead"
+        raise RuntimeError(message)
     return _drive_here(way, flights)
 
 
@@ -163,7 +164,8 @@ def _do_here(step: OffLoop | Call | Share, flights: FlightTable | None) -> Any:
         if inspect.isawaitable(result):
             if inspect.iscoroutine(result):
                 result.close()
-            raise TypeError("llm_callable is async, and get_or_generate_sync cannot await it: await get_or_generate instead")
+            message = "llm_callable is async, and get_or_generate_sync cannot await it: await get_or_generate instead"
+            raise TypeError(message)
         return result
     return _share_here(step, flights)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ._cache import Ask
 from ._drivers import Abandoned, AsyncDriver, Call, OffLoop, Share, drive_sync
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ._router import Router
     from ._types import Source
 
+    Outcome = Source | Literal["coalesced", "uncacheable"]
     Way = Generator[Share | OffLoop | Call, Any, Answer]
 
 _EXACT = Explanation("the same request was answered before")
@@ -91,14 +92,14 @@ class Engine:
     ) -> Answer:
         """Return a stored answer to `query`, or call the model and store what it returns.
 
-        `llm_callable(query)` is sync or async and returns str, bytes, JSON data or a `Reply`; if it takes `decision=`, it
-        gets the router's choice. A sync one runs in a thread. An answer of another type is returned and not stored.
+        `llm_callable(query)` is sync or async and returns str, bytes, JSON data or a `Reply`; if it takes `decision=`,
+        it gets the router's choice. A sync one runs in a thread. An answer of another type is returned and not stored.
 
         `model`, `system`, `messages` (the turns before the query, with or without the query as the last), `params`,
-        `context` (documents that the answer draws on) and `version` can change the answer: requests that differ in one of
-        them never share it. Only the query is compared by meaning. `scope` is the tenant whose answers may serve: None,
-        a name, or `llmfast.PUBLIC`. `user` and `feature` are for reports. `kind` picks the policy, `ttl` (seconds)
-        overrides its time to live.
+        `context` (documents that the answer draws on) and `version` can change the answer: requests that differ in one
+        of them never share it. Only the query is compared by meaning. `scope` is the tenant whose answers may serve:
+        None, a name, or `llmfast.PUBLIC`. `user` and `feature` are for reports. `kind` picks the policy, `ttl`
+        (seconds) overrides its time to live.
 
         Identical requests at the same time make one call; if it raises, all of them raise what it raised.
 
@@ -185,8 +186,8 @@ class Engine:
             flown = yield from self._fly(ask, plan, llm_callable)
             leads = True
             break
-        answer = _from_flight(plan, flown, coalesced=not leads)
-        outcome = flown.source if leads or flown.source == "semantic_hit" else "coalesced"
+        answer = _from_flight(flown, coalesced=not leads)
+        outcome: Outcome = flown.source if leads or flown.source == "semantic_hit" else "coalesced"
         self._record(outcome, ask, answer)
         return answer
 
@@ -236,7 +237,7 @@ class Engine:
             return Called(result.value, usage, result.model or model, route)
         return Called(result, None, model, route)
 
-    def _record(self, outcome: str, ask: Ask, answer: Answer) -> None:
+    def _record(self, outcome: Outcome, ask: Ask, answer: Answer) -> None:
         if self.cache is not None:
             self.cache.count(outcome)
         if self.ledger is None:
@@ -288,7 +289,7 @@ def _semantic_hit(plan: Plan, match: Match, age: float) -> Flown:
     return Flown("semantic_hit", unpack(row), row, row.model, _usage(row), match.score, age, decision)
 
 
-def _from_flight(plan: Plan, flown: Flown, *, coalesced: bool) -> Answer:
+def _from_flight(flown: Flown, *, coalesced: bool) -> Answer:
     hit = flown.source == "semantic_hit"
     return Answer(
         # The leader of a call gets the very object that the call returned; it has been copied into the row already.

@@ -55,8 +55,10 @@ class FlightTable:
         listener()
 
     def leave(self, flight: Flight, *, drain: bool) -> None:
-        """Stop waiting. When the last one leaves, the call is stopped and whoever asks next makes a new one; with `drain`
-        it goes on, and whoever asks meanwhile joins it.
+        """Stop waiting.
+
+        When the last one leaves, the call is stopped and whoever asks next makes a new one; with `drain` it goes on,
+        and whoever asks meanwhile joins it.
         """
         with self._lock:
             flight.waiters -= 1

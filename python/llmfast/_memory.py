@@ -28,8 +28,8 @@ class Match(NamedTuple):
 class MemoryTier:
     """Holds rows by exact key, and finds those that came with a vector by meaning.
 
-    A row lies in one place: when it is evicted, replaced or over, its vector goes with it. Every method is safe from any
-    thread.
+    A row lies in one place: when it is evicted, replaced or over, its vector goes with it. Every method is safe from
+    any thread.
     """
 
     def __init__(self, capacity: int, dim: int | None) -> None:

@@ -19,10 +19,10 @@ HOUR = 3_600.0
 class CachePolicy:
     """What may be served from the cache.
 
-    `threshold`: cosine that a stored question must reach to be answered by the same answer, from -1 to 1; 1.0 leaves exact
-    hits only, up to rounding. `ttl`: seconds an answer lives, None for ever. `mode`: "static" compares with the threshold
-    alone. `on_abandon`: what happens to a call in flight when everybody who waited for it has left: "cancel" it, or "drain":
-    let it end and store its answer.
+    `threshold`: cosine that a stored question must reach to be answered by the same answer, from -1 to 1; 1.0 leaves
+    exact hits only, up to rounding. `ttl`: seconds an answer lives, None for ever. `mode`: "static" compares with the
+    threshold alone. `on_abandon`: what happens to a call in flight when everybody who waited for it has left: "cancel"
+    it, or "drain": let it end and store its answer.
 
     Raises ConfigError for a value outside of these.
     """

@@ -22,7 +22,8 @@ class Usage(NamedTuple):
 class Reply:
     """What an `llm_callable` returns when it knows more than the answer.
 
-    `value` is the answer (str, bytes or JSON data), `usage` the tokens that the call took, `model` the model that served.
+    `value` is the answer (str, bytes or JSON data), `usage` the tokens that the call took, `model` the model that
+    served.
     """
 
     value: Any
@@ -34,8 +35,9 @@ class Reply:
 class Explanation:
     """Why an answer came from where it came.
 
-    `reason` is one readable line. `threshold` is the cosine that a stored question had to reach and `nearest` the cosine of
-    the best one found; both are None where nothing was compared by meaning. `route` is the router's decision, if one chose.
+    `reason` is one readable line. `threshold` is the cosine that a stored question had to reach and `nearest` the
+    cosine of the best one found; both are None where nothing was compared by meaning. `route` is the router's decision,
+    if one chose.
     """
 
     reason: str

@@ -15,8 +15,9 @@ MAX_DEPTH = 100
 def pack(value: Any) -> tuple[str, bytes] | None:
     """Return the codec and payload of an answer; None if it would not come back as it is.
 
-    `str` and `bytes` are kept as they are, JSON data (dict with str names, list, str, int, float, bool, None, all of exactly
-    these types) as JSON. A tuple would come back as a list and a model object as a dict, so they are not stored.
+    `str` and `bytes` are kept as they are, JSON data (dict with str names, list, str, int, float, bool, None, all of
+    exactly these types) as JSON. A tuple would come back as a list and a model object as a dict, so they are not
+    stored.
     """
     kind = type(value)
     try:

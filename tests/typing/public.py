@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, assert_type
+from typing import assert_type
+
+import numpy as np
+from numpy.typing import NDArray
 
 import llmfast
-import numpy as np
 from llmfast import Answer, Cache, CachePolicy, Engine, FlatIndex, Hit, LruCache, MiniLM, Reply, Usage, batch
 
 
@@ -17,7 +19,7 @@ async def cache_and_engine() -> None:
     assert_type(answer.score, float | None)
     engine = Engine(cache=cache)
     assert_type(engine.get_or_generate_sync("q", lambda query: Reply(query, usage=Usage(1, 2))), Answer)
-    cache.get_or_generate("q", lambda query: query, threshold=0.9)  # type: ignore[call-arg]
+    await cache.get_or_generate("q", lambda query: query, threshold=0.9)  # type: ignore[call-arg]
 
 
 def blocks() -> None:
@@ -29,7 +31,7 @@ def blocks() -> None:
     index = FlatIndex(3)
     index.add(1, [1.0, 2.0, 3.0])
     assert_type(index.search(np.zeros(3, np.float32), k=2), list[Hit])
-    assert_type(MiniLM().encode("text"), "np.ndarray[Any, np.dtype[np.float32]]")
+    assert_type(MiniLM().encode("text"), NDArray[np.float32])
 
 
 @batch(max_batch_size=8)

@@ -1,0 +1,470 @@
+"""The extension module. What its names promise is written here; `llmfast` re-exports the public ones."""
+
+import array
+import builtins
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import (
+    Any,
+    ClassVar,
+    Generic,
+    NoReturn,
+    Self,
+    SupportsFloat,
+    SupportsIndex,
+    TypeAlias,
+    TypeVar,
+    final,
+    overload,
+)
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import disjoint_base
+
+from ._prices import HasUsage
+
+__all__ = [
+    "PUBLIC",
+    "CacheStats",
+    "Decision",
+    "FlatIndex",
+    "Hit",
+    "Identifier",
+    "LedgerState",
+    "LruCache",
+    "MiniLMCore",
+    "Price",
+    "Public",
+    "RouterTable",
+    "Row",
+    "Signal",
+    "kernel_name",
+    "wall_clock",
+]
+
+__version__: str
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+_T = TypeVar("_T")
+
+_Sums: TypeAlias = tuple[list[int], list[int], list[int], int, int, list[int], int, int]
+_Vector: TypeAlias = NDArray[Any] | Sequence[SupportsFloat | SupportsIndex] | array.array[float] | memoryview[Any]
+_Matrix: TypeAlias = NDArray[Any] | Sequence[_Vector]
+_Ids: TypeAlias = NDArray[Any] | Sequence[SupportsIndex]
+
+@final
+class LruCache(Generic[_K, _V]):
+    """A least-recently-used cache, bounded by entries and by bytes.
+
+    `capacity`: entries at most. `max_bytes`: sum of the weights at most; an entry's weight is what `insert` is given,
+    else `sys.getsizeof` of key and value. `time_to_live`: seconds an entry lives that says nothing itself. Values are
+    held and handed back by reference; any hashable key works. Below a capacity of 4,096 the victim is the least
+    recently used entry; above, the least recently used one of the sixteenth of the cache that takes the new entry.
+
+    Safe from any thread. Mapping protocol included; iteration goes over a snapshot. Raises ConfigError for a limit of
+    0.
+    """
+
+    def __new__(
+        cls,
+        capacity: int,
+        *,
+        max_bytes: int | None = None,
+        time_to_live: float | None = None,
+        policy: str = "lru",
+    ) -> Self: ...
+    @overload
+    def get(self, key: _K, default: None = None) -> _V | None:
+        """Return the value of `key` and mark it as used; `default` if it is absent or its time is over."""
+    @overload
+    def get(self, key: _K, default: _V | _T) -> _V | _T: ...
+    @overload
+    def peek(self, key: _K, default: None = None) -> _V | None:
+        """Return the value of `key` and leave its recency and the counters as they are."""
+    @overload
+    def peek(self, key: _K, default: _V | _T) -> _V | _T: ...
+    def insert(self, key: _K, value: _V, *, time_to_live: float | None = None, weight: int | None = None) -> None:
+        """Insert or replace an entry; it lives `time_to_live` seconds and counts `weight` bytes.
+
+        An entry that weighs more than `max_bytes` is not stored (and counted in `stats().rejections`); an older value
+        of the key is removed all the same.
+        """
+    def _insert_evicting(
+        self, key: _K, value: _V, *, time_to_live: float | None = None, weight: int | None = None
+    ) -> tuple[bool, list[_K]]:
+        """Insert like `insert`; return whether the entry was stored, and the keys that had to go."""
+    def remove(self, key: _K) -> bool:
+        """Remove an entry; return whether it was there."""
+    def get_or_insert_with(self, key: _K, factory: Callable[[], _V]) -> _V:
+        """Return the value of `key`, else insert what `factory()` returns.
+
+        No lock is held meanwhile: the factory may use the cache, and threads that miss at the same time each call
+        theirs.
+        """
+    def clear(self) -> None:
+        """Remove everything; the counters stay."""
+    def stats(self) -> CacheStats:
+        """Return the counters."""
+    @property
+    def capacity(self) -> int:
+        """Entries at most."""
+    def keys(self) -> list[_K]:
+        """Return the keys, most recently used first (below a capacity of 4,096)."""
+    def values(self) -> list[_V]:
+        """Return the values, in the order of `keys`."""
+    def items(self) -> list[tuple[_K, _V]]:
+        """Return keys and values, in the order of `keys`."""
+    def __len__(self) -> int: ...
+    def __contains__(self, key: object, /) -> bool: ...
+    def __getitem__(self, key: _K, /) -> _V: ...
+    def __setitem__(self, key: _K, value: _V, /) -> None: ...
+    def __delitem__(self, key: _K, /) -> None: ...
+    def __iter__(self) -> Iterator[_K]: ...
+    def __copy__(self) -> NoReturn: ...
+    def __reduce__(self) -> NoReturn: ...
+    @classmethod
+    def __class_getitem__(cls, parameters: Any) -> Any: ...
+
+@final
+class CacheStats:
+    """What a LruCache did since it was made, and what it holds now."""
+
+    @property
+    def hits(self) -> int:
+        """Lookups that found a live entry."""
+    @property
+    def misses(self) -> int:
+        """Lookups that found none."""
+    @property
+    def insertions(self) -> int:
+        """Entries stored, replacements included."""
+    @property
+    def evictions(self) -> int:
+        """Entries removed to make room."""
+    @property
+    def expirations(self) -> int:
+        """Entries removed because their time was over."""
+    @property
+    def rejections(self) -> int:
+        """Entries refused because they weigh more than `max_bytes`."""
+    @property
+    def entries(self) -> int:
+        """Entries held, expired ones that nobody has asked for since included."""
+    @property
+    def bytes(self) -> int:
+        """Sum of their weights."""
+    def _asdict(self) -> dict[str, int]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+@final
+class Public:
+    """The type of `PUBLIC`."""
+
+#: The scope whose rows every other scope may see.
+PUBLIC: Public
+
+@final
+class Identifier:
+    """Makes the keys of requests under a secret (any bytes)."""
+
+    def __new__(cls, secret: builtins.bytes) -> Self: ...
+    def fingerprint(
+        self,
+        *,
+        model: str,
+        system: str,
+        messages: Any,
+        params: Any,
+        context: Any,
+        version: str,
+        router: str = "",
+        stream: bool = False,
+    ) -> builtins.bytes:
+        """Return the compatibility fingerprint (32 bytes): everything that can change the answer but query and scope.
+
+        Raises TypeError for data that is not JSON, InvalidTextError for lone surrogates, ConfigError for bottomless
+        nesting.
+        """
+    def exact_key(self, scope: str | Public | None, fingerprint: builtins.bytes, query: str) -> builtins.bytes:
+        """Return the exact key (32 bytes)."""
+    def partition(self, scope: str | Public | None, encoder: str, fingerprint: builtins.bytes) -> int:
+        """Return where rows lie that may be compared by meaning (128 bits)."""
+    def principal(self, scope: str | Public | None, user: str | None = None) -> int | None:
+        """Return who asked, without saying who (128 bits); None if neither user nor tenant is named."""
+    @property
+    def row_key(self) -> builtins.bytes:
+        """The key under which stored rows are sealed (32 bytes)."""
+
+@final
+class Row:
+    """A stored answer. Times are seconds since the epoch, kept to the millisecond; `usage` is (input, output)
+    tokens."""
+
+    def __new__(
+        cls,
+        *,
+        key: builtins.bytes,
+        partition: int,
+        payload: builtins.bytes,
+        codec: str,
+        created_at: float,
+        expires_at: float | None = None,
+        usage: tuple[int, int] | None = None,
+        model: str = ...,
+        version: str = ...,
+        tags: list[str] = ...,
+        kind: str = ...,
+        principal: int | None = None,
+        cluster: int | None = None,
+    ) -> Self: ...
+    @property
+    def payload(self) -> str | builtins.bytes:
+        """The answer: bytes for the codec "bytes", else str."""
+    @property
+    def key(self) -> builtins.bytes: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def codec(self) -> str:
+        """ "text", "bytes", "json" or "events"."""
+    @property
+    def created_at(self) -> float: ...
+    @property
+    def expires_at(self) -> float | None: ...
+    @property
+    def usage(self) -> tuple[int, int] | None: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def tags(self) -> list[str]: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def principal(self) -> int | None: ...
+    @property
+    def cluster(self) -> int | None: ...
+    def seal(self, key: builtins.bytes) -> builtins.bytes:
+        """Return the row as bytes, sealed with `key` (32 bytes)."""
+    @staticmethod
+    def open(sealed: builtins.bytes, key: builtins.bytes) -> Row:
+        """Read a row sealed with `key`. Raises CorruptRowError if it was damaged, truncated or forged."""
+    def is_expired(self, now: float) -> bool:
+        """Return whether its time is over at `now`."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+def wall_clock() -> float:
+    """Return seconds since the epoch."""
+
+@final
+class Signal:
+    """A rule of the router that fired, and why."""
+
+    @property
+    def name(self) -> str:
+        """Name of the rule."""
+    @property
+    def weight(self) -> float:
+        """What it adds to the score."""
+    @property
+    def words(self) -> list[str]:
+        """The rule's words that occur, in the order of their first occurrence; empty for a rule of length."""
+    @property
+    def tokens(self) -> int | None:
+        """Estimated tokens of the text, for a rule of length; None for a rule of words."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Decision:
+    """The model for a question, and why. Unpacks as `model, tier`."""
+
+    @property
+    def model(self) -> str:
+        """The model that serves the tier."""
+    @property
+    def tier(self) -> str:
+        """Name of the tier."""
+    @property
+    def score(self) -> float:
+        """Sum of the weights of `signals`, also where an exception decided; a multiple of 0.001."""
+    @property
+    def reason(self) -> str:
+        """Why, in one line."""
+    @property
+    def signals(self) -> list[Signal]:
+        """The rules that fired, in the order of the table."""
+    def __iter__(self) -> Iterator[str]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class RouterTable:
+    """The compiled table behind `Router`. Weights and bounds are in thousandths; a part that is None is the seed
+    table's.
+
+    `tiers`: (name, model, bound), None for the last bound. `rules`: (name, weight, words, least tokens); the tokens
+    count where words are empty. `exceptions`: (phrase, tier). Raises ConfigError for a table that is wrong.
+    """
+
+    def __new__(
+        cls,
+        tiers: Sequence[tuple[str, str, int | None]] | None = None,
+        rules: Sequence[tuple[str, int, Sequence[str], int]] | None = None,
+        exceptions: Sequence[tuple[str, str]] | None = None,
+    ) -> RouterTable: ...
+    def route(self, query: str, context: str | None = None) -> Decision:
+        """Choose a model for a question and its context. Raises InvalidTextError for a lone surrogate."""
+    @property
+    def generation(self) -> str:
+        """32 hexadecimal digits that identify the table."""
+    def table(
+        self,
+    ) -> tuple[list[tuple[str, str, int | None]], list[tuple[str, int, list[str], int]], list[tuple[str, str]]]:
+        """Return tiers, rules and exceptions as they were given."""
+
+@final
+class Price:
+    """What a model asks for a token read (`input`) and a token written (`output`), in pico-dollars (1e-12 USD).
+
+    2.50 USD per million tokens are 2_500_000. Raises ConfigError for a negative amount, TypeError for no int.
+    """
+
+    def __new__(cls, input: int, output: int) -> Price: ...
+    @property
+    def input(self) -> int:
+        """Pico-dollars per token read."""
+    @property
+    def output(self) -> int:
+        """Pico-dollars per token written."""
+    def cost(self, usage: HasUsage) -> int:
+        """Return what `usage` costs in pico-dollars.
+
+        Raises LedgerError for a count that is negative or above 2**53, or an amount that does not fit 128 bits.
+        """
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class LedgerState:
+    """The books behind `Ledger`. Thread-safe.
+
+    Sums are (requests, input tokens, output tokens, baseline, actual, saved, unpriced, estimated): lists have one place
+    for each of "exact_hit", "semantic_hit", "coalesced", "llm_call"; amounts are pico-dollars.
+    """
+
+    def __new__(cls) -> LedgerState: ...
+    def record(
+        self,
+        outcome: str,
+        model: str,
+        baseline: Price | None,
+        served: Price | None,
+        usage: HasUsage | None,
+        estimated: bool,
+        user: str | None,
+        feature: str | None,
+    ) -> None:
+        """Book one request; LedgerError if an amount does not fit, and nothing is booked then."""
+    def summary(self) -> tuple[_Sums, list[tuple[str | None, _Sums]]]:
+        """Return the sums over all requests, and per model."""
+    def split(self, by: str) -> list[tuple[str | None, _Sums]]:
+        """Return the sums per "model", "user" or "feature", in no particular order."""
+
+@final
+class Hit:
+    """A row that a search found. Unpacks as `id, score = hit`; equal hits compare and hash equal."""
+
+    def __new__(cls, id: int, score: float) -> Self: ...
+    @property
+    def id(self) -> int:
+        """The id it was added under, 0 to 2**64 - 1."""
+    @property
+    def score(self) -> float:
+        """Its cosine with the query, -1 to 1, computed in float64."""
+    def __iter__(self) -> Iterator[Any]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class FlatIndex:
+    """The rows nearest to a query by cosine, found exactly.
+
+    A search returns what a full scan in float64 over the rows as they were given (in float32) would return, at any
+    `min_score`; equal scores are ordered by id. Ids are unique over all partitions, 0 to 2**64 - 1; partitions are 0 to
+    2**128 - 1, and a search reads no rows of another. `dim`: components of a vector, 1 to 4096, else ConfigError.
+
+    A vector has shape (dim,), a matrix (n, dim): float32 buffers and arrays, contiguous or not; float64 ones and
+    sequences of numbers are rounded to float32. DimensionMismatchError for another shape, InvalidVectorError for NaN,
+    infinity or zeros alone, TypeError for what is not numbers.
+
+    Safe from any thread; searches run side by side without the interpreter. 4 bytes a component and about 48 a row.
+    """
+
+    def __new__(cls, dim: int) -> Self: ...
+    def add(self, id: int, vector: _Vector, *, partition: int = 0) -> None:
+        """Add a row; DuplicateIdError when the index has the id, in any partition."""
+    def add_many(self, ids: _Ids, matrix: _Matrix, *, partition: int = 0) -> None:
+        """Add the rows of `matrix`, shape (len(ids), dim): all of them or, with an error, none."""
+    def update(self, id: int, vector: _Vector) -> None:
+        """Replace the vector of a row, which stays in its partition; UnknownIdError when there is none."""
+    def remove(self, id: int) -> bool:
+        """Remove a row; return whether it was there."""
+    def search(self, vector: _Vector, k: int = 1, *, min_score: float = ..., partition: int = 0) -> list[Hit]:
+        """Return the at most `k` rows of the largest cosine of at least `min_score`, best first.
+
+        ConfigError for k = 0 or a `min_score` of NaN.
+        """
+    def search_many(
+        self, matrix: _Matrix, k: int = 1, *, min_score: float = ..., partition: int = 0
+    ) -> list[list[Hit]]:
+        """Search for every row of `matrix`, shape (n, dim), in one state of the index; return n lists."""
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all rows to a file, replacing it in one step; OSError when the system refuses."""
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> FlatIndex:
+        """Read what `save` wrote; FileNotFoundError, or CorruptFileError for any other content."""
+    @property
+    def dim(self) -> int:
+        """Components of a vector."""
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes on the heap."""
+    def __len__(self) -> int: ...
+    def __contains__(self, id: int, /) -> bool: ...
+
+@disjoint_base
+class MiniLMCore:
+    """What `llmfast.MiniLM` is made of: the model in `folder`, a call split over `threads` (1 to 256)."""
+
+    def __new__(cls, folder: str | os.PathLike[str], threads: int) -> Self: ...
+    @overload
+    def encode(self, texts: str) -> NDArray[np.float32]:
+        """Return the vector of a text, shape (384,), or of each of a list or tuple, shape (n, 384), unit length.
+
+        Texts are cut after 256 tokens. InvalidTextError for a lone surrogate, TypeError for what is not str.
+        """
+    @overload
+    def encode(self, texts: list[str] | tuple[str, ...]) -> NDArray[np.float32]: ...
+    def count_tokens(self, text: str) -> int:
+        """Return the number of tokens of a text, [CLS] and [SEP] included, before it is cut."""
+    @property
+    def dim(self) -> int:
+        """Components of a vector: 384."""
+    @property
+    def fingerprint(self) -> str:
+        """Names everything that decides what a vector is; vectors of one fingerprint may be compared."""
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of a text that are read, [CLS] and [SEP] included: 256."""
+
+def kernel_name() -> str:
+    """Return the kernel that index and encoder use: "avx2" or "scalar"; `LLMFAST_KERNEL` picks one at first use."""

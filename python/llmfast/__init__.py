@@ -5,7 +5,8 @@ Names are imported on first use, so that `import llmfast` costs next to nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+# What `typing` would say; importing it takes longer than all the rest.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from ._batch import batch as batch
@@ -137,7 +138,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import `name` from the module that defines it, on first use."""
     module = _MODULE_OF.get(name)
     if module is None:

@@ -40,6 +40,7 @@ __all__ = [
     "Row",
     "Signal",
     "kernel_name",
+    "__version__",
     "wall_clock",
 ]
 

@@ -28,7 +28,6 @@ fn class_name(kind: ErrorKind) -> Option<&'static str> {
 }
 
 /// Makes the Python exception for a core error.
-#[allow(clippy::needless_pass_by_value)] // the shape that `map_err` wants
 pub(crate) fn to_py(error: Error) -> PyErr {
     Python::attach(|py| match class_name(error.kind()) {
         Some(name) => instance(py, name, &error.to_string()).unwrap_or_else(|failure| failure),

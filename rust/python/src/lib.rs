@@ -1,5 +1,8 @@
 //! The extension module `llmfast._llmfast`: one binding file per core module, no logic.
 
+// pyo3 hands extracted arguments over by value, and methods take `self` whether or not they need it.
+#![allow(clippy::needless_pass_by_value, clippy::unused_self)]
+
 mod cache;
 mod cache_protocol;
 mod cache_stats;
@@ -21,7 +24,7 @@ fn _llmfast(module: &Bound<'_, PyModule>) -> PyResult<()> {
     if cfg!(debug_assertions) {
         errors::warn_debug_build(module.py())?;
     }
-    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.setattr("__version__", env!("CARGO_PKG_VERSION"))?;
     cache::register(module)?;
     clock::register(module)?;
     flat_index::register(module)?;

@@ -59,13 +59,11 @@ impl Identifier {
         Ok(PyBytes::new(query.py(), &key))
     }
 
-    #[allow(clippy::needless_pass_by_value)] // extracted from the caller's object
     fn partition(&self, scope: ScopeArg, encoder: &str, fingerprint: [u8; 32]) -> u128 {
         self.0.partition(scope.scope(), encoder, &fingerprint)
     }
 
     #[pyo3(signature = (scope, user = None))]
-    #[allow(clippy::needless_pass_by_value)] // extracted from the caller's object
     fn principal(&self, scope: ScopeArg, user: Option<&Any<'_>>) -> PyResult<Option<u128>> {
         let user = user.map(|user| utf8(user, "user")).transpose()?;
         Ok(self.0.principal(scope.scope(), user.as_deref()))

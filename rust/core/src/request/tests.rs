@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn request<'a>(query: &'a str, params: Value) -> Request<'a> {
+fn request(query: &str, params: Value) -> Request<'_> {
     Request {
         query,
         model: "m",

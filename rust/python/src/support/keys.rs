@@ -1,7 +1,7 @@
 //! Any hashable Python object as a key of a core cache.
 //!
-//! Two keys of exact type `str`, `bytes`, `int`, `float` or `bool` are compared under the cache's lock: CPython does so
-//! without running Python code, allocating or letting go of the interpreter. Every other comparison may run an `__eq__` that
+//! Two keys of exact type `str`, `bytes`, `int`, `float` or `bool` are compared under the cache's lock: the interpreter
+//! does so without running Python code, allocating or letting go of the interpreter. Every other comparison may run an `__eq__` that
 //! does all of that, so it happens after the lock is released and the lookup is tried again with its answer.
 
 use llmfast_core::cache::Lookup;

@@ -1,0 +1,9 @@
+//! What is truly about Python: keys, values, vectors, durations, scopes.
+
+pub(crate) mod durations;
+pub(crate) mod keys;
+pub(crate) mod rows;
+pub(crate) mod scopes;
+pub(crate) mod texts;
+pub(crate) mod values;
+pub(crate) mod vectors;

@@ -1,0 +1,15 @@
+"""Adds what every record says about the machine to pytest-benchmark's record."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import _machine
+
+
+def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
+    machine_info["llmfast"] = _machine.describe(("pytest-benchmark",))

@@ -1,0 +1,123 @@
+//! What the core's operations cost without Python: `cargo bench -p llmfast-core --bench parts -- cache search`.
+
+mod measure;
+
+use std::time::Duration;
+
+use llmfast_core::cache::{Limits, LruCache, NewEntry};
+use llmfast_core::index::FlatIndex;
+use llmfast_core::kernel::Kernel;
+use llmfast_core::request::{Request, Scope, Secret, Value};
+use llmfast_core::router::{Router, Table};
+use measure::measure;
+
+const DIM: usize = 384;
+const NOW: Duration = Duration::from_secs(1);
+
+/// Pseudo-random numbers (`SplitMix64`): hashes and vectors that are the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// `length` numbers, even over [−1, 1).
+    fn vector(&mut self, length: usize) -> Vec<f32> {
+        (0..length).map(|_| (self.next() >> 40) as f32 / (1 << 23) as f32 - 1.0).collect()
+    }
+}
+
+fn main() {
+    cache();
+    request();
+    kernel();
+    index();
+    router();
+}
+
+fn cache() {
+    for capacity in [1_000, 100_000] {
+        let limits = Limits { capacity, max_bytes: None, time_to_live: None };
+        let cache = LruCache::new(limits).expect("the limits are not zero");
+        let entry = |hash: u64| NewEntry { hash, key: hash, value: hash, weight: 1, time_to_live: None };
+        let mut numbers = Numbers(1);
+        let hashes: Vec<u64> = (0..capacity).map(|_| numbers.next()).collect();
+        for &hash in &hashes {
+            cache.insert(entry(hash), NOW, |&key| Some(key == hash)).expect("keys are compared");
+        }
+        let mut next = 0;
+        measure(&format!("cache: get, hit, {capacity} entries"), || {
+            next = (next + 7_919) % capacity;
+            let hash = hashes[next];
+            cache.get(hash, NOW, |&key| Some(key == hash))
+        });
+        measure(&format!("cache: get, miss, {capacity} entries"), || {
+            let hash = numbers.next();
+            cache.get(hash, NOW, |&key| Some(key == hash))
+        });
+        measure(&format!("cache: insert that evicts, {capacity} entries"), || {
+            let hash = numbers.next();
+            cache.insert(entry(hash), NOW, |&key| Some(key == hash)).is_ok()
+        });
+    }
+}
+
+fn request() {
+    let secret = Secret::new(b"sixteen bytes, at least");
+    let query = "what is the exchange rate for my card? ".repeat(26);
+    let request = Request {
+        query: &query,
+        model: "small",
+        system: "Be brief.",
+        history: Value::List(Vec::new()),
+        params: Value::List(Vec::new()),
+        context: Value::List(Vec::new()),
+        version: "1",
+        router: "",
+        stream: false,
+    };
+    let fingerprint = secret.fingerprint(&request).expect("nothing is nested");
+    measure("request: fingerprint", || secret.fingerprint(&request));
+    measure("request: exact key, 1 kB", || secret.exact_key(Scope::Named("tenant"), &fingerprint, &query));
+}
+
+fn kernel() {
+    let mut numbers = Numbers(2);
+    let (a, b) = (numbers.vector(DIM), numbers.vector(DIM));
+    let rows = numbers.vector(1_000 * DIM);
+    let mut scores = vec![0.0; 1_000];
+    for kernel in Kernel::available() {
+        let name = kernel.name();
+        measure(&format!("kernel {name}: dot, {DIM} dimensions"), || kernel.dot(&a, &b));
+        measure(&format!("kernel {name}: dot in f64, {DIM} dimensions"), || kernel.dot_f64(&a, &b));
+        measure(&format!("kernel {name}: dot with 1000 rows"), || kernel.dot_rows(&a, &rows, &mut scores));
+    }
+}
+
+fn index() {
+    for rows in [1_000, 10_000, 100_000] {
+        let index = FlatIndex::new(DIM).expect("the dimension is allowed");
+        let mut numbers = Numbers(3);
+        let matrix = numbers.vector(rows * DIM);
+        let ids: Vec<u64> = (0..rows as u64).collect();
+        index.add_many(&ids, &matrix, 0).expect("the vectors are finite and the ids new");
+        let mut near = matrix[DIM..2 * DIM].to_vec();
+        near[0] += 0.1;
+        for (what, min_score) in [("nearest", -1.0), ("nearest above 0.95", 0.95)] {
+            measure(&format!("index: {what} of {rows}"), || index.search(&near, 1, min_score, 0));
+        }
+    }
+}
+
+fn router() {
+    let router = Router::new(Table::default()).expect("the built-in table is sound");
+    let sentence = "what is the exchange rate for my card when I travel abroad? ";
+    for bytes in [60, 1_000, 16_000] {
+        let text = &sentence.repeat(bytes / sentence.len() + 1)[..bytes];
+        measure(&format!("router: route, {bytes} bytes"), || router.route(&[text]));
+    }
+}

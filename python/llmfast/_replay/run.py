@@ -1,0 +1,171 @@
+"""Feeds requests to an Engine, one after the other, and records what became of each."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .._cache import Ask, Cache
+from .._engine import Engine
+from .._errors import LlmfastError
+from .._ledger import Ledger
+from .._policy import CachePolicy
+from .._router import Router
+from .._types import Usage
+from . import model as simulated
+from .trace import RecordingEncoder, Served, Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .._encoder import Encoder
+    from .._types import Answer
+    from .log import Request, Skipped
+    from .trace import Vectors
+
+# How many requests are fed between two reports of progress.
+_TURN = 64
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the engine is built: the policy, the layers and the model that a request without one asks for."""
+
+    threshold: float = 0.95
+    ttl: float | None = 86_400.0
+    kind: str = "general"
+    capacity: int = 100_000
+    router: bool = True
+    baseline: str = "gpt-4o"
+
+
+class VirtualClock:
+    """The time of the log, in seconds. It never goes back: a request that is out of order happens at once.
+
+    A request without a time comes one second after the one before it.
+    """
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._started = False
+
+    def __call__(self) -> float:
+        """Return the time of the current request."""
+        return self._now
+
+    def move(self, stamp: float | None) -> float:
+        """Go on to the next request, whose time is `stamp`, and return the time."""
+        following = self._now + 1.0 if self._started else 0.0
+        self._now = following if stamp is None else max(self._now, stamp) if self._started else max(0.0, stamp)
+        self._started = True
+        return self._now
+
+
+class OwnUsage:
+    """A ledger that enters every request with its own tokens, where the engine knows those of the stored answer."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self._usage = Usage(0, 0)
+        self._estimated = False
+
+    def expect(self, usage: tuple[int, int], *, estimated: bool) -> None:
+        """Set the tokens of the request that comes next."""
+        self._usage = Usage(*usage)
+        self._estimated = estimated
+
+    def record(self, **entry: Any) -> None:
+        """Enter a request, see `Ledger.record`."""
+        self.ledger.record(**{**entry, "usage": self._usage, "estimated": self._estimated})
+
+
+class Replay:
+    """One run: an Engine with a simulated model behind it, and the trace that it leaves.
+
+    The trace can be read at any time, after an interruption too.
+    """
+
+    def __init__(self, settings: Settings, encoder: Encoder | None) -> None:
+        """Build the engine; without an encoder there are exact hits only."""
+        policy = CachePolicy(threshold=settings.threshold, ttl=settings.ttl)
+        self.settings = settings
+        self.encoder = None if encoder is None else RecordingEncoder(encoder)
+        self.clock = VirtualClock()
+        self.trace = Trace()
+        self.ledger = Ledger(baseline=settings.baseline)
+        self.cache = Cache(
+            encoder=self.encoder, policies={settings.kind: policy}, capacity=settings.capacity, clock=self.clock
+        )
+        self._router = Router.default() if settings.router else None
+        self._book = OwnUsage(self.ledger)
+        self._model = simulated.SimulatedModel()
+        self._engine = Engine(cache=self.cache, router=self._router, ledger=self._book)  # type: ignore[arg-type]
+
+    @property
+    def vectors(self) -> list[Vectors | None]:
+        """The vector of every distinct request of the trace, None where there is none."""
+        known = {} if self.encoder is None else self.encoder.vectors
+        return [known.get(text) for text in self.trace.texts]
+
+    @property
+    def evicted(self) -> int:
+        """How many answers had to make room for others."""
+        return int(self.cache.stats().l1.evictions)
+
+    def run(
+        self, requests: Iterable[Request], skipped: Skipped, progress: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """Feed all of `requests`; count those that the engine refuses in `skipped`."""
+        asyncio.run(self._run(requests, skipped, progress))
+
+    async def _run(self, requests: Iterable[Request], skipped: Skipped, progress: Callable[[int], None]) -> None:
+        for number, request in enumerate(requests):
+            try:
+                self.trace.served.append(await self._serve(request))
+            except LlmfastError as error:
+                skipped.add(request.line, "refused by the engine", str(error))
+            if number % _TURN == 0:
+                progress(number)
+
+    async def _serve(self, request: Request) -> Served:
+        usage, estimated = simulated.tokens(request)
+        ask = self._ask(request)
+        self._model.expect(len(self.trace.served), request, usage)
+        self._book.expect(usage, estimated=estimated)
+        now = self.clock.move(request.time)
+        started = time.perf_counter()
+        answer = await self._engine.run(ask, self._model)
+        took = time.perf_counter() - started
+        return Served(
+            outcome=answer.source,
+            key=self._key(ask, answer),
+            time=now,
+            origin=simulated.origin_of(answer.response),
+            score=answer.score,
+            seconds=took,
+            model_seconds=simulated.seconds(usage[1]),
+            requested=ask.model,
+            model=answer.model,
+            usage=usage,
+            estimated=estimated,
+            intent=request.intent,
+        )
+
+    def _ask(self, request: Request) -> Ask:
+        return Ask(
+            request.query,
+            user=request.user,
+            model=request.model or self.settings.baseline,
+            system=request.system,
+            messages=request.history,
+            params=request.params,
+            kind=self.settings.kind,
+        )
+
+    def _key(self, ask: Ask, answer: Answer) -> int:
+        plan = None if answer.key is None else self.cache.plan(ask, getattr(self._router, "generation", ""))
+        if plan is None:
+            return self.trace.key(None, b"", ask.query)
+        return self.trace.key(plan.key, plan.fingerprint, ask.query)

@@ -1,0 +1,171 @@
+"""A run: what the engine did is what is recorded, and the curve at the run's own threshold is the run."""
+
+from __future__ import annotations
+
+import pytest
+
+from llmfast import ConfigError, FlatIndex
+from llmfast._replay.curve import covered, curve
+from llmfast._replay.log import Request, Skipped
+from llmfast._replay.model import ANSWER_TOKENS, seconds, tokens
+from llmfast._replay.neighbours import find_neighbours
+from llmfast._replay.policy import simulate
+from llmfast._replay.run import Replay, Settings, VirtualClock
+from llmfast._replay.trace import CALL, EXACT, SEMANTIC
+from llmfast._replay.traffic import traffic
+from replay_tools import TopicEncoder, questions
+
+
+def run(requests, encoder=None, **settings) -> Replay:
+    replay = Replay(Settings(**{"router": False, **settings}), encoder)
+    replay.run(requests, Skipped())
+    return replay
+
+
+def outcomes(replay: Replay) -> list[tuple[str, int]]:
+    return [(row.outcome, row.origin) for row in replay.trace.served]
+
+
+def simulated(replay: Replay, threshold: float) -> list[tuple[str, int]]:
+    trace, settings = replay.trace, replay.settings
+    near = find_neighbours(replay.vectors, trace.partitions, lambda: FlatIndex(TopicEncoder.dim))
+    keys, times = [row.key for row in trace.served], [row.time for row in trace.served]
+    return simulate(keys, times, near, threshold=threshold, ttl=settings.ttl)
+
+
+def mixed(count: int) -> list[Request]:
+    """Requests in several partitions: models, prompts, histories and parameters differ."""
+    plain = traffic(questions(count // 3, count // 30), count, 6)
+    contexts = [
+        {},
+        {"model": "gpt-4o-mini"},
+        {"system": "be brief"},
+        {"history": [{"role": "user", "content": "before"}]},
+        {"params": {"temperature": 0.5}},
+        {"params": {"temperature": 1}},
+    ]
+    return [
+        Request(request.query, intent=request.intent, user=f"u{n % 5}", **contexts[n * n % 7 % 6])
+        for n, request in enumerate(plain)
+    ]
+
+
+@pytest.mark.parametrize("threshold", [0.8, 0.88, 0.95, 0.99])
+@pytest.mark.parametrize("ttl", [86_400.0, 50.0])
+def test_the_simulated_policy_is_the_run_at_every_request(threshold, ttl):
+    replay = run(mixed(1200), TopicEncoder(), threshold=threshold, ttl=ttl)
+    assert {kind for kind, _ in outcomes(replay)} == {EXACT, SEMANTIC, CALL}
+    assert simulated(replay, threshold) == outcomes(replay)
+
+
+@pytest.mark.parametrize("other", [0.8, 0.9, 0.97])
+def test_one_run_tells_what_another_threshold_would_have_done(other):
+    requests = mixed(900)
+    assert simulated(run(requests, TopicEncoder(), threshold=0.93), other) == outcomes(
+        run(requests, TopicEncoder(), threshold=other)
+    )
+
+
+def test_the_curve_at_the_runs_own_threshold_counts_the_run():
+    replay = run(mixed(900), TopicEncoder(), threshold=0.9321)
+    served = replay.trace.served
+    near = find_neighbours(replay.vectors, replay.trace.partitions, lambda: FlatIndex(TopicEncoder.dim))
+    assert covered(served, near) == served
+    own = next(point for point in curve(served, near, ttl=86_400.0, own=0.9321) if point["threshold"] == 0.9321)
+    kinds = [row.outcome for row in served]
+    wrong = sum(row.outcome != CALL and row.intent != served[row.origin].intent for row in served)
+    assert (own["exact_hits"], own["semantic_hits"]) == (kinds.count(EXACT), kinds.count(SEMANTIC))
+    assert own["wrong_of_hits"]["count"] == wrong > 0
+
+
+def test_every_distinct_text_is_encoded_once():
+    encoder = TopicEncoder()
+    requests = list(traffic(questions(200, 20), 600, 2))
+    replay = run(requests, encoder)
+    assert sorted(encoder.encoded) == sorted({request.query for request in requests})
+    assert all(vector is not None for vector in replay.vectors)
+
+
+def test_without_an_encoder_only_repeats_hit():
+    requests = list(traffic(questions(200, 20), 600, 2))
+    kinds = [kind for kind, _ in outcomes(run(requests))]
+    assert kinds.count(EXACT) == len(requests) - len({request.query for request in requests})
+    assert kinds.count(SEMANTIC) == 0
+
+
+def test_a_hit_names_the_request_that_was_answered_even_with_the_logs_own_answers():
+    requests = [
+        Request("a", response="7\nseven"),
+        Request("b", response=""),
+        Request("a", response="another"),
+        Request("b", response="x"),
+    ]
+    assert outcomes(run(requests)) == [(CALL, 0), (CALL, 1), (EXACT, 0), (EXACT, 1)]
+
+
+def test_answers_in_nfc_are_one_request():
+    assert outcomes(run([Request("caf\u00e9"), Request("cafe\u0301")]))[1] == (EXACT, 0)
+
+
+def test_an_answer_ends_with_its_time_to_live():
+    requests = [Request("a", time=100.0), Request("a", time=159.9), Request("a", time=160.0)]
+    assert outcomes(run(requests, ttl=60.0)) == [(CALL, 0), (EXACT, 0), (CALL, 2)]
+
+
+def test_the_virtual_clock_never_goes_back():
+    clock = VirtualClock()
+    assert [clock.move(stamp) for stamp in (None, 10.0, 5.0, None, 12.5)] == [0.0, 10.0, 10.0, 11.0, 12.5]
+    assert clock() == 12.5
+    assert VirtualClock().move(-5.0) == 0.0
+
+
+def test_the_router_chooses_the_model_of_a_call():
+    replay = run(list(traffic(questions(20, 20), 40, 1)), router=True)
+    called = {row.model for row in replay.trace.served if row.outcome == CALL}
+    assert called
+    assert "" not in called
+    assert {row.requested for row in replay.trace.served} == {"gpt-4o"}
+
+
+def test_a_request_that_the_engine_refuses_is_counted_and_the_others_go_on(monkeypatch):
+    replay, skipped = Replay(Settings(router=False), None), Skipped()
+    way = replay._engine.run
+
+    async def refusing(ask, model):
+        if ask.query == "b":
+            raise ConfigError("not this one")
+        return await way(ask, model)
+
+    monkeypatch.setattr(replay._engine, "run", refusing)
+    replay.run([Request("a", line=1), Request("b", line=2), Request("a", line=3)], skipped)
+    assert outcomes(replay) == [(CALL, 0), (EXACT, 0)]
+    assert skipped.first == ["line 2: refused by the engine (not this one)"]
+
+
+def test_a_request_without_an_identity_is_served_uncached_and_the_others_go_on():
+    deep: list = []
+    for _ in range(500):
+        deep = [deep]
+    strange = Request("b", params={"x": deep})
+    replay = run([Request("a"), strange, strange, Request("a")], TopicEncoder())
+    assert outcomes(replay) == [(CALL, 0), (CALL, 1), (CALL, 2), (EXACT, 0)]
+    assert simulated(replay, 0.95) == outcomes(replay)
+
+
+def test_tokens_come_from_the_log_else_from_the_characters():
+    assert tokens(Request("q", usage=(7, 3))) == ((7, 3), False)
+    assert tokens(Request("12345678", system="1234", response="12345")) == ((3, 2), True)
+    assert tokens(Request("1")) == ((1, ANSWER_TOKENS), True)
+    assert seconds(60) == pytest.approx(1.35)
+
+
+def test_an_interrupted_run_keeps_what_it_had():
+    def requests():
+        yield Request("a")
+        yield Request("a")
+        raise KeyboardInterrupt
+
+    replay = Replay(Settings(router=False), None)
+    with pytest.raises(KeyboardInterrupt):
+        replay.run(requests(), Skipped())
+    assert outcomes(replay) == [(CALL, 0), (EXACT, 0)]

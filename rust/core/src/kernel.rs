@@ -1,0 +1,133 @@
+//! Vector arithmetic, by the widest instructions the processor has.
+//!
+//! [`Kernel::best`] makes the choice. Every kernel computes the same functions within the same error bounds, which the
+//! tests hold against plain f64 arithmetic; [`Operations`] states them. `u` below is 2⁻²⁴, half the distance between 1
+//! and the next f32.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod pack;
+mod scalar;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::ops::Deref;
+
+use crate::error::{Error, ErrorKind, Result};
+pub use pack::{PANEL, Packed, Rows, RowsMut};
+
+/// Half the relative distance between neighbouring f32 values: the largest relative error of one rounding.
+pub const UNIT_ROUNDOFF: f64 = 1.0 / (1 << 24) as f64;
+
+/// How many f32 sums a dot product keeps at once; part of the error bound and therefore the same in every kernel.
+const LANES: usize = 32;
+/// How many f64 sums [`Operations::dot_f64`] keeps at once; the same everywhere, so that results agree to the bit.
+const LANES_F64: usize = 16;
+
+/// The arithmetic that a kernel provides.
+///
+/// Functions panic when slices do not have the lengths they state.
+pub trait Operations: Sync {
+    /// The name that [`Kernel::by_name`] knows.
+    fn name(&self) -> &'static str;
+
+    /// Σ aᵢbᵢ in f32, off by at most `dot_error(len) · Σ|aᵢbᵢ|` when nothing overflows or underflows.
+    fn dot(&self, a: &[f32], b: &[f32]) -> f32;
+
+    /// The dot product of `query` with each of the `out.len()` rows of `rows`, with the error of [`Operations::dot`].
+    fn dot_rows(&self, query: &[f32], rows: &[f32], out: &mut [f32]);
+
+    /// Σ aᵢbᵢ in f64. The products are exact and the order of the sums is fixed: all kernels give the same bits.
+    fn dot_f64(&self, a: &[f32], b: &[f32]) -> f64;
+
+    /// `out[i][j] = bias[j] + Σ a[i][k]·b[k][j]`, each off by at most `matmul_error(depth)` times the sum of magnitudes.
+    ///
+    /// An element's value depends on its row of `a` alone, not on how many rows there are.
+    fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, out: RowsMut<'_>);
+
+    /// xᵢ ← e^xᵢ, with a relative error of at most 4 `u` for −87 ≤ x ≤ 88; smaller x may give 0.
+    fn exp(&self, x: &mut [f32]);
+
+    /// xᵢ ← e^(s·xᵢ) / Σ e^(s·xⱼ) for a scale `s` > 0.
+    fn softmax(&self, x: &mut [f32], scale: f32);
+
+    /// xᵢ ← xᵢ·Φ(xᵢ), the erf form, off by at most |x|/2 · (1.5e-7 + 16 `u`): Abramowitz and Stegun 7.1.26.
+    fn gelu(&self, x: &mut [f32]);
+
+    /// xᵢ ← (xᵢ − mean) / √(variance + epsilon) · gammaᵢ + betaᵢ.
+    fn layer_norm(&self, x: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32);
+}
+
+/// One implementation of [`Operations`] that this processor can run.
+#[derive(Clone, Copy)]
+pub struct Kernel(&'static dyn Operations);
+
+impl Kernel {
+    /// Every kernel that this processor can run, the plainest first.
+    pub fn available() -> Vec<Self> {
+        let mut kernels = vec![Self(&scalar::Scalar)];
+        #[cfg(target_arch = "x86_64")]
+        if let Some(kernel) = avx2::Avx2::detect() {
+            kernels.push(Self(kernel));
+        }
+        kernels
+    }
+
+    /// The fastest kernel that this processor can run.
+    pub fn best() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(kernel) = avx2::Avx2::detect() {
+            return Self(kernel);
+        }
+        Self(&scalar::Scalar)
+    }
+
+    /// The kernel called `name`.
+    ///
+    /// # Errors
+    ///
+    /// `Config`, with the names there are, when this processor cannot run one of that name.
+    pub fn by_name(name: &str) -> Result<Self> {
+        Self::available().into_iter().find(|kernel| kernel.name() == name).ok_or_else(|| {
+            let known: Vec<_> = Self::available().iter().map(|kernel| kernel.name()).collect();
+            Error::new(
+                ErrorKind::Config,
+                format!("no kernel {name:?} on this processor, expected one of: {}", known.join(", ")),
+            )
+        })
+    }
+}
+
+impl Deref for Kernel {
+    type Target = dyn Operations;
+
+    fn deref(&self) -> &Self::Target {
+        self.0
+    }
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kernel({})", self.name())
+    }
+}
+
+/// γ(n) = n·u / (1 − n·u): the relative error of `n` roundings in a row (Higham, Accuracy and Stability, lemma 3.1).
+pub fn gamma(roundings: usize) -> f64 {
+    let nu = roundings as f64 * UNIT_ROUNDOFF;
+    nu / (1.0 - nu)
+}
+
+/// The factor of Σ|aᵢbᵢ| (at most ‖a‖·‖b‖) that bounds the error of [`Operations::dot`] over `len` components.
+///
+/// A product passes through at most ⌈len/32⌉ sums of its lane, 4 of the ragged end and 5 that join the 32 lanes, and is
+/// itself rounded where there is no fused multiplication.
+pub fn dot_error(len: usize) -> f64 {
+    gamma(len.div_ceil(LANES) + 10)
+}
+
+/// The factor of `|bias| + Σ|a·b|` that bounds the error of [`Operations::matmul`] over `depth` products.
+pub fn matmul_error(depth: usize) -> f64 {
+    gamma(depth + 2)
+}

@@ -1,0 +1,66 @@
+//! AVX2 and FMA, for x86-64 processors since 2013.
+#![allow(unsafe_code)]
+
+mod elementwise;
+mod matmul;
+mod reduce;
+
+use super::{Operations, Packed, Rows, RowsMut};
+
+/// Kernel of 256-bit registers with fused multiplication. A value exists only where the processor has both.
+pub(super) struct Avx2(());
+
+static AVX2: Avx2 = Avx2(());
+
+impl Avx2 {
+    /// The kernel, when this processor can run it.
+    pub(super) fn detect() -> Option<&'static Self> {
+        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(&AVX2)
+    }
+}
+
+impl Operations for Avx2 {
+    fn name(&self) -> &'static str {
+        "avx2"
+    }
+
+    fn dot(&self, a: &[f32], b: &[f32]) -> f32 {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
+        unsafe { reduce::dot(a, b) }
+    }
+
+    fn dot_rows(&self, query: &[f32], rows: &[f32], out: &mut [f32]) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
+        unsafe { reduce::dot_rows(query, rows, out) }
+    }
+
+    fn dot_f64(&self, a: &[f32], b: &[f32]) -> f64 {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
+        unsafe { reduce::dot_f64(a, b) }
+    }
+
+    fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, out: RowsMut<'_>) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
+        unsafe { matmul::matmul(a, b, bias, out) }
+    }
+
+    fn exp(&self, x: &mut [f32]) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
+        unsafe { elementwise::exp(x) }
+    }
+
+    fn softmax(&self, x: &mut [f32], scale: f32) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
+        unsafe { elementwise::softmax(x, scale) }
+    }
+
+    fn gelu(&self, x: &mut [f32]) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
+        unsafe { elementwise::gelu(x) }
+    }
+
+    fn layer_norm(&self, x: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
+        unsafe { reduce::layer_norm(x, gamma, beta, epsilon) }
+    }
+}

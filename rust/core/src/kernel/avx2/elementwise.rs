@@ -1,0 +1,116 @@
+//! Exponential, softmax and GELU.
+#![allow(unsafe_code)]
+
+use std::arch::x86_64::{
+    __m256, _CMP_GE_OQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm_cvtss_f32, _mm_max_ps, _mm_max_ss,
+    _mm_movehdup_ps, _mm_movehl_ps, _mm256_add_epi32, _mm256_add_ps, _mm256_and_ps, _mm256_andnot_ps, _mm256_blendv_ps,
+    _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtps_epi32, _mm256_div_ps,
+    _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps,
+    _mm256_round_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32, _mm256_sub_ps, _mm256_xor_ps,
+};
+
+use super::super::scalar::{ERF, ERF_P};
+use super::reduce::{WIDTH, load, load_part, store, store_part, sum};
+
+/// Below this e^x is not a normal f32; the result is 0.
+const EXP_MIN: f32 = -87.336_54;
+/// Above this 2ⁿ would overflow; the result stays at e^88.37.
+const EXP_MAX: f32 = 88.37;
+/// ln 2 in two parts; the first has nine bits, so that its product with n is exact.
+const LN_2_HIGH: f32 = 0.693_359_4;
+const LN_2_LOW: f32 = -2.121_944_4e-4;
+/// 1/7!, …, 1/1!, 1/0!: what is left out of the series is below r⁸/8! ≤ 5.2e-9 for |r| ≤ ln 2 / 2.
+const TAYLOR: [f32; 8] = [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
+
+/// e^x = 2ⁿ·e^r with n = round(x / ln 2) and |r| ≤ ln 2 / 2.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn exp8(x: __m256) -> __m256 {
+    let normal = _mm256_cmp_ps::<_CMP_GE_OQ>(x, _mm256_set1_ps(EXP_MIN));
+    let x = _mm256_min_ps(_mm256_max_ps(x, _mm256_set1_ps(EXP_MIN)), _mm256_set1_ps(EXP_MAX));
+    let n = _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(_mm256_mul_ps(
+        x,
+        _mm256_set1_ps(std::f32::consts::LOG2_E),
+    ));
+    let r = _mm256_fnmadd_ps(n, _mm256_set1_ps(LN_2_HIGH), x);
+    let r = _mm256_fnmadd_ps(n, _mm256_set1_ps(LN_2_LOW), r);
+    let mut series = _mm256_set1_ps(TAYLOR[0]);
+    for coefficient in &TAYLOR[1..] {
+        series = _mm256_fmadd_ps(series, r, _mm256_set1_ps(*coefficient));
+    }
+    // −126 ≤ n ≤ 127, so n + 127 is the exponent field of a normal number, which is 2ⁿ.
+    let power = _mm256_slli_epi32::<23>(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)));
+    _mm256_and_ps(normal, _mm256_mul_ps(series, _mm256_castsi256_ps(power)))
+}
+
+/// x·Φ(x), as the scalar kernel has it.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn gelu8(x: __m256) -> __m256 {
+    let one = _mm256_set1_ps(1.0);
+    let sign = _mm256_set1_ps(-0.0);
+    let z = _mm256_mul_ps(_mm256_andnot_ps(sign, x), _mm256_set1_ps(std::f32::consts::FRAC_1_SQRT_2));
+    let t = _mm256_div_ps(one, _mm256_fmadd_ps(_mm256_set1_ps(ERF_P), z, one));
+    let mut series = _mm256_set1_ps(ERF[4]);
+    for coefficient in ERF[..4].iter().rev() {
+        series = _mm256_fmadd_ps(series, t, _mm256_set1_ps(*coefficient));
+    }
+    let gauss = exp8(_mm256_xor_ps(sign, _mm256_mul_ps(z, z)));
+    let tail = _mm256_mul_ps(_mm256_mul_ps(series, t), gauss);
+    // The sign bit of x selects erfc(z) = 1 + erf(x/√2) for negative x, else 2 − erfc(z).
+    let factor = _mm256_blendv_ps(_mm256_sub_ps(_mm256_set1_ps(2.0), tail), tail, x);
+    _mm256_mul_ps(_mm256_mul_ps(_mm256_set1_ps(0.5), x), factor)
+}
+
+/// Replaces every value by `f` of it.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn map(x: &mut [f32], f: impl Fn(__m256) -> __m256) {
+    let (blocks, rest) = x.as_chunks_mut::<WIDTH>();
+    for x in blocks {
+        store(x, f(load(x)));
+    }
+    if !rest.is_empty() {
+        store_part(rest, f(load_part(rest, 0.0)));
+    }
+}
+
+#[target_feature(enable = "avx2,fma")]
+pub(super) fn exp(x: &mut [f32]) {
+    map(x, |x| exp8(x));
+}
+
+#[target_feature(enable = "avx2,fma")]
+pub(super) fn gelu(x: &mut [f32]) {
+    map(x, |x| gelu8(x));
+}
+
+#[target_feature(enable = "avx2,fma")]
+pub(super) fn softmax(x: &mut [f32], scale: f32) {
+    let (blocks, rest) = x.as_chunks_mut::<WIDTH>();
+    let mut max = load_part(rest, f32::NEG_INFINITY);
+    for x in &*blocks {
+        max = _mm256_max_ps(max, load(x));
+    }
+    let max = _mm256_set1_ps(horizontal_max(max));
+    let scale = _mm256_set1_ps(scale);
+    // The lanes past the end are e^−∞ = 0.
+    let tail = exp8(_mm256_mul_ps(_mm256_sub_ps(load_part(rest, f32::NEG_INFINITY), max), scale));
+    store_part(rest, tail);
+    let mut total = tail;
+    for x in &mut *blocks {
+        let value = exp8(_mm256_mul_ps(_mm256_sub_ps(load(x), max), scale));
+        store(x, value);
+        total = _mm256_add_ps(total, value);
+    }
+    let inverse = _mm256_set1_ps(1.0 / sum(total));
+    map(x, |x| _mm256_mul_ps(x, inverse));
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn horizontal_max(register: __m256) -> f32 {
+    let four = _mm_max_ps(_mm256_castps256_ps128(register), _mm256_extractf128_ps::<1>(register));
+    let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
+}

@@ -1,0 +1,129 @@
+//! The matrix product: tiles of up to 6 rows by 16 columns whose sums stay in 12 of the 16 registers.
+#![allow(unsafe_code)]
+
+use std::arch::x86_64::{
+    __m256, _MM_HINT_T1, _mm_prefetch, _mm256_add_ps, _mm256_fmadd_ps, _mm256_set1_ps, _mm256_setzero_ps,
+};
+
+use super::super::pack::{Strip, check_product, panel_bias};
+use super::super::{PANEL, Packed, Rows, RowsMut};
+use super::reduce::{WIDTH, load, store};
+
+/// Rows of a tile at most.
+const TILE: usize = 6;
+/// Left-hand values that are used with every panel before the next rows come: half of a 512 KiB second-level cache.
+const BLOCK_VALUES: usize = 64 * 1024;
+
+/// One panel of the right-hand matrix and where its columns go.
+struct Panel<'a> {
+    strips: &'a [Strip],
+    bias: [f32; PANEL],
+    first: usize,
+    width: usize,
+}
+
+/// Some rows of the left-hand matrix, as part `index` of `count`.
+#[derive(Clone, Copy)]
+struct Tile {
+    row: usize,
+    rows: usize,
+    index: usize,
+    count: usize,
+}
+
+#[target_feature(enable = "avx2,fma")]
+pub(super) fn matmul(a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, mut out: RowsMut<'_>) {
+    check_product(&a, b, bias, &out);
+    let block = (BLOCK_VALUES / b.depth().max(1)).max(TILE);
+    for start in (0..a.count()).step_by(block) {
+        let end = a.count().min(start + block);
+        for (first, width) in b.panels() {
+            let panel = Panel { strips: b.panel(first / PANEL), bias: panel_bias(bias, first, width), first, width };
+            for tile in tiles(start, end) {
+                match tile.rows {
+                    1 => multiply::<1>(&a, &panel, tile, &mut out),
+                    2 => multiply::<2>(&a, &panel, tile, &mut out),
+                    3 => multiply::<3>(&a, &panel, tile, &mut out),
+                    4 => multiply::<4>(&a, &panel, tile, &mut out),
+                    5 => multiply::<5>(&a, &panel, tile, &mut out),
+                    _ => multiply::<6>(&a, &panel, tile, &mut out),
+                }
+            }
+        }
+    }
+}
+
+/// Splits rows into as few tiles as can be, of heights as equal as can be: a tile of two rows waits for its own sums.
+#[inline]
+fn tiles(start: usize, end: usize) -> impl Iterator<Item = Tile> {
+    let count = (end - start).div_ceil(TILE);
+    let mut row = start;
+    (0..count).map(move |index| {
+        let rows = (end - row).div_ceil(count - index);
+        row += rows;
+        Tile { row: row - rows, rows, index, count }
+    })
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn multiply<const R: usize>(a: &Rows<'_>, panel: &Panel<'_>, tile: Tile, out: &mut RowsMut<'_>) {
+    let rows: [&[f32]; R] = std::array::from_fn(|i| &a.row(tile.row + i)[..panel.strips.len()]);
+    let sums = products(rows, panel.strips, tile);
+    let (low_bias, high_bias) = halves(&panel.bias);
+    for (i, [low, high]) in sums.into_iter().enumerate() {
+        let (low, high) = (_mm256_add_ps(low, load(low_bias)), _mm256_add_ps(high, load(high_bias)));
+        let mut values = [0.0; PANEL];
+        store_halves(&mut values, low, high);
+        let out = &mut out.row(tile.row + i)[panel.first..panel.first + panel.width];
+        match out.first_chunk_mut::<PANEL>() {
+            Some(out) => *out = values,
+            None => out.copy_from_slice(&values[..out.len()]),
+        }
+    }
+}
+
+/// The sums over the depth, 16 for each row.
+///
+/// Meanwhile asks for this tile's share of the next panel: with few rows a product takes as long as its weights need
+/// from memory, and the processor's own prefetching stops at the end of each page.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn products<const R: usize>(rows: [&[f32]; R], strips: &[Strip], tile: Tile) -> [[__m256; 2]; R] {
+    assert!(rows.iter().all(|row| row.len() == strips.len()), "depth of the rows");
+    let next = strips.as_ptr().wrapping_add(strips.len() + strips.len() * tile.index / tile.count);
+    let step = (1 << 16) / tile.count;
+    let mut sums = [[_mm256_setzero_ps(); 2]; R];
+    for (k, strip) in strips.iter().enumerate() {
+        prefetch(next.wrapping_add((k * step) >> 16));
+        let (low, high) = halves(&strip.0);
+        let (low, high) = (load(low), load(high));
+        for (sums, row) in sums.iter_mut().zip(&rows) {
+            // SAFETY: `k` is below the panel's depth, which is the length of every row, as asserted above.
+            let value = _mm256_set1_ps(*unsafe { row.get_unchecked(k) });
+            sums[0] = _mm256_fmadd_ps(value, low, sums[0]);
+            sums[1] = _mm256_fmadd_ps(value, high, sums[1]);
+        }
+    }
+    sums
+}
+
+#[inline]
+fn prefetch(strip: *const Strip) {
+    // SAFETY: a prefetch reads nothing that the program can see, and does nothing where no memory is mapped.
+    unsafe { _mm_prefetch::<_MM_HINT_T1>(strip.cast()) }
+}
+
+#[inline]
+fn halves(values: &[f32; PANEL]) -> (&[f32; WIDTH], &[f32; WIDTH]) {
+    let [low, high] = values.as_chunks().0 else { unreachable!("16 values are two times 8") };
+    (low, high)
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn store_halves(values: &mut [f32; PANEL], low: __m256, high: __m256) {
+    let [first, second] = values.as_chunks_mut().0 else { unreachable!("16 values are two times 8") };
+    store(first, low);
+    store(second, high);
+}

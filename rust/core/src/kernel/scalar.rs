@@ -1,0 +1,119 @@
+//! Plain arithmetic for every processor, and the description of what the other kernels compute.
+
+use super::pack::{check_product, panel_bias};
+use super::{LANES, LANES_F64, Operations, PANEL, Packed, Rows, RowsMut};
+
+/// erf(z) = 1 − t(A₁ + t(A₂ + t(A₃ + t(A₄ + t·A₅)))) e^(−z²), t = 1/(1 + P·z), off by at most 1.5e-7 for z ≥ 0.
+///
+/// Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26.
+pub(super) const ERF: [f32; 5] = [0.254_829_6, -0.284_496_72, 1.421_413_8, -1.453_152, 1.061_405_4];
+pub(super) const ERF_P: f32 = 0.327_591_1;
+
+/// Kernel without special instructions.
+pub(super) struct Scalar;
+
+impl Operations for Scalar {
+    fn name(&self) -> &'static str {
+        "scalar"
+    }
+
+    fn dot(&self, a: &[f32], b: &[f32]) -> f32 {
+        assert_eq!(a.len(), b.len(), "lengths of the factors");
+        let mut sums = [0.0; LANES];
+        for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {
+            for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+                *sum += a * b;
+            }
+        }
+        let mut width = LANES;
+        while width > 1 {
+            width /= 2;
+            let (low, high) = sums[..2 * width].split_at_mut(width);
+            low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);
+        }
+        sums[0]
+    }
+
+    fn dot_rows(&self, query: &[f32], rows: &[f32], out: &mut [f32]) {
+        assert_eq!(rows.len(), query.len() * out.len(), "values of the rows");
+        for (row, out) in rows.chunks_exact(query.len().max(1)).zip(out) {
+            *out = self.dot(query, row);
+        }
+    }
+
+    fn dot_f64(&self, a: &[f32], b: &[f32]) -> f64 {
+        assert_eq!(a.len(), b.len(), "lengths of the factors");
+        let mut sums = [0.0; LANES_F64];
+        for (a, b) in a.chunks(LANES_F64).zip(b.chunks(LANES_F64)) {
+            for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+                *sum += f64::from(*a) * f64::from(*b);
+            }
+        }
+        join(&sums)
+    }
+
+    fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, mut out: RowsMut<'_>) {
+        check_product(&a, b, bias, &out);
+        for (first, width) in b.panels() {
+            let (panel, bias) = (b.panel(first / PANEL), panel_bias(bias, first, width));
+            for row in 0..a.count() {
+                let mut sums = [0.0; PANEL];
+                for (value, strip) in a.row(row).iter().zip(panel) {
+                    sums.iter_mut().zip(&strip.0).for_each(|(sum, weight)| *sum += value * weight);
+                }
+                for ((out, sum), bias) in out.row(row)[first..].iter_mut().zip(sums).zip(bias) {
+                    *out = sum + bias;
+                }
+            }
+        }
+    }
+
+    fn exp(&self, x: &mut [f32]) {
+        for x in x {
+            *x = x.exp();
+        }
+    }
+
+    fn softmax(&self, x: &mut [f32], scale: f32) {
+        let max = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        for x in &mut *x {
+            *x = ((*x - max) * scale).exp();
+        }
+        let inverse = 1.0 / x.iter().sum::<f32>();
+        for x in x {
+            *x *= inverse;
+        }
+    }
+
+    fn gelu(&self, x: &mut [f32]) {
+        for x in x {
+            *x = gelu(*x);
+        }
+    }
+
+    fn layer_norm(&self, x: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32) {
+        assert!(x.len() == gamma.len() && x.len() == beta.len(), "lengths of gamma and beta");
+        let scale = 1.0 / x.len() as f32;
+        let mean = x.iter().sum::<f32>() * scale;
+        let variance = x.iter().map(|x| (x - mean) * (x - mean)).sum::<f32>() * scale;
+        let inverse = 1.0 / (variance + epsilon).sqrt();
+        for ((x, gamma), beta) in x.iter_mut().zip(gamma).zip(beta) {
+            *x = (*x - mean) * inverse * gamma + beta;
+        }
+    }
+}
+
+/// Joins the sums of [`Operations::dot_f64`] in the one order that every kernel keeps: four registers of four lanes,
+/// pairwise, then the lanes of the one that is left.
+pub(super) fn join(sums: &[f64; LANES_F64]) -> f64 {
+    let lane = |i: usize| (sums[i] + sums[4 + i]) + (sums[8 + i] + sums[12 + i]);
+    (lane(0) + lane(2)) + (lane(1) + lane(3))
+}
+
+/// x·Φ(x). For z = |x|/√2, erfc(z) is computed without the subtraction from 1 that would cancel for negative x.
+fn gelu(x: f32) -> f32 {
+    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
+    let t = 1.0 / (1.0 + ERF_P * z);
+    let tail = ERF.iter().rev().fold(0.0, |sum, a| (sum + a) * t) * (-z * z).exp();
+    0.5 * x * if x >= 0.0 { 2.0 - tail } else { tail }
+}

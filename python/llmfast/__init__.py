@@ -9,11 +9,26 @@ from __future__ import annotations
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from ._batch import batch as batch
-    from ._cache import Cache as Cache, TierStats as TierStats
-    from ._cost import calculate_monthly_cost as calculate_monthly_cost
-    from ._encoder import Encoder as Encoder, MiniLM as MiniLM
-    from ._engine import Engine as Engine
+    from ._batch import (
+        Batched as Batched,
+        BatchStats as BatchStats,
+        batch as batch,
+    )
+    from ._cache import (
+        Cache as Cache,
+        TierStats as TierStats,
+    )
+    from ._cost import (
+        MonthlyCost as MonthlyCost,
+        calculate_monthly_cost as calculate_monthly_cost,
+    )
+    from ._encoder import (
+        Encoder as Encoder,
+        MiniLM as MiniLM,
+    )
+    from ._engine import (
+        Engine as Engine,
+    )
     from ._errors import (
         BatchSizeError as BatchSizeError,
         ClosedError as ClosedError,
@@ -35,7 +50,10 @@ if TYPE_CHECKING:
         UnknownPriceError as UnknownPriceError,
         UnsupportedModelError as UnsupportedModelError,
     )
-    from ._ledger import Ledger as Ledger
+    from ._ledger import (
+        Ledger as Ledger,
+        Summary as Summary,
+    )
     from ._llmfast import (
         PUBLIC as PUBLIC,
         CacheStats as CacheStats,
@@ -44,14 +62,30 @@ if TYPE_CHECKING:
         LruCache as LruCache,
         __version__ as __version__,
     )
-    from ._policy import CachePolicy as CachePolicy
-    from ._prices import Prices as Prices
-    from ._router import Decision as Decision, Router as Router
-    from ._types import Answer as Answer, Explanation as Explanation, Reply as Reply, Usage as Usage
+    from ._policy import (
+        CachePolicy as CachePolicy,
+    )
+    from ._prices import (
+        Price as Price,
+        Prices as Prices,
+    )
+    from ._router import (
+        Decision as Decision,
+        Router as Router,
+        Signal as Signal,
+    )
+    from ._types import (
+        Answer as Answer,
+        Explanation as Explanation,
+        Reply as Reply,
+        Usage as Usage,
+    )
 
 _MODULE_OF = {
     "Answer": "_types",
     "BatchSizeError": "_errors",
+    "BatchStats": "_batch",
+    "Batched": "_batch",
     "Cache": "_cache",
     "CachePolicy": "_policy",
     "CacheStats": "_llmfast",
@@ -76,12 +110,16 @@ _MODULE_OF = {
     "LlmfastError": "_errors",
     "LruCache": "_llmfast",
     "MiniLM": "_encoder",
+    "MonthlyCost": "_cost",
     "OverloadedError": "_errors",
     "PUBLIC": "_llmfast",
+    "Price": "_prices",
     "Prices": "_prices",
     "Reply": "_types",
     "Router": "_router",
     "ScopeRequiredError": "_errors",
+    "Signal": "_router",
+    "Summary": "_ledger",
     "TextTooLongError": "_errors",
     "TierStats": "_cache",
     "UnknownIdError": "_errors",
@@ -97,6 +135,8 @@ __all__ = [
     "PUBLIC",
     "Answer",
     "BatchSizeError",
+    "BatchStats",
+    "Batched",
     "Cache",
     "CachePolicy",
     "CacheStats",
@@ -121,11 +161,15 @@ __all__ = [
     "LlmfastError",
     "LruCache",
     "MiniLM",
+    "MonthlyCost",
     "OverloadedError",
+    "Price",
     "Prices",
     "Reply",
     "Router",
     "ScopeRequiredError",
+    "Signal",
+    "Summary",
     "TextTooLongError",
     "TierStats",
     "UnknownIdError",

@@ -1,0 +1,114 @@
+//! Sums over requests.
+
+use super::money::{Money, Price, Tokens};
+use crate::error::Result;
+
+/// How a request was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// From the cache, the same request.
+    ExactHit,
+    /// From the cache, a request that meant the same.
+    SemanticHit,
+    /// By the call of another caller who asked the same at the same time.
+    Coalesced,
+    /// By a call.
+    LlmCall,
+}
+
+impl Outcome {
+    /// All, in the order in which [`Totals`] counts them.
+    pub const ALL: [Self; 4] = [Self::ExactHit, Self::SemanticHit, Self::Coalesced, Self::LlmCall];
+}
+
+/// One request, as it goes into the books.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// How it was answered.
+    pub outcome: Outcome,
+    /// The model that served, now or when the stored answer was made.
+    pub model: &'a str,
+    /// Price of the model that would have served without llmfast; None if unknown.
+    pub baseline: Option<Price>,
+    /// Price of the model that served; None if unknown.
+    pub served: Option<Price>,
+    /// Tokens of the answer; None if the provider did not say.
+    pub tokens: Option<Tokens>,
+    /// Whether `tokens` are an estimate.
+    pub estimated: bool,
+    /// Who asked.
+    pub user: Option<&'a str>,
+    /// What for.
+    pub feature: Option<&'a str>,
+}
+
+/// Sums over requests. In each, exactly: `baseline == actual + saved[0] + … + saved[3]`.
+///
+/// Every array has a place for each of [`Outcome::ALL`]. Savings of a call are the router's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Requests.
+    pub requests: [u64; 4],
+    /// Tokens of their answers, as far as known. Only those of calls were spent.
+    pub tokens: [Tokens; 4],
+    /// What the priced requests would have cost without llmfast.
+    pub baseline: Money,
+    /// What they did cost.
+    pub actual: Money,
+    /// What each source saved; the router's part is negative where it chose a dearer model.
+    pub saved: [Money; 4],
+    /// Requests that no money is counted for, because the tokens or a price are unknown.
+    pub unpriced: u64,
+    /// Requests whose tokens are an estimate.
+    pub estimated: u64,
+}
+
+impl Totals {
+    /// The sums for one request.
+    ///
+    /// # Errors
+    /// `Ledger` if an amount does not fit.
+    pub(super) fn of(entry: &Entry<'_>) -> Result<Self> {
+        let place = entry.outcome as usize;
+        let mut totals = Self { estimated: u64::from(entry.estimated), ..Self::default() };
+        totals.requests[place] = 1;
+        totals.tokens[place] = entry.tokens.unwrap_or_default();
+        match amounts(entry)? {
+            Some((baseline, actual)) => {
+                (totals.baseline, totals.actual) = (baseline, actual);
+                totals.saved[place] = baseline.minus(actual)?;
+            }
+            None => totals.unpriced = 1,
+        }
+        Ok(totals)
+    }
+
+    /// The sums of both. Counters of requests cannot overflow: each grows by 1.
+    ///
+    /// # Errors
+    /// `Ledger` if an amount does not fit.
+    pub fn plus(&self, other: &Self) -> Result<Self> {
+        let mut sum = *self;
+        for place in 0..Outcome::ALL.len() {
+            sum.requests[place] += other.requests[place];
+            sum.tokens[place] = self.tokens[place].plus(other.tokens[place])?;
+            sum.saved[place] = self.saved[place].plus(other.saved[place])?;
+        }
+        sum.baseline = self.baseline.plus(other.baseline)?;
+        sum.actual = self.actual.plus(other.actual)?;
+        sum.unpriced += other.unpriced;
+        sum.estimated += other.estimated;
+        Ok(sum)
+    }
+}
+
+/// What the request would have cost and what it did; None if either is unknown, for then their difference is too.
+fn amounts(entry: &Entry<'_>) -> Result<Option<(Money, Money)>> {
+    let (Some(tokens), Some(baseline)) = (entry.tokens, entry.baseline) else { return Ok(None) };
+    let actual = match (entry.outcome, entry.served) {
+        (Outcome::LlmCall, None) => return Ok(None),
+        (Outcome::LlmCall, Some(price)) => price.cost(tokens)?,
+        _ => Money::ZERO,
+    };
+    Ok(Some((baseline.cost(tokens)?, actual)))
+}

@@ -39,8 +39,8 @@ __all__ = [
     "RouterTable",
     "Row",
     "Signal",
-    "kernel_name",
     "__version__",
+    "kernel_name",
     "wall_clock",
 ]
 
@@ -448,13 +448,14 @@ class MiniLMCore:
 
     def __new__(cls, folder: str | os.PathLike[str], threads: int) -> Self: ...
     @overload
-    def encode(self, texts: str) -> NDArray[np.float32]:
+    def encode(self, texts: str, *, truncate: bool = True) -> NDArray[np.float32]:
         """Return the vector of a text, shape (384,), or of each of a list or tuple, shape (n, 384), unit length.
 
-        Texts are cut after 256 tokens. InvalidTextError for a lone surrogate, TypeError for what is not str.
+        A text of more than 256 tokens is cut; with `truncate=False` it is a TextTooLongError. InvalidTextError for a
+        lone surrogate, TypeError for what is not str.
         """
     @overload
-    def encode(self, texts: list[str] | tuple[str, ...]) -> NDArray[np.float32]: ...
+    def encode(self, texts: list[str] | tuple[str, ...], *, truncate: bool = True) -> NDArray[np.float32]: ...
     def count_tokens(self, text: str) -> int:
         """Return the number of tokens of a text, [CLS] and [SEP] included, before it is cut."""
     @property

@@ -66,12 +66,9 @@ pub struct Kernel(&'static dyn Operations);
 impl Kernel {
     /// Every kernel that this processor can run, the plainest first.
     pub fn available() -> Vec<Self> {
-        let mut kernels = vec![Self(&scalar::Scalar)];
-        #[cfg(target_arch = "x86_64")]
-        if let Some(kernel) = avx2::Avx2::detect() {
-            kernels.push(Self(kernel));
-        }
-        kernels
+        let plain = Self(&scalar::Scalar);
+        let best = Self::best();
+        if best.name() == plain.name() { vec![plain] } else { vec![plain, best] }
     }
 
     /// The fastest kernel that this processor can run.

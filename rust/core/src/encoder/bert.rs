@@ -1,0 +1,242 @@
+//! The forward pass of a BERT encoder over texts of different lengths, one after the other without padding.
+//!
+//! Devlin et al., BERT: Pre-training of Deep Bidirectional Transformers (2019); the mean over the tokens and the unit
+//! length are those of Reimers and Gurevych, Sentence-BERT (2019).
+
+use std::ops::Range;
+
+use super::config::Shape;
+use super::weights::Weights;
+use crate::error::Result;
+use crate::kernel::{Kernel, Packed, Rows, RowsMut};
+
+/// x·W + b.
+#[derive(Debug)]
+struct Linear {
+    weights: Packed,
+    bias: Vec<f32>,
+}
+
+#[derive(Debug)]
+struct Norm {
+    gamma: Vec<f32>,
+    beta: Vec<f32>,
+}
+
+#[derive(Debug)]
+struct Layer {
+    /// Queries, keys and values side by side.
+    attention: Linear,
+    projection: Linear,
+    attention_norm: Norm,
+    up: Linear,
+    down: Linear,
+    norm: Norm,
+}
+
+/// A BERT encoder whose word vectors stay in the mapped file.
+#[derive(Debug)]
+pub(super) struct Bert {
+    shape: Shape,
+    weights: Weights,
+    words: Range<usize>,
+    /// The vector of each position plus that of token type 0, which all tokens of a single text have.
+    positions: Vec<f32>,
+    embedding_norm: Norm,
+    layers: Vec<Layer>,
+}
+
+/// What a forward pass reads and writes; keeps its memory from one pass to the next.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    ids: Vec<u32>,
+    /// Where each text's tokens end.
+    ends: Vec<usize>,
+    hidden: Vec<f32>,
+    attention: Vec<f32>,
+    context: Vec<f32>,
+    output: Vec<f32>,
+    feed: Vec<f32>,
+    scores: Vec<f32>,
+    keys: Packed,
+    values: Packed,
+}
+
+impl Scratch {
+    /// Adds a text to the next pass.
+    pub(super) fn push(&mut self, ids: &[u32]) {
+        self.ids.extend_from_slice(ids);
+        self.ends.push(self.ids.len());
+    }
+
+    pub(super) fn texts(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn tokens(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The tokens of each text.
+    fn spans(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let mut start = 0;
+        self.ends.clone().into_iter().map(move |end| std::mem::replace(&mut start, end)..end)
+    }
+}
+
+impl Bert {
+    /// Packs the weights of a model of the given shape.
+    pub(super) fn load(shape: Shape, weights: Weights) -> Result<Self> {
+        let hidden = shape.hidden;
+        let mut positions = weights.values("embeddings.position_embeddings.weight", &[shape.positions, hidden])?;
+        let types = weights.values("embeddings.token_type_embeddings.weight", &[shape.types, hidden])?;
+        positions.chunks_exact_mut(hidden).for_each(|position| add(position, &types[..hidden]));
+        let layers = (0..shape.layers).map(|layer| Layer::load(&shape, &weights, layer)).collect::<Result<_>>()?;
+        Ok(Self {
+            words: weights.range("embeddings.word_embeddings.weight", &[shape.vocabulary, hidden])?,
+            embedding_norm: Norm::load(&weights, "embeddings.LayerNorm", hidden)?,
+            positions,
+            layers,
+            shape,
+            weights,
+        })
+    }
+
+    pub(super) fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Writes the vector of each text that `scratch` holds to `out`, and empties `scratch`.
+    ///
+    /// Ids are below the vocabulary, and a text has at least one token and no more than there are positions.
+    pub(super) fn forward(&self, kernel: Kernel, scratch: &mut Scratch, out: &mut [f32]) {
+        self.embed(kernel, scratch);
+        for layer in &self.layers {
+            layer.attend(kernel, &self.shape, scratch);
+            layer.feed(kernel, &self.shape, scratch);
+        }
+        for (span, out) in scratch.spans().zip(out.chunks_exact_mut(self.shape.hidden)) {
+            pool(&scratch.hidden[span.start * out.len()..span.end * out.len()], out);
+        }
+        scratch.ids.clear();
+        scratch.ends.clear();
+    }
+
+    fn embed(&self, kernel: Kernel, scratch: &mut Scratch) {
+        let hidden = self.shape.hidden;
+        scratch.hidden.clear();
+        for span in scratch.spans() {
+            for (id, position) in scratch.ids[span].iter().zip(self.positions.chunks_exact(hidden)) {
+                let word = self.weights.row(&self.words, *id as usize, hidden);
+                scratch.hidden.extend(word.zip(position).map(|(word, position)| word + position));
+            }
+        }
+        self.embedding_norm.apply(kernel, &mut scratch.hidden, self.shape.epsilon);
+    }
+}
+
+impl Linear {
+    fn load(weights: &Weights, name: &str, width: usize, out: usize) -> Result<Self> {
+        Self::load_beside(weights, &[name], width, out)
+    }
+
+    /// Linear layers of the same input as one, their outputs side by side.
+    fn load_beside(weights: &Weights, names: &[&str], width: usize, out: usize) -> Result<Self> {
+        let (mut columns, mut bias) = (Vec::new(), Vec::new());
+        for name in names {
+            columns.extend(weights.values(&format!("{name}.weight"), &[out, width])?);
+            bias.extend(weights.values(&format!("{name}.bias"), &[out])?);
+        }
+        Ok(Self { weights: Packed::from_columns(Rows::new(&columns, out * names.len(), width, width)), bias })
+    }
+
+    /// Multiplies all rows of `input`; `out` is resized to the result.
+    fn apply(&self, kernel: Kernel, input: &[f32], out: &mut Vec<f32>) {
+        let (width, columns) = (self.weights.depth(), self.weights.columns());
+        let rows = input.len() / width;
+        out.resize(rows * columns, 0.0);
+        let out = RowsMut::new(out, rows, columns, columns);
+        kernel.matmul(Rows::new(input, rows, width, width), &self.weights, Some(&self.bias), out);
+    }
+}
+
+impl Norm {
+    fn load(weights: &Weights, name: &str, width: usize) -> Result<Self> {
+        let values = |part: &str| weights.values(&format!("{name}.{part}"), &[width]);
+        Ok(Self { gamma: values("weight")?, beta: values("bias")? })
+    }
+
+    fn apply(&self, kernel: Kernel, rows: &mut [f32], epsilon: f32) {
+        for row in rows.chunks_exact_mut(self.gamma.len()) {
+            kernel.layer_norm(row, &self.gamma, &self.beta, epsilon);
+        }
+    }
+}
+
+impl Layer {
+    fn load(shape: &Shape, weights: &Weights, layer: usize) -> Result<Self> {
+        let (hidden, feed) = (shape.hidden, shape.feed_forward);
+        let name = |part: &str| format!("encoder.layer.{layer}.{part}");
+        let parts = ["query", "key", "value"].map(|part| name(&format!("attention.self.{part}")));
+        Ok(Self {
+            attention: Linear::load_beside(weights, &parts.each_ref().map(String::as_str), hidden, hidden)?,
+            projection: Linear::load(weights, &name("attention.output.dense"), hidden, hidden)?,
+            attention_norm: Norm::load(weights, &name("attention.output.LayerNorm"), hidden)?,
+            up: Linear::load(weights, &name("intermediate.dense"), hidden, feed)?,
+            down: Linear::load(weights, &name("output.dense"), feed, hidden)?,
+            norm: Norm::load(weights, &name("output.LayerNorm"), hidden)?,
+        })
+    }
+
+    fn attend(&self, kernel: Kernel, shape: &Shape, scratch: &mut Scratch) {
+        self.attention.apply(kernel, &scratch.hidden, &mut scratch.attention);
+        scratch.context.resize(scratch.hidden.len(), 0.0);
+        for span in scratch.spans() {
+            for head in 0..shape.heads {
+                attend_head(kernel, shape, scratch, span.clone(), head);
+            }
+        }
+        self.projection.apply(kernel, &scratch.context, &mut scratch.output);
+        add(&mut scratch.hidden, &scratch.output);
+        self.attention_norm.apply(kernel, &mut scratch.hidden, shape.epsilon);
+    }
+
+    fn feed(&self, kernel: Kernel, shape: &Shape, scratch: &mut Scratch) {
+        self.up.apply(kernel, &scratch.hidden, &mut scratch.feed);
+        kernel.gelu(&mut scratch.feed);
+        self.down.apply(kernel, &scratch.feed, &mut scratch.output);
+        add(&mut scratch.hidden, &scratch.output);
+        self.norm.apply(kernel, &mut scratch.hidden, shape.epsilon);
+    }
+}
+
+/// softmax(Q·Kᵀ/√d)·V of one head over the tokens of one text.
+fn attend_head(kernel: Kernel, shape: &Shape, scratch: &mut Scratch, span: Range<usize>, head: usize) {
+    let (hidden, width, tokens) = (shape.hidden, shape.hidden / shape.heads, span.len());
+    let start = span.start * 3 * hidden + head * width;
+    let part = |which: usize| Rows::new(&scratch.attention[start + which * hidden..], tokens, width, 3 * hidden);
+    scratch.keys.pack_columns(part(1));
+    scratch.values.pack_rows(part(2));
+    scratch.scores.resize(tokens * tokens, 0.0);
+    kernel.matmul(part(0), &scratch.keys, None, RowsMut::new(&mut scratch.scores, tokens, tokens, tokens));
+    let scale = 1.0 / (width as f32).sqrt();
+    scratch.scores.chunks_exact_mut(tokens).for_each(|row| kernel.softmax(row, scale));
+    let out = &mut scratch.context[span.start * hidden + head * width..];
+    let scores = Rows::new(&scratch.scores, tokens, tokens, tokens);
+    kernel.matmul(scores, &scratch.values, None, RowsMut::new(out, tokens, width, hidden));
+}
+
+fn add(to: &mut [f32], values: &[f32]) {
+    to.iter_mut().zip(values).for_each(|(to, value)| *to += value);
+}
+
+/// The mean of the rows, scaled to length 1.
+fn pool(rows: &[f32], out: &mut [f32]) {
+    out.fill(0.0);
+    rows.chunks_exact(out.len()).for_each(|row| add(out, row));
+    let length = out.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+    // The mean's divisor falls out with the length.
+    for x in out {
+        *x = (f64::from(*x) / length) as f32;
+    }
+}

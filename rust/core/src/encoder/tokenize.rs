@@ -1,0 +1,192 @@
+//! Text to token ids.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use serde_json::Value;
+use tokenizers::tokenizer::Tokenizer as Inner;
+
+use super::config;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Bytes of a text that are tokenized at once. The tokenizer keeps some hundred bytes for each of them.
+const PIECE: usize = 8 * 1024;
+/// Letters or spaces in a row that are kept of a long text.
+const RUN: usize = 200;
+
+/// What happens to a text of more tokens than are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overlong {
+    /// The tokens beyond are left out.
+    Cut,
+    /// It is an error.
+    Refuse,
+}
+
+/// A BERT tokenizer, without the padding and the truncation that its file may ask for.
+#[derive(Debug)]
+pub(super) struct Tokenizer {
+    inner: Inner,
+    /// `[CLS]`, `[SEP]`.
+    frame: [u32; 2],
+    max_tokens: usize,
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json`; also returns its hash.
+    pub(super) fn open(folder: &Path, max_tokens: usize, vocabulary: usize) -> Result<(Self, String)> {
+        let path = folder.join("tokenizer.json");
+        let bytes = config::read(&path)?;
+        let corrupt = |why: String| config::corrupt(&path, &why);
+        require_bert(&serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?)?;
+        let mut inner = Inner::from_bytes(&bytes).map_err(|error| corrupt(error.to_string()))?;
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|error| corrupt(error.to_string()))?;
+        if inner.get_vocab(true).values().any(|id| *id as usize >= vocabulary) {
+            return Err(corrupt(format!("a token's id is not below {vocabulary}")));
+        }
+        let frame = inner.encode_fast("", true).map_err(|error| corrupt(error.to_string()))?;
+        let frame =
+            frame.get_ids().try_into().map_err(|_| corrupt("it adds other tokens than one on each side".into()))?;
+        Ok((Self { inner, frame, max_tokens }, blake3::hash(&bytes).to_hex().to_string()))
+    }
+
+    pub(super) fn max_tokens(&self) -> usize {
+        self.max_tokens
+    }
+
+    /// The ids of a text between `[CLS]` and `[SEP]`, `max_tokens` at most; an overlong text is cut or refused.
+    pub(super) fn ids(&self, text: &str, overlong: Overlong) -> Result<Vec<u32>> {
+        let mut ids = vec![self.frame[0]];
+        for piece in pieces(text) {
+            ids.extend_from_slice(self.encode(&piece)?.get_ids());
+            if ids.len() >= self.max_tokens {
+                break;
+            }
+        }
+        if overlong == Overlong::Refuse && ids.len() >= self.max_tokens {
+            let message = format!("expected at most {} tokens, got {}", self.max_tokens, self.count(text)?);
+            return Err(Error::new(ErrorKind::TextTooLong, message));
+        }
+        ids.truncate(self.max_tokens - 1);
+        ids.push(self.frame[1]);
+        Ok(ids)
+    }
+
+    /// How many ids a text has with `[CLS]` and `[SEP]`, uncut.
+    pub(super) fn count(&self, text: &str) -> Result<usize> {
+        pieces(text).try_fold(self.frame.len(), |count, piece| Ok(count + self.encode(&piece)?.len()))
+    }
+
+    fn encode(&self, piece: &str) -> Result<tokenizers::Encoding> {
+        self.inner
+            .encode_fast(piece, false)
+            .map_err(|error| Error::new(ErrorKind::InvalidText, format!("the tokenizer refuses the text: {error}")))
+    }
+}
+
+/// Refuses tokenizers for which [`pieces`] is not known to be right.
+fn require_bert(file: &Value) -> Result<()> {
+    for (part, supported) in
+        [("normalizer", "BertNormalizer"), ("pre_tokenizer", "BertPreTokenizer"), ("model", "WordPiece")]
+    {
+        let got = file.get(part).and_then(|part| part.get("type")).and_then(Value::as_str).unwrap_or("WordPiece");
+        if got != supported {
+            return Err(config::unsupported(&format!("a tokenizer with the {part} {got}")));
+        }
+    }
+    let longest = file["model"]["max_input_chars_per_word"].as_u64().unwrap_or(100);
+    if longest < RUN as u64 {
+        Ok(())
+    } else {
+        Err(config::unsupported(&format!("a tokenizer of words up to {longest}")))
+    }
+}
+
+/// Splits a text where the tokenizer would split it anyway, so that its tokens are those of the pieces in a row.
+///
+/// A piece ends before a space, one of `.,;:!?` or a Chinese character. BERT's pre-tokenizer ends a word there, no special
+/// token such as `[SEP]` holds one of them, and combining marks, which its normalizer looks at, belong to what precedes
+/// them. Long runs of letters or spaces are shortened to 200: a word of more than 100 is unknown as a whole, and spaces
+/// only part words. What other characters there are in a row without such an end is one piece.
+fn pieces(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (piece, tail) = split(rest);
+        rest = tail;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+fn split(text: &str) -> (Cow<'_, str>, &str) {
+    if text.len() <= PIECE {
+        return (Cow::Borrowed(text), "");
+    }
+    let mut piece = String::with_capacity(PIECE + RUN);
+    let (mut run, mut kind) = (0, Kind::Other);
+    for (at, character) in text.char_indices() {
+        let now = Kind::of(character);
+        if piece.len() >= PIECE && ends_word(character) {
+            return (Cow::Owned(piece), &text[at..]);
+        }
+        run = if now == kind { run + 1 } else { 1 };
+        kind = now;
+        if kind == Kind::Other || run <= RUN {
+            piece.push(character);
+        }
+    }
+    (Cow::Owned(piece), "")
+}
+
+/// What runs of a character are shortened as.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Space,
+    Letter,
+    Other,
+}
+
+impl Kind {
+    /// Letters are those of the common alphabets alone, which the normalizer turns into one letter or more each.
+    fn of(character: char) -> Self {
+        match character {
+            ' ' | '\n' | '\t' | '\r' => Self::Space,
+            _ if character.is_ascii_alphanumeric() => Self::Letter,
+            'À'..='Ö' | 'Ø'..='ö' | 'ø'..='ſ' | 'А'..='я' | 'ぁ'..='ゖ' | 'ァ'..='ヺ' | '가'..='힣' => {
+                Self::Letter
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
+fn ends_word(character: char) -> bool {
+    matches!(character, ' ' | '\n' | '\t' | '\r' | '.' | ',' | ';' | ':' | '!' | '?' | '\u{4e00}'..='\u{9fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RUN, pieces};
+
+    #[test]
+    fn pieces_are_the_text_and_end_where_words_end() {
+        let word = "é".repeat(150);
+        let text = format!("{word} {word},{word}\n").repeat(40);
+        let parts: Vec<_> = pieces(&text).collect();
+        assert_eq!(parts.concat(), text);
+        assert!(parts.len() > 3);
+        assert!(parts[1..].iter().all(|part| part.starts_with([' ', ',', '\n'])));
+        assert_eq!(pieces("").count(), 0);
+    }
+
+    #[test]
+    fn runs_are_shortened_in_long_texts_alone() {
+        for run in ["x", "é", " ", "я", "ァ"] {
+            assert_eq!(pieces(&run.repeat(100_000)).collect::<String>(), run.repeat(RUN));
+            assert_eq!(pieces(&run.repeat(1_000)).collect::<String>(), run.repeat(1_000));
+        }
+        let chinese = "中".repeat(10_000);
+        assert!(pieces(&chinese).count() > 3);
+        assert_eq!(pieces(&chinese).collect::<String>(), chinese);
+    }
+}

@@ -1,0 +1,67 @@
+//! Bindings of the sentence encoder; `llmfast._encoder` finds the model's folder.
+
+use std::path::PathBuf;
+
+use llmfast_core::encoder::{MiniLM, Overlong};
+use numpy::{PyArray1, PyArrayMethods};
+use pyo3::prelude::*;
+
+use crate::errors::to_py;
+use crate::support::texts::{self, Texts};
+use crate::support::vectors;
+
+type Any<'py> = Bound<'py, PyAny>;
+
+#[pyclass(module = "llmfast._llmfast", name = "MiniLMCore", frozen, subclass)]
+struct PyMiniLM(MiniLM);
+
+#[pymethods]
+impl PyMiniLM {
+    #[new]
+    fn new(py: Python<'_>, folder: PathBuf, threads: usize) -> PyResult<Self> {
+        let kernel = vectors::kernel()?;
+        py.detach(|| MiniLM::open_with_kernel(&folder, threads, kernel)).map(Self).map_err(to_py)
+    }
+
+    #[pyo3(signature = (texts, *, truncate = true))]
+    fn encode<'py>(&self, py: Python<'py>, texts: &Any<'py>, truncate: bool) -> PyResult<Any<'py>> {
+        let (texts, overlong) = (texts::texts(texts)?, if truncate { Overlong::Cut } else { Overlong::Refuse });
+        let vectors = py.detach(|| self.0.encode(texts.as_slice(), overlong)).map_err(to_py)?;
+        let array = PyArray1::from_vec(py, vectors);
+        match texts {
+            Texts::One(_) => Ok(array.into_any()),
+            Texts::Many(texts) => Ok(array.reshape([texts.len(), self.0.dim()])?.into_any()),
+        }
+    }
+
+    fn count_tokens(&self, py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let text = texts::text(text, "the text")?;
+        py.detach(|| self.0.count_tokens(&text)).map_err(to_py)
+    }
+
+    #[getter]
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+
+    #[getter]
+    fn fingerprint(&self) -> &str {
+        self.0.fingerprint()
+    }
+
+    #[getter]
+    fn max_tokens(&self) -> usize {
+        self.0.max_tokens()
+    }
+}
+
+/// The name of the kernel that index and encoder use.
+#[pyfunction]
+fn kernel_name() -> PyResult<&'static str> {
+    Ok(vectors::kernel()?.name())
+}
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyMiniLM>()?;
+    module.add_function(wrap_pyfunction!(kernel_name, module)?)
+}

@@ -91,7 +91,9 @@ impl Bert {
         let mut positions = weights.values("embeddings.position_embeddings.weight", &[shape.positions, hidden])?;
         let types = weights.values("embeddings.token_type_embeddings.weight", &[shape.types, hidden])?;
         positions.chunks_exact_mut(hidden).for_each(|position| add(position, &types[..hidden]));
-        let layers = (0..shape.layers).map(|layer| Layer::load(&shape, &weights, layer)).collect::<Result<_>>()?;
+        let mut layers =
+            (0..shape.layers).map(|layer| Layer::load(&shape, &weights, layer)).collect::<Result<Vec<_>>>()?;
+        Packed::gather(&mut layers.iter_mut().flat_map(Layer::matrices).collect::<Vec<_>>());
         Ok(Self {
             words: weights.range("embeddings.word_embeddings.weight", &[shape.vocabulary, hidden])?,
             embedding_norm: Norm::load(&weights, "embeddings.LayerNorm", hidden)?,
@@ -186,6 +188,11 @@ impl Layer {
             down: Linear::load(weights, &name("output.dense"), feed, hidden)?,
             norm: Norm::load(weights, &name("output.LayerNorm"), hidden)?,
         })
+    }
+
+    /// The matrices in the order in which a pass reads them.
+    fn matrices(&mut self) -> [&mut Packed; 4] {
+        [&mut self.attention, &mut self.projection, &mut self.up, &mut self.down].map(|linear| &mut linear.weights)
     }
 
     fn attend(&self, kernel: Kernel, shape: &Shape, scratch: &mut Scratch) {

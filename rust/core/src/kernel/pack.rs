@@ -1,5 +1,10 @@
 //! Matrices as the product wants them.
 
+use std::ops::Range;
+
+use super::pages::Pages;
+use crate::sync::Arc;
+
 /// Columns of a panel: two AVX2 registers, one cache line.
 pub const PANEL: usize = 16;
 
@@ -82,9 +87,43 @@ fn check(len: usize, count: usize, width: usize, stride: usize) {
 /// The columns of the last panel that do not exist are zero. 4 bytes a value, columns rounded up to 16.
 #[derive(Debug, Clone, Default)]
 pub struct Packed {
-    strips: Vec<Strip>,
+    strips: Strips,
     depth: usize,
     columns: usize,
+}
+
+/// Where a matrix's strips are.
+#[derive(Debug, Clone)]
+enum Strips {
+    Own(Vec<Strip>),
+    /// In memory that several matrices share and none changes.
+    Shared(Arc<Pages>, Range<usize>),
+}
+
+impl Default for Strips {
+    fn default() -> Self {
+        Self::Own(Vec::new())
+    }
+}
+
+impl Strips {
+    fn as_slice(&self) -> &[Strip] {
+        match self {
+            Self::Own(strips) => strips,
+            Self::Shared(pages, range) => &pages[range.clone()],
+        }
+    }
+
+    /// `count` strips of zeros, in the memory that was there if it was this matrix's own.
+    fn reset(&mut self, count: usize) -> &mut [Strip] {
+        if let Self::Shared(..) = self {
+            *self = Self::default();
+        }
+        let Self::Own(strips) = self else { unreachable!("shared strips were just replaced") };
+        strips.clear();
+        strips.resize(count, Strip([0.0; PANEL]));
+        strips
+    }
 }
 
 impl Packed {
@@ -97,10 +136,11 @@ impl Packed {
 
     /// [`Packed::from_columns`] into memory that this matrix already has.
     pub fn pack_columns(&mut self, columns: Rows<'_>) {
-        self.reset(columns.width(), columns.count());
+        let depth = columns.width();
+        let strips = self.reset(depth, columns.count());
         for column in 0..columns.count() {
-            let first = column / PANEL * self.depth;
-            for (strip, value) in self.strips[first..].iter_mut().zip(columns.row(column)) {
+            let first = column / PANEL * depth;
+            for (strip, value) in strips[first..].iter_mut().zip(columns.row(column)) {
                 strip.0[column % PANEL] = *value;
             }
         }
@@ -108,18 +148,30 @@ impl Packed {
 
     /// Packs a matrix given by its rows into memory that this matrix already has.
     pub fn pack_rows(&mut self, rows: Rows<'_>) {
-        self.reset(rows.count(), rows.width());
+        let depth = rows.count();
+        let strips = self.reset(depth, rows.width());
         for row in 0..rows.count() {
             for (panel, part) in rows.row(row).chunks(PANEL).enumerate() {
-                self.strips[panel * self.depth + row].0[..part.len()].copy_from_slice(part);
+                strips[panel * depth + row].0[..part.len()].copy_from_slice(part);
             }
         }
     }
 
-    fn reset(&mut self, depth: usize, columns: usize) {
+    /// Moves matrices that will not change any more into one block of huge pages, in the order in which they are read.
+    pub fn gather(matrices: &mut [&mut Self]) {
+        let parts: Vec<&[Strip]> = matrices.iter().map(|matrix| matrix.strips.as_slice()).collect();
+        let pages = Arc::new(Pages::copy_of(&parts));
+        let mut start = 0;
+        for matrix in matrices {
+            let end = start + matrix.strips.as_slice().len();
+            matrix.strips = Strips::Shared(Arc::clone(&pages), start..end);
+            start = end;
+        }
+    }
+
+    fn reset(&mut self, depth: usize, columns: usize) -> &mut [Strip] {
         (self.depth, self.columns) = (depth, columns);
-        self.strips.clear();
-        self.strips.resize(depth * columns.div_ceil(PANEL), Strip([0.0; PANEL]));
+        self.strips.reset(depth * columns.div_ceil(PANEL))
     }
 
     /// Rows of the matrix: the length of each sum.
@@ -132,13 +184,13 @@ impl Packed {
         self.columns
     }
 
-    /// Bytes on the heap.
+    /// Bytes of the matrix in memory.
     pub fn memory_bytes(&self) -> usize {
-        self.strips.capacity() * size_of::<Strip>()
+        size_of_val(self.strips.as_slice())
     }
 
     pub(super) fn panel(&self, panel: usize) -> &[Strip] {
-        &self.strips[panel * self.depth..][..self.depth]
+        &self.strips.as_slice()[panel * self.depth..][..self.depth]
     }
 
     /// The first column of every panel and how many of its columns exist.

@@ -39,7 +39,6 @@ __all__ = [
     "RouterTable",
     "Row",
     "Signal",
-    "__version__",
     "kernel_name",
     "wall_clock",
 ]

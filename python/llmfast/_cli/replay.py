@@ -9,6 +9,7 @@ request. Requests are fed one after the other; nothing is sent anywhere.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -49,6 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--capacity", type=positive, metavar="N", default=100_000, help="answers held; default 100,000")
     add("--baseline", default="gpt-4o", metavar="MODEL", help="asked for where the log names none; default gpt-4o")
     add("--no-semantic", action="store_true", help="exact hits only; needs no weights")
+    add("--threads", type=int, default=min(2, os.cpu_count() or 1), metavar="N", help="of the encoder; default 2")
     add("--no-router", action="store_true", help="call the model that was asked for")
     add("--html", metavar="FILE", help="draw the report as a self-contained page")
     add("--quiet", action="store_true", help="no progress bar, and only the headlines")
@@ -96,6 +98,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         capacity=arguments.capacity,
         router=not arguments.no_router,
         baseline=arguments.baseline,
+        threads=arguments.threads,
     )
 
 
@@ -146,7 +149,7 @@ def _replay(settings: Settings, *, semantic: bool) -> Replay:
         return Replay(settings, None)
     from .. import MiniLM
 
-    return Replay(settings, MiniLM())
+    return Replay(settings, MiniLM(threads=settings.threads))
 
 
 def _share(arguments: argparse.Namespace, log: Log | None) -> Any:

@@ -84,6 +84,8 @@ def _latency(report: Mapping[str, Any]) -> Table:
     table.rows.append(_spread_row("a caller's wait without llmfast *", time["wait_without"]))
     table.rows.append(_spread_row("a caller's wait with llmfast *", time["wait_with"]))
     table.notes.append(f"* the model's part is simulated: {time['formula']}")
+    if report["settings"]["semantic"]:
+        table.notes.append(f"a text is encoded on {report['settings']['threads']} of the machine's processors.")
     return table
 
 

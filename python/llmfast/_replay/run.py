@@ -31,7 +31,10 @@ _TURN = 64
 
 @dataclass(frozen=True)
 class Settings:
-    """How the engine is built: the policy, the layers and the model that a request without one asks for."""
+    """How the engine is built.
+
+    The policy, the layers, the model that a request without one asks for, and the threads that a text is encoded on.
+    """
 
     threshold: float = 0.95
     ttl: float | None = 86_400.0
@@ -39,6 +42,7 @@ class Settings:
     capacity: int = 100_000
     router: bool = True
     baseline: str = "gpt-4o"
+    threads: int = 1
 
 
 class VirtualClock:

@@ -2,6 +2,7 @@
 
 mod bert;
 mod config;
+mod split;
 #[cfg(test)]
 mod tests;
 mod tokenize;
@@ -43,7 +44,7 @@ pub struct MiniLM {
 }
 
 impl MiniLM {
-    /// Opens the model in a folder; a call splits its texts over `threads`.
+    /// Opens the model in a folder; a call splits its texts over `threads`, a call of one text its tokens.
     ///
     /// # Errors
     ///
@@ -106,6 +107,10 @@ impl MiniLM {
     /// where such a text is to be refused.
     pub fn encode<T: AsRef<str> + Sync>(&self, texts: &[T], overlong: Overlong) -> Result<Vec<f32>> {
         let mut vectors = vec![0.0; texts.len() * self.dim()];
+        if let [text] = texts {
+            self.encode_one(text.as_ref(), overlong, &mut vectors)?;
+            return Ok(vectors);
+        }
         let threads = self.threads.min(texts.len());
         if threads <= 1 {
             self.encode_into(texts, overlong, &mut vectors)?;
@@ -125,6 +130,20 @@ impl MiniLM {
                 .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         })?;
         Ok(vectors)
+    }
+
+    /// Encodes a text, its tokens split over the threads.
+    fn encode_one(&self, text: &str, overlong: Overlong, out: &mut [f32]) -> Result<()> {
+        let ids = self.tokenizer.ids(text, overlong)?;
+        let threads = self.threads.min(ids.len() / split::LEAST_TOKENS);
+        if threads > 1 {
+            split::forward(&self.bert, self.kernel, &ids, threads, out);
+        } else {
+            let mut scratch = Scratch::default();
+            scratch.push(&ids);
+            self.bert.forward(self.kernel, &mut scratch, out);
+        }
+        Ok(())
     }
 
     /// Encodes in chunks of bounded size.

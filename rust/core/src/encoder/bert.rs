@@ -12,7 +12,7 @@ use crate::kernel::{Kernel, Packed, Rows, RowsMut};
 
 /// x·W + b.
 #[derive(Debug)]
-struct Linear {
+pub(super) struct Linear {
     weights: Packed,
     bias: Vec<f32>,
 }
@@ -24,9 +24,9 @@ struct Norm {
 }
 
 #[derive(Debug)]
-struct Layer {
+pub(super) struct Layer {
     /// Queries, keys and values side by side.
-    attention: Linear,
+    pub(super) attention: Linear,
     projection: Linear,
     attention_norm: Norm,
     up: Linear,
@@ -43,7 +43,7 @@ pub(super) struct Bert {
     /// The vector of each position plus that of token type 0, which all tokens of a single text have.
     positions: Vec<f32>,
     embedding_norm: Norm,
-    layers: Vec<Layer>,
+    pub(super) layers: Vec<Layer>,
 }
 
 /// What a forward pass reads and writes; keeps its memory from one pass to the next.
@@ -52,11 +52,23 @@ pub(super) struct Scratch {
     ids: Vec<u32>,
     /// Where each text's tokens end.
     ends: Vec<usize>,
-    hidden: Vec<f32>,
-    attention: Vec<f32>,
-    context: Vec<f32>,
+    state: State,
+}
+
+/// What a layer does to the tokens that one thread has.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) hidden: Vec<f32>,
+    pub(super) attention: Vec<f32>,
+    pub(super) context: Vec<f32>,
+    pub(super) head: Head,
     output: Vec<f32>,
     feed: Vec<f32>,
+}
+
+/// What the attention of one head works with.
+#[derive(Debug, Default)]
+pub(super) struct Head {
     scores: Vec<f32>,
     keys: Packed,
     values: Packed,
@@ -112,28 +124,36 @@ impl Bert {
     ///
     /// Ids are below the vocabulary, and a text has at least one token and no more than there are positions.
     pub(super) fn forward(&self, kernel: Kernel, scratch: &mut Scratch, out: &mut [f32]) {
-        self.embed(kernel, scratch);
+        scratch.state.hidden.clear();
+        for span in scratch.spans() {
+            self.embed(&scratch.ids[span], 0, &mut scratch.state.hidden);
+        }
+        self.embedding_norm.apply(kernel, &mut scratch.state.hidden, self.shape.epsilon);
         for layer in &self.layers {
             layer.attend(kernel, &self.shape, scratch);
-            layer.feed(kernel, &self.shape, scratch);
+            layer.feed(kernel, &self.shape, &mut scratch.state);
         }
         for (span, out) in scratch.spans().zip(out.chunks_exact_mut(self.shape.hidden)) {
-            pool(&scratch.hidden[span.start * out.len()..span.end * out.len()], out);
+            pool(&scratch.state.hidden[span.start * out.len()..span.end * out.len()], out);
         }
         scratch.ids.clear();
         scratch.ends.clear();
     }
 
-    fn embed(&self, kernel: Kernel, scratch: &mut Scratch) {
-        let hidden = self.shape.hidden;
-        scratch.hidden.clear();
-        for span in scratch.spans() {
-            for (id, position) in scratch.ids[span].iter().zip(self.positions.chunks_exact(hidden)) {
-                let word = self.weights.row(&self.words, *id as usize, hidden);
-                scratch.hidden.extend(word.zip(position).map(|(word, position)| word + position));
-            }
+    /// The first layer's input for some tokens of a text, the first of which is at `position`.
+    pub(super) fn embedded(&self, kernel: Kernel, ids: &[u32], position: usize) -> Vec<f32> {
+        let mut hidden = Vec::new();
+        self.embed(ids, position, &mut hidden);
+        self.embedding_norm.apply(kernel, &mut hidden, self.shape.epsilon);
+        hidden
+    }
+
+    fn embed(&self, ids: &[u32], position: usize, hidden: &mut Vec<f32>) {
+        let width = self.shape.hidden;
+        for (id, position) in ids.iter().zip(self.positions[position * width..].chunks_exact(width)) {
+            let word = self.weights.row(&self.words, *id as usize, width);
+            hidden.extend(word.zip(position).map(|(word, position)| word + position));
         }
-        self.embedding_norm.apply(kernel, &mut scratch.hidden, self.shape.epsilon);
     }
 }
 
@@ -153,7 +173,7 @@ impl Linear {
     }
 
     /// Multiplies all rows of `input`; `out` is resized to the result.
-    fn apply(&self, kernel: Kernel, input: &[f32], out: &mut Vec<f32>) {
+    pub(super) fn apply(&self, kernel: Kernel, input: &[f32], out: &mut Vec<f32>) {
         let (width, columns) = (self.weights.depth(), self.weights.columns());
         let rows = input.len() / width;
         out.resize(rows * columns, 0.0);
@@ -196,41 +216,51 @@ impl Layer {
     }
 
     fn attend(&self, kernel: Kernel, shape: &Shape, scratch: &mut Scratch) {
-        self.attention.apply(kernel, &scratch.hidden, &mut scratch.attention);
-        scratch.context.resize(scratch.hidden.len(), 0.0);
-        for span in scratch.spans() {
-            for head in 0..shape.heads {
-                attend_head(kernel, shape, scratch, span.clone(), head);
+        let (hidden, width) = (shape.hidden, shape.hidden / shape.heads);
+        let spans = scratch.spans();
+        let State { hidden: input, attention, context, head, .. } = &mut scratch.state;
+        self.attention.apply(kernel, input, attention);
+        context.resize(input.len(), 0.0);
+        for span in spans {
+            let tokens = span.len();
+            for column in (0..hidden).step_by(width) {
+                let start = span.start * 3 * hidden + column;
+                let part = |which: usize| Rows::new(&attention[start + which * hidden..], tokens, width, 3 * hidden);
+                let out = RowsMut::new(&mut context[span.start * hidden + column..], tokens, width, hidden);
+                head.attend(kernel, [part(0), part(1), part(2)], out);
             }
         }
-        self.projection.apply(kernel, &scratch.context, &mut scratch.output);
-        add(&mut scratch.hidden, &scratch.output);
-        self.attention_norm.apply(kernel, &mut scratch.hidden, shape.epsilon);
+        self.project(kernel, shape, &mut scratch.state);
     }
 
-    fn feed(&self, kernel: Kernel, shape: &Shape, scratch: &mut Scratch) {
-        self.up.apply(kernel, &scratch.hidden, &mut scratch.feed);
-        kernel.gelu(&mut scratch.feed);
-        self.down.apply(kernel, &scratch.feed, &mut scratch.output);
-        add(&mut scratch.hidden, &scratch.output);
-        self.norm.apply(kernel, &mut scratch.hidden, shape.epsilon);
+    /// What follows the heads: their contexts, mixed, are added to the input.
+    pub(super) fn project(&self, kernel: Kernel, shape: &Shape, state: &mut State) {
+        self.projection.apply(kernel, &state.context, &mut state.output);
+        add(&mut state.hidden, &state.output);
+        self.attention_norm.apply(kernel, &mut state.hidden, shape.epsilon);
+    }
+
+    pub(super) fn feed(&self, kernel: Kernel, shape: &Shape, state: &mut State) {
+        self.up.apply(kernel, &state.hidden, &mut state.feed);
+        kernel.gelu(&mut state.feed);
+        self.down.apply(kernel, &state.feed, &mut state.output);
+        add(&mut state.hidden, &state.output);
+        self.norm.apply(kernel, &mut state.hidden, shape.epsilon);
     }
 }
 
-/// softmax(Q·Kᵀ/√d)·V of one head over the tokens of one text.
-fn attend_head(kernel: Kernel, shape: &Shape, scratch: &mut Scratch, span: Range<usize>, head: usize) {
-    let (hidden, width, tokens) = (shape.hidden, shape.hidden / shape.heads, span.len());
-    let start = span.start * 3 * hidden + head * width;
-    let part = |which: usize| Rows::new(&scratch.attention[start + which * hidden..], tokens, width, 3 * hidden);
-    scratch.keys.pack_columns(part(1));
-    scratch.values.pack_rows(part(2));
-    scratch.scores.resize(tokens * tokens, 0.0);
-    kernel.matmul(part(0), &scratch.keys, None, RowsMut::new(&mut scratch.scores, tokens, tokens, tokens));
-    let scale = 1.0 / (width as f32).sqrt();
-    scratch.scores.chunks_exact_mut(tokens).for_each(|row| kernel.softmax(row, scale));
-    let out = &mut scratch.context[span.start * hidden + head * width..];
-    let scores = Rows::new(&scratch.scores, tokens, tokens, tokens);
-    kernel.matmul(scores, &scratch.values, None, RowsMut::new(out, tokens, width, hidden));
+impl Head {
+    /// softmax(Q·Kᵀ/√d)·V over the keys and values of one text, for any of its queries.
+    pub(super) fn attend(&mut self, kernel: Kernel, [queries, keys, values]: [Rows<'_>; 3], out: RowsMut<'_>) {
+        let (asked, tokens) = (queries.count(), keys.count());
+        self.keys.pack_columns(keys);
+        self.values.pack_rows(values);
+        self.scores.resize(asked * tokens, 0.0);
+        kernel.matmul(queries, &self.keys, None, RowsMut::new(&mut self.scores, asked, tokens, tokens));
+        let scale = 1.0 / (queries.width() as f32).sqrt();
+        self.scores.chunks_exact_mut(tokens).for_each(|row| kernel.softmax(row, scale));
+        kernel.matmul(Rows::new(&self.scores, asked, tokens, tokens), &self.values, None, out);
+    }
 }
 
 fn add(to: &mut [f32], values: &[f32]) {
@@ -238,7 +268,7 @@ fn add(to: &mut [f32], values: &[f32]) {
 }
 
 /// The mean of the rows, scaled to length 1.
-fn pool(rows: &[f32], out: &mut [f32]) {
+pub(super) fn pool(rows: &[f32], out: &mut [f32]) {
     out.fill(0.0);
     rows.chunks_exact(out.len()).for_each(|row| add(out, row));
     let length = out.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();

@@ -203,6 +203,11 @@ fn the_forward_pass_matches_f64() {
             scratch.push(ids);
             bert.forward(kernel, &mut scratch, &mut alone);
             assert_eq!(alone, together, "{kernel:?}: a text's vector depends on its neighbours");
+            for threads in 2..=ids.len().min(5) {
+                let mut split = vec![0.0; SMALL.hidden];
+                split::forward(&bert, kernel, ids, threads, &mut split);
+                assert_eq!(split, alone, "{kernel:?}: a text's vector depends on {threads} threads");
+            }
             for (got, expected) in alone.iter().zip(oracle.encode(ids)) {
                 let error = (f64::from(*got) - expected).abs();
                 // About 100 roundings deep, each of relative size 6e-8, and GELU's 1.5e-7; components are about 0.2.

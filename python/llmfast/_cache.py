@@ -9,24 +9,24 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ._errors import ConfigError, InvalidTextError, ScopeRequiredError
+from ._engine import Engine
+from ._errors import ConfigError, ScopeRequiredError
 from ._failures import Failures
 from ._flight import FlightTable
 from ._llmfast import PUBLIC, CacheStats, Identifier, LruCache, Row
 from ._memory import Match, MemoryTier
 from ._policy import POLICIES, CachePolicy, check_ttl, resolve
+from ._request import Asking
 from ._values import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     import numpy as np
 
     from ._encoder import Encoder
-    from ._llmfast import Public
+    from ._request import Ask, Scope
     from ._types import Answer, Usage
-
-    Scope = str | Public | None
 
 #: Vectors of recent texts that are remembered, so that a question that keeps hitting by meaning is encoded once.
 _RECENT_VECTORS = 10_000
@@ -34,25 +34,6 @@ _RECENT_VECTORS = 10_000
 #: Longer texts are past any encoder's window and would only keep its thread busy: a word-piece token covers at most 100
 #: characters.
 _CHARACTERS_PER_TOKEN = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A request as the caller made it."""
-
-    query: str
-    scope: Scope = None
-    user: str | None = None
-    feature: str | None = None
-    model: str = ""
-    system: str = ""
-    messages: Sequence[Any] | None = None
-    params: Mapping[str, Any] | None = None
-    context: Iterable[Any] = ()
-    version: str = ""
-    tags: Iterable[str] = ()
-    kind: str = "general"
-    ttl: float | None = None
 
 
 @dataclass(slots=True)
@@ -90,7 +71,7 @@ class TierStats:
     failures: dict[str, int] = field(default_factory=dict)
 
 
-class Cache:
+class Cache(Asking):
     """Answers a question from a stored answer to the same question, also asked in other words.
 
     `encoder` recognises other words (`MiniLM()`, or anything with `encode`, `dim` and `fingerprint`); without one only
@@ -137,57 +118,16 @@ class Cache:
         self._counts = dict.fromkeys(
             ("exact_hit", "semantic_hit", "llm_call", "coalesced", "uncacheable", "not_stored"), 0
         )
-        from ._engine import Engine
-
         self._engine = Engine(cache=self)
 
     # ---- what callers use -------------------------------------------------------------------------------------------
 
-    async def get_or_generate(
-        self,
-        query: str,
-        llm_callable: Callable[..., Any],
-        *,
-        scope: Scope = None,
-        user: str | None = None,
-        feature: str | None = None,
-        model: str = "",
-        system: str = "",
-        messages: Sequence[Any] | None = None,
-        params: Mapping[str, Any] | None = None,
-        context: Iterable[Any] = (),
-        version: str = "",
-        tags: Iterable[str] = (),
-        kind: str = "general",
-        ttl: float | None = None,
-    ) -> Answer:
-        """Return a stored answer to `query`, or call `llm_callable(query)` and store what it returns.
-
-        See `Engine.get_or_generate`: this is an engine with a cache alone.
-        """
-        ask = Ask(query, scope, user, feature, model, system, messages, params, context, version, tags, kind, ttl)
+    async def run(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
+        """Take `ask` the whole way of an engine with this cache alone."""
         return await self._engine.run(ask, llm_callable)
 
-    def get_or_generate_sync(
-        self,
-        query: str,
-        llm_callable: Callable[..., Any],
-        *,
-        scope: Scope = None,
-        user: str | None = None,
-        feature: str | None = None,
-        model: str = "",
-        system: str = "",
-        messages: Sequence[Any] | None = None,
-        params: Mapping[str, Any] | None = None,
-        context: Iterable[Any] = (),
-        version: str = "",
-        tags: Iterable[str] = (),
-        kind: str = "general",
-        ttl: float | None = None,
-    ) -> Answer:
-        """Do the same as `get_or_generate` in the calling thread."""
-        ask = Ask(query, scope, user, feature, model, system, messages, params, context, version, tags, kind, ttl)
+    def run_sync(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
+        """Take `ask` the whole way of an engine with this cache alone, in the calling thread."""
         return self._engine.run_sync(ask, llm_callable)
 
     def clear(self) -> None:
@@ -238,7 +178,7 @@ class Cache:
                 router=router_generation,
             )
             key = self._identifier.exact_key(scope, fingerprint, ask.query)
-        except (TypeError, InvalidTextError, ConfigError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever cannot be identified is called, not refused
             self.failures.note("identity", error)
             return None
         return Plan(ask, scope, policy, policy.ttl if ask.ttl is None else ask.ttl, fingerprint, key)

@@ -11,19 +11,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ._cache import Ask
 from ._drivers import Abandoned, AsyncDriver, Call, OffLoop, Share, drive_sync
 from ._failures import Failures
+from ._request import Asking
 from ._types import Answer, Explanation, Reply, Usage
 from ._values import unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator
 
-    from ._cache import Cache, Plan, Scope
+    from ._cache import Cache, Plan
     from ._ledger import Ledger
     from ._llmfast import Row
     from ._memory import Match
+    from ._request import Ask
     from ._router import Router
     from ._types import Source
 
@@ -56,7 +57,7 @@ class Called:
     route: Any
 
 
-class Engine:
+class Engine(Asking):
     """The whole way of a request: cache, router, call, ledger. Every part can be left out.
 
     A failure of a part costs the hit or the decision, never the call; it is counted in `cache.stats().failures` (or
@@ -71,67 +72,6 @@ class Engine:
         self.ledger = ledger
         self.failures = Failures() if cache is None else cache.failures
         self._driver = AsyncDriver(None if cache is None else cache.flights)
-
-    async def get_or_generate(
-        self,
-        query: str,
-        llm_callable: Callable[..., Any],
-        *,
-        scope: Scope = None,
-        user: str | None = None,
-        feature: str | None = None,
-        model: str = "",
-        system: str = "",
-        messages: Sequence[Any] | None = None,
-        params: Mapping[str, Any] | None = None,
-        context: Iterable[Any] = (),
-        version: str = "",
-        tags: Iterable[str] = (),
-        kind: str = "general",
-        ttl: float | None = None,
-    ) -> Answer:
-        """Return a stored answer to `query`, or call the model and store what it returns.
-
-        `llm_callable(query)` is sync or async and returns str, bytes, JSON data or a `Reply`; if it takes `decision=`,
-        it gets the router's choice. A sync one runs in a thread. An answer of another type is returned and not stored.
-
-        `model`, `system`, `messages` (the turns before the query, with or without the query as the last), `params`,
-        `context` (documents that the answer draws on) and `version` can change the answer: requests that differ in one
-        of them never share it. Only the query is compared by meaning. `scope` is the tenant whose answers may serve:
-        None, a name, or `llmfast.PUBLIC`. `user` and `feature` are for reports. `kind` picks the policy, `ttl`
-        (seconds) overrides its time to live.
-
-        Identical requests at the same time make one call; if it raises, all of them raise what it raised.
-
-        Raises ConfigError (unknown kind, bad ttl), ScopeRequiredError, and whatever `llm_callable` raises.
-        """
-        ask = Ask(query, scope, user, feature, model, system, messages, params, context, version, tags, kind, ttl)
-        return await self.run(ask, llm_callable)
-
-    def get_or_generate_sync(
-        self,
-        query: str,
-        llm_callable: Callable[..., Any],
-        *,
-        scope: Scope = None,
-        user: str | None = None,
-        feature: str | None = None,
-        model: str = "",
-        system: str = "",
-        messages: Sequence[Any] | None = None,
-        params: Mapping[str, Any] | None = None,
-        context: Iterable[Any] = (),
-        version: str = "",
-        tags: Iterable[str] = (),
-        kind: str = "general",
-        ttl: float | None = None,
-    ) -> Answer:
-        """Do the same as `get_or_generate` in the calling thread, with a sync `llm_callable`.
-
-        Raises RuntimeError in a thread whose event loop is running: there it would stop the loop.
-        """
-        ask = Ask(query, scope, user, feature, model, system, messages, params, context, version, tags, kind, ttl)
-        return self.run_sync(ask, llm_callable)
 
     async def run(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
         """Take `ask` the whole way."""

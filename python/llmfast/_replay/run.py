@@ -7,11 +7,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .._cache import Ask, Cache
+from .._cache import Cache
 from .._engine import Engine
 from .._errors import LlmfastError
 from .._ledger import Ledger
 from .._policy import CachePolicy
+from .._request import Ask
 from .._router import Router
 from .._types import Usage
 from . import model as simulated

@@ -97,7 +97,7 @@ pub struct Packed {
 enum Strips {
     Own(Vec<Strip>),
     /// In memory that several matrices share and none changes.
-    Shared(Arc<Pages>, Range<usize>),
+    Shared(Arc<Pages<Strip>>, Range<usize>),
 }
 
 impl Default for Strips {

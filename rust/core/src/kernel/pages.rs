@@ -8,32 +8,29 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 use std::slice;
 
-use super::pack::Strip;
-
 /// The size of a huge page on x86-64, and on aarch64 with 4 KiB pages.
 const HUGE: usize = 2 << 20;
 
-/// Strips that do not change any more, aligned to huge pages, and in huge pages where the system grants them.
+/// Values that do not change any more, aligned to huge pages, and in huge pages where the system grants them.
 #[derive(Debug)]
-pub(super) struct Pages {
-    start: NonNull<Strip>,
+pub(super) struct Pages<T> {
+    start: NonNull<T>,
     len: usize,
 }
 
 // SAFETY: the memory belongs to this value alone, and after construction it is only read.
-unsafe impl Send for Pages {}
+unsafe impl<T: Copy + Send> Send for Pages<T> {}
 // SAFETY: as above: shared references only read.
-unsafe impl Sync for Pages {}
+unsafe impl<T: Copy + Sync> Sync for Pages<T> {}
 
-impl Pages {
-    /// The strips of `parts`, one part after the other.
-    pub(super) fn copy_of(parts: &[&[Strip]]) -> Self {
+impl<T: Copy> Pages<T> {
+    /// The values of `parts`, one part after the other.
+    pub(super) fn copy_of(parts: &[&[T]]) -> Self {
         let len = parts.iter().map(|part| part.len()).sum::<usize>();
-        let layout = layout(len);
+        let layout = layout::<T>(len);
         // SAFETY: `layout` is never of size zero.
         let memory = unsafe { alloc(layout) };
-        #[allow(clippy::cast_ptr_alignment)] // the layout asks for far more than a strip's 64 bytes
-        let Some(start) = NonNull::new(memory.cast::<Strip>()) else { handle_alloc_error(layout) };
+        let Some(start) = NonNull::new(memory.cast::<T>()) else { handle_alloc_error(layout) };
         advise(memory, layout.size());
         let mut filled = 0;
         for part in parts {
@@ -47,26 +44,27 @@ impl Pages {
     }
 }
 
-impl Deref for Pages {
-    type Target = [Strip];
+impl<T> Deref for Pages<T> {
+    type Target = [T];
 
-    fn deref(&self) -> &[Strip] {
-        // SAFETY: all `len` strips were written at construction and live as long as this value.
+    fn deref(&self) -> &[T] {
+        // SAFETY: all `len` values were written at construction and live as long as this value.
         unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 }
 
-impl Drop for Pages {
+impl<T> Drop for Pages<T> {
     fn drop(&mut self) {
-        // SAFETY: the memory was allocated with the same layout, and a strip has nothing to drop.
-        unsafe { dealloc(self.start.as_ptr().cast(), layout(self.len)) };
+        // SAFETY: the memory was allocated with the same layout, and values that are `Copy` have nothing to drop.
+        unsafe { dealloc(self.start.as_ptr().cast(), layout::<T>(self.len)) };
     }
 }
 
-/// Whole huge pages that hold `len` strips, at least one.
-fn layout(len: usize) -> Layout {
-    let bytes = (len.max(1) * size_of::<Strip>()).next_multiple_of(HUGE);
-    Layout::from_size_align(bytes, HUGE).expect("strips that exist in memory have a size that a layout can say")
+/// Whole huge pages that hold `len` values, at least one.
+fn layout<T>(len: usize) -> Layout {
+    const { assert!(align_of::<T>() <= HUGE && size_of::<T>() > 0) };
+    let bytes = (len.max(1) * size_of::<T>()).next_multiple_of(HUGE);
+    Layout::from_size_align(bytes, HUGE).expect("values that exist in memory have a size that a layout can say")
 }
 
 /// Asks for huge pages. The answer does not matter: without them the same bytes are read, only slower.
@@ -83,18 +81,13 @@ fn advise(_memory: *mut u8, _bytes: usize) {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::PANEL;
 
     #[test]
     fn parts_lie_one_after_the_other() {
-        let strip = |value: u8| Strip([f32::from(value); PANEL]);
-        let (one, two) = (vec![strip(1); 3], vec![strip(2); 40_000]);
+        let (one, two) = (vec![1_u64; 3], vec![2; 400_000]);
         let pages = Pages::copy_of(&[&one, &[], &two]);
         assert_eq!(pages.start.as_ptr() as usize % HUGE, 0);
-        assert_eq!(pages.len(), 40_003);
-        let bits = |strip: &Strip| strip.0.map(f32::to_bits);
-        assert!(pages[..3].iter().all(|copy| bits(copy) == bits(&strip(1))));
-        assert!(pages[3..].iter().all(|copy| bits(copy) == bits(&strip(2))));
-        assert!(Pages::copy_of(&[]).is_empty());
+        assert_eq!(pages[..], [one, two].concat());
+        assert!(Pages::<u64>::copy_of(&[]).is_empty());
     }
 }

@@ -1,0 +1,107 @@
+"""A request as the caller makes it, and the two calls that make one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from ._llmfast import Public
+    from ._types import Answer
+
+    Scope = str | Public | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request as the caller made it."""
+
+    query: str
+    scope: Scope = None
+    user: str | None = None
+    feature: str | None = None
+    model: str = ""
+    system: str = ""
+    messages: Sequence[Any] | None = None
+    params: Mapping[str, Any] | None = None
+    context: Iterable[Any] = ()
+    version: str = ""
+    tags: Iterable[str] = ()
+    kind: str = "general"
+    ttl: float | None = None
+
+
+class Asking(ABC):
+    """What `Cache` and `Engine` have in common: they answer requests, asynchronously or in the calling thread."""
+
+    @abstractmethod
+    async def run(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
+        """Take `ask` the whole way."""
+
+    @abstractmethod
+    def run_sync(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
+        """Take `ask` the whole way in the calling thread."""
+
+    async def get_or_generate(
+        self,
+        query: str,
+        llm_callable: Callable[..., Any],
+        *,
+        scope: Scope = None,
+        user: str | None = None,
+        feature: str | None = None,
+        model: str = "",
+        system: str = "",
+        messages: Sequence[Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        context: Iterable[Any] = (),
+        version: str = "",
+        tags: Iterable[str] = (),
+        kind: str = "general",
+        ttl: float | None = None,
+    ) -> Answer:
+        """Return a stored answer to `query`, or call the model and store what it returns.
+
+        `llm_callable(query)` is sync or async and returns str, bytes, JSON data or a `Reply`; if it takes `decision=`,
+        it gets the router's choice. A sync one runs in a thread. An answer of another type is returned and not stored.
+
+        `model`, `system`, `messages` (the turns before the query, with or without the query as the last), `params`,
+        `context` (documents that the answer draws on) and `version` can change the answer: requests that differ in one
+        of them never share it. Only the query is compared by meaning. `scope` is the tenant whose answers may serve:
+        None, a name, or `llmfast.PUBLIC`. `user` and `feature` are for reports. `kind` picks the policy, `ttl`
+        (seconds) overrides its time to live.
+
+        Identical requests at the same time make one call; if it raises, all of them raise what it raised.
+
+        Raises ConfigError (unknown kind, bad ttl), ScopeRequiredError, and whatever `llm_callable` raises.
+        """
+        ask = Ask(query, scope, user, feature, model, system, messages, params, context, version, tags, kind, ttl)
+        return await self.run(ask, llm_callable)
+
+    def get_or_generate_sync(
+        self,
+        query: str,
+        llm_callable: Callable[..., Any],
+        *,
+        scope: Scope = None,
+        user: str | None = None,
+        feature: str | None = None,
+        model: str = "",
+        system: str = "",
+        messages: Sequence[Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        context: Iterable[Any] = (),
+        version: str = "",
+        tags: Iterable[str] = (),
+        kind: str = "general",
+        ttl: float | None = None,
+    ) -> Answer:
+        """Do the same as `get_or_generate` in the calling thread, with a sync `llm_callable`.
+
+        Raises RuntimeError in a thread whose event loop is running: there it would stop the loop.
+        """
+        ask = Ask(query, scope, user, feature, model, system, messages, params, context, version, tags, kind, ttl)
+        return self.run_sync(ask, llm_callable)

@@ -143,6 +143,8 @@ def test_a_line_of_ten_megabytes():
         (["--threshold", "high"], "expected a number, got 'high'"),
         (["--capacity", "0"], "expected 1 or more, got 0"),
         (["--requests", "-3"], "expected 1 or more, got -3"),
+        (["--capacity", "1" + "0" * 30], "expected at most 2,147,483,648, got 1000"),
+        (["--threads", "1000"], "expected at most 256 threads, got 1000"),
         (["--requests", "many"], "expected a whole number, got 'many'"),
         (["--kind", "poem"], "invalid choice: 'poem'"),
         (["--baseline", "no-such-model"], "no-such-model"),
@@ -292,3 +294,34 @@ def test_the_main_job_end_to_end(minilm, tmp_path, capsys):
     assert (own["exact_hits"], own["semantic_hits"]) == (first["requests"], third["requests"])
     assert own["wrong_of_all"] == made["wrong"]["wrong_of_all"]
     assert "threshold" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'[{"messages": []}]', "the log is one JSON list: write one request a line"),
+        (b"[\n{}\n]", "the log is one JSON list"),
+        ("what?".encode("utf-16"), "the log is UTF-16: convert it to UTF-8"),
+        (gzip.compress(b"what is this?" * 99)[:12], "not a single request; the compressed log is damaged"),
+    ],
+)
+def test_a_log_of_another_form_is_named(content, said, tmp_path):
+    (tmp_path / "log").write_bytes(content)
+    assert said in replay(str(tmp_path / "log"), "--no-semantic", code=2)[1]
+
+
+def test_the_page_does_not_replace_the_log(tmp_path):
+    log = tmp_path / "log.txt"
+    log.write_text("what?\n")
+    assert "would overwrite the log" in replay(str(log), "--no-semantic", "--html", str(log), code=2)[1]
+    assert log.read_text() == "what?\n"
+
+
+def test_times_in_milliseconds_are_seconds(tmp_path):
+    log, body = tmp_path / "log.jsonl", {"messages": [{"role": "user", "content": "what?"}]}
+    hour = 3_600_000
+    lines = [json.dumps({**body, "time": 1_700_000_000_000 + at * 23 * hour}) for at in range(3)]
+    log.write_text("\n".join(lines))
+    report = json.loads(replay(str(log), "--no-semantic", "--json")[0])
+    # Within a day of the first the answer is repeated, after that asked for again.
+    assert report["tiers"][0]["requests"] == 1

@@ -71,6 +71,9 @@ def test_a_repeat_is_an_exact_hit():
         ({"params": {"temperature": 0}}, {"params": {"temperature": 1}}),
         ({"params": {"unknown": 0}}, {"params": {}}),
         ({"context": ["doc1"]}, {"context": ["doc2"]}),
+        ({"context": {"doc": "old"}}, {"context": {"doc": "new"}}),
+        ({"messages": {"role": "a"}}, {"messages": {"role": "b"}}),
+        ({"scope": "K"}, {"scope": "\u212a"}),
         ({"version": "1"}, {"version": "2"}),
         ({"scope": "a"}, {"scope": "b"}),
         ({"scope": "a"}, {}),
@@ -130,6 +133,29 @@ def test_a_reply_brings_usage_and_model():
     model = lambda _: Reply("a", usage=Usage(3, 4), model="served")  # noqa: E731
     for answer in ask(cache, "q", "q", llm=model):
         assert (answer.response, answer.usage, answer.model) == ("a", Usage(3, 4), "served")
+
+
+class ProviderUsage:
+    __slots__ = ("completion_tokens", "prompt_tokens")
+
+    def __init__(self):
+        self.prompt_tokens, self.completion_tokens = 3, 4
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [(3, 4), {"input_tokens": 3, "output_tokens": 4}, {"prompt_tokens": 3, "completion_tokens": 4}, ProviderUsage()],
+)
+def test_a_usage_may_have_a_providers_shape(usage):
+    assert ask(Cache(), "q", llm=lambda _: Reply("a", usage=usage))[0].usage == Usage(3, 4)
+
+
+@pytest.mark.parametrize("usage", ["?", {"tokens": 3}, object(), (1, 2, 3)])
+def test_a_usage_that_cannot_be_read_does_not_cost_the_answer(usage, caplog):
+    cache = Cache()
+    answer = ask(cache, "q", llm=lambda _: Reply("a", usage=usage))[0]
+    assert (answer.response, answer.usage) == ("a", None)
+    assert cache.stats().failures == {"usage": 1}
 
 
 def test_failures_of_the_model_are_passed_on_and_nothing_is_stored():
@@ -209,8 +235,8 @@ def test_a_text_longer_than_the_encoder_reads_is_not_compared():
     class Short(TopicEncoder):
         max_tokens = 4
 
-        def count_tokens(self, text):
-            return len(text.split())
+        def unread(self, text):
+            return "the text is too long" if len(text.split()) > 4 else None
 
     encoder = Short()
     cache = Cache(encoder=encoder)
@@ -244,6 +270,8 @@ def test_a_scope_can_be_required_and_preset():
     with pytest.raises(llmfast.ScopeRequiredError, match="names no scope"):
         ask(strict, "q")
     assert sources(ask(strict, "q", scope="a")) == ["llm_call"]
+    with pytest.raises(llmfast.ScopeRequiredError):
+        ask(strict, "q", scope="")
     preset = Cache(scope="a", require_scope=True)
     assert sources(ask(preset, "q", "q")) == ["llm_call", "exact_hit"]
     assert sources(ask(preset, "q", scope="b")) == ["llm_call"]
@@ -283,6 +311,15 @@ def test_a_request_sets_its_own_time_to_live():
     clock.now += 86_500
     assert sources(ask(cache, "forever")) == ["exact_hit"]
     assert sources(ask(cache, "short")) == ["llm_call"]
+
+
+def test_a_request_that_asks_for_a_younger_answer_gets_none_that_is_older():
+    clock = Clock()
+    cache = Cache(encoder=TopicEncoder(), clock=clock)
+    ask(cache, "t/=")
+    clock.now += 50
+    assert sources(ask(cache, "t/=", "t/a", ttl=60.0)) == ["exact_hit", "semantic_hit"]
+    assert sources(ask(cache, "t/=", ttl=40.0)) == ["llm_call"]
 
 
 def test_a_kind_with_a_shorter_life_does_not_take_older_answers_of_another_kind():
@@ -336,6 +373,20 @@ def test_an_encoder_that_raises_costs_the_hit_and_not_the_call(caplog):
     assert "no room" in answer.decision.reason
 
 
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"scope": 17}, "scope must be a str, None or llmfast.PUBLIC, got 17"),
+        ({"user": 42}, "user must be a str or None, got 42"),
+        ({"system": None}, "system must be a str, got None"),
+        ({"version": 3}, "version must be a str, got 3"),
+    ],
+)
+def test_a_field_of_another_type_is_refused_before_it_keeps_all_out_of_the_cache(keywords, message):
+    with pytest.raises(llmfast.ConfigError, match=message):
+        ask(Cache(), "q", **keywords)
+
+
 @pytest.mark.parametrize("keywords", [{"params": {"format": object()}}, {"context": [object()]}, {"system": "\ud800"}])
 def test_a_request_without_an_identity_is_called_and_counted(keywords, caplog):
     cache = Cache()
@@ -357,7 +408,10 @@ def test_a_query_with_a_lone_surrogate_is_called(caplog):
         (lambda: CachePolicy(ttl=math.inf), "got inf"),
         (lambda: CachePolicy(mode="learned"), "mode must be 'static', got 'learned'"),
         (lambda: CachePolicy(on_abandon="x"), "on_abandon must be 'cancel' or 'drain', got 'x'"),
-        (lambda: Cache(capacity=0), "capacity must be at least 1, got 0"),
+        (lambda: Cache(capacity=0), "capacity must be from 1 to .*, got 0"),
+        (lambda: Cache(capacity=2**70), "capacity must be from 1 to"),
+        (lambda: Cache(policies={"legal": 0.99}), "the policy of kind 'legal' must be a CachePolicy, got 0.99"),
+        (lambda: Cache(scope=5), "scope must be a str"),
         (lambda: Cache(secret=b"short"), "secret must have at least 16 bytes, got 5"),
         (lambda: ask(Cache(), "q", kind="critcal"), "kind 'critcal' has no policy; the kinds are broad, critical"),
         (lambda: ask(Cache(), "q", ttl=-1.0), "ttl must be .* got -1"),
@@ -474,12 +528,11 @@ def test_an_engine_without_parts_only_calls():
 def test_a_callable_that_takes_the_decision_gets_it():
     engine = Engine(router=Routes())
     taking = lambda query, decision: decision.model  # noqa: E731
-    swallowing = lambda query, **rest: rest["decision"].model  # noqa: E731
-    for model in (taking, swallowing):
-        answer = engine.get_or_generate_sync("a long question", model, model="asked")
-        assert (answer.response, answer.model, answer.decision.route.model) == ("big", "big", "big")
-    answer = engine.get_or_generate_sync("q", lambda query: "x", model="asked")
-    assert answer.model == "asked", "a callable that is not told cannot have followed"
+    answer = engine.get_or_generate_sync("a long question", taking, model="asked")
+    assert (answer.response, answer.model, answer.decision.route.model) == ("big", "big", "big")
+    for not_told in (lambda query: {}, lambda query, **rest: rest):
+        answer = engine.get_or_generate_sync("q", not_told, model="asked")
+        assert (answer.response, answer.model) == ({}, "asked"), "who is not told cannot have followed"
 
 
 def test_a_router_that_fails_costs_the_decision_and_not_the_call(caplog):
@@ -522,3 +575,22 @@ def test_the_default_clock_is_the_wall_clock():
     before = time.time()
     answer = ask(Cache(), "q", "q")[1]
     assert 0 <= answer.age <= time.time() - before + 0.001
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Customer review: \U0001f600", "Customer review: \U0001f621"),
+        ("如何取消我的订单", "如何查询我的账单"),
+        ("Decode this: " + "a" * 120, "Decode this: " + "b" * 120),
+        ("word " * 300 + "yes", "word " * 300 + "no"),
+    ],
+    ids=["emoji", "Chinese", "long words", "long texts"],
+)
+def test_texts_that_look_the_same_to_the_encoder_are_not_compared(minilm, one, other):
+    assert minilm.encode(one) @ minilm.encode(other) > 0.99
+    cache = Cache(encoder=minilm, policy=CachePolicy(threshold=0.85))
+    first, second, again = ask(cache, one, other, other)
+    assert sources((first, second, again)) == ["llm_call", "llm_call", "exact_hit"]
+    assert "the encoder" in second.decision.reason

@@ -83,5 +83,20 @@ def test_answers_that_would_not_come_back_as_they_are_are_not_packed():
     deep = []
     for _ in range(MAX_DEPTH + 1):
         deep = [deep]
-    for value in [(1, 2), {1: 2}, {"a": (1,)}, float("nan"), [float("inf")], "\ud800", object(), Text("a"), {1}, deep]:
+    doubled = []
+    for _ in range(40):
+        doubled = [doubled, doubled]
+    for value in [
+        doubled,
+        (1, 2),
+        {1: 2},
+        {"a": (1,)},
+        float("nan"),
+        [float("inf")],
+        "\ud800",
+        object(),
+        Text("a"),
+        {1},
+        deep,
+    ]:
         assert pack(value) is None

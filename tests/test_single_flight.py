@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
+import traceback
 
 import pytest
 
 from encoders import TopicEncoder
 from llmfast import Cache, CachePolicy
+from llmfast._flight import ABANDONED, FlightTable
 
 
 class Gate:
@@ -174,6 +177,76 @@ def test_a_question_asked_inside_its_own_call_does_not_wait_for_itself():
     cache = Cache()
     inner = lambda query: cache.get_or_generate_sync(query, str.upper).response  # noqa: E731
     assert cache.get_or_generate_sync("q", inner).response == "Q"
+
+
+def test_calls_that_ask_for_each_other_do_not_wait_for_each_other():
+    async def run():
+        async def ask(query):
+            other = "b" if query == "a" else "a"
+            inside[query].set()
+            await inside[other].wait()
+            return f"{query} and {(await cache.get_or_generate(other, lambda query: query)).response}"
+
+        inside, cache = {"a": asyncio.Event(), "b": asyncio.Event()}, Cache()
+        both = asyncio.gather(cache.get_or_generate("a", ask), cache.get_or_generate("b", ask))
+        return await asyncio.wait_for(both, 10)
+
+    assert [answer.response for answer in asyncio.run(run())] == ["a and b", "b and a"]
+
+
+def test_a_callable_that_raises_stop_iteration_hangs_nobody():
+    async def run():
+        return await asyncio.wait_for(Cache().get_or_generate("q", lambda _: next(iter(()))), 10)
+
+    with pytest.raises(RuntimeError, match="raised StopIteration"):
+        asyncio.run(run())
+
+
+def test_what_all_raise_does_not_grow_with_their_number():
+    async def run():
+        async def fail(_):
+            await asyncio.sleep(0)
+            raise OSError("no network")
+
+        cache = Cache()
+        results = await asyncio.gather(*[cache.get_or_generate("q", fail) for _ in range(200)], return_exceptions=True)
+        return len(traceback.extract_tb(results[0].__traceback__))
+
+    assert asyncio.run(run()) < 30
+
+
+def test_a_flight_whose_loop_was_closed_is_abandoned_when_somebody_asks():
+    flights, closed, woken = FlightTable(), threading.Event(), []
+    stranded, leads = flights.join(b"k", closed.is_set)
+    assert leads
+    assert flights.join(b"k") == (stranded, False)
+    flights.listen(stranded, lambda: woken.append(stranded.outcome))
+    closed.set()
+    fresh, leads = flights.join(b"k")
+    assert leads
+    assert woken == [ABANDONED]
+    assert flights.join(b"k") == (fresh, False)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_does_not_wait_for_its_parents_calls():
+    cache, entered, go = Cache(), threading.Event(), threading.Event()
+
+    def hold(_):
+        entered.set()
+        go.wait(10)
+        return "parent"
+
+    leader = threading.Thread(target=cache.get_or_generate_sync, args=("q", hold))
+    leader.start()
+    assert entered.wait(10)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if cache.get_or_generate_sync("q", str.upper).response == "Q" else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    go.set()
+    leader.join(10)
 
 
 def test_semantic_hits_are_shared_too():

@@ -16,7 +16,7 @@ from ._flight import FlightTable
 from ._llmfast import PUBLIC, CacheStats, Identifier, LruCache, Row
 from ._memory import Match, MemoryTier
 from ._policy import POLICIES, CachePolicy, check_ttl, resolve
-from ._request import Asking
+from ._request import Asking, check, check_scope
 from ._values import pack
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 #: Vectors of recent texts that are remembered, so that a question that keeps hitting by meaning is encoded once.
 _RECENT_VECTORS = 10_000
+
+#: Slots of the tables are numbered by 32 bits.
+_MOST_ROWS = 2**31
 
 #: Longer texts are past any encoder's window and would only keep its thread busy: a word-piece token covers at most 100
 #: characters.
@@ -98,12 +101,18 @@ class Cache(Asking):
         secret: bytes | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if capacity < 1:
-            raise ConfigError(f"capacity must be at least 1, got {capacity}")
+        if not 1 <= capacity <= _MOST_ROWS:
+            raise ConfigError(f"capacity must be from 1 to {_MOST_ROWS:,}, got {capacity}")
+        if not callable(clock):
+            raise ConfigError(f"clock must be a function that returns seconds, got {clock!r}")
+        check_scope(scope)
         if secret is not None and len(secret) < 16:
             raise ConfigError(f"secret must have at least 16 bytes, got {len(secret)}")
         self.encoder = encoder
         self.policies = {**POLICIES, **({} if policy is None else {"general": policy}), **(policies or {})}
+        for kind, value in self.policies.items():
+            if not isinstance(value, CachePolicy):
+                raise ConfigError(f"the policy of kind {kind!r} must be a CachePolicy, got {value!r}")
         self.clock = clock
         self.disabled = os.environ.get("LLMFAST_DISABLE", "") not in ("", "0")
         self.failures = Failures()
@@ -159,11 +168,12 @@ class Cache(Asking):
 
         Raises ConfigError if the kind, the time to live or the scope is not acceptable: those are the caller's to mend.
         """
+        check(ask)
         policy = resolve(self.policies, ask.kind)
         if ask.ttl is not None:
             check_ttl(ask.ttl)
         scope = self._scope if ask.scope is None else ask.scope
-        if scope is None and self._require_scope:
+        if self._require_scope and (scope is None or scope == ""):
             raise ScopeRequiredError("this cache was made with require_scope=True, and the request names no scope")
         if self.disabled:
             return None
@@ -173,7 +183,7 @@ class Cache(Asking):
                 system=ask.system,
                 messages=_history(ask),
                 params={} if ask.params is None else ask.params,
-                context=list(ask.context),
+                context=_data(ask.context),
                 version=ask.version,
                 router=router_generation,
             )
@@ -202,9 +212,8 @@ class Cache(Asking):
         if encoder is None or plan.scope is PUBLIC:
             plan.why_not = "no encoder is set" if encoder is None else "public rows are served on exact repeats only"
             return None
-        vector = self._vector(encoder, plan.ask.query)
+        vector = self._vector(encoder, plan)
         if vector is None:
-            plan.why_not = "the text is longer than the encoder reads"
             return None
         plan.partition = self._identifier.partition(plan.scope, encoder.fingerprint, plan.fingerprint)
         now = self.clock()
@@ -231,7 +240,7 @@ class Cache(Asking):
             usage=usage,
             model=model,
             version=plan.ask.version,
-            tags=list(plan.ask.tags),
+            tags=list(plan.ask.tags or ()),
             kind=plan.ask.kind,
             principal=self._identifier.principal(plan.scope, plan.ask.user),
         )
@@ -247,27 +256,36 @@ class Cache(Asking):
         with self._counts_lock:
             self._counts[outcome] += 1
 
-    def _vector(self, encoder: Encoder, text: str) -> np.ndarray | None:
+    def _vector(self, encoder: Encoder, plan: Plan) -> np.ndarray | None:
+        text = plan.ask.query
         vector = self._recent.get(text)
         if vector is None:
-            limit = getattr(encoder, "max_tokens", None)
-            if limit is not None:
-                if len(text) > limit * _CHARACTERS_PER_TOKEN:
-                    return None
-                count = getattr(encoder, "count_tokens", None)
-                # Two texts that agree as far as the encoder reads would look the same to it.
-                if count is not None and count(text) > limit:
-                    return None
+            limit, unread = getattr(encoder, "max_tokens", None), getattr(encoder, "unread", None)
+            if limit is not None and len(text) > limit * _CHARACTERS_PER_TOKEN:
+                plan.why_not = f"the text has {len(text):,} characters, and the encoder reads {limit} tokens"
+                return None
+            # Two texts that agree in what the encoder reads look the same to it, whatever the threshold.
+            why_not = None if unread is None else unread(text)
+            if why_not is not None:
+                plan.why_not = why_not
+                return None
             vector = encoder.encode([text])[0]
             self._recent.insert(text, vector)
         return vector
 
 
-def _history(ask: Ask) -> list[Any]:
-    """Return the turns before the query, whether or not the caller's list ends with the query itself."""
-    if not ask.messages:
+def _data(values: Any) -> Any:
+    """Return data as the identifier takes it: a list of anything that is iterable and no data itself."""
+    if values is None:
         return []
-    turns = list(ask.messages)
+    return values if isinstance(values, str | bytes | dict) else list(values)
+
+
+def _history(ask: Ask) -> Any:
+    """Return the turns before the query, whether or not the caller's list ends with the query itself."""
+    turns = _data(ask.messages)
+    if not isinstance(turns, list) or not turns:
+        return turns
     last = turns[-1]
     if isinstance(last, dict) and last.get("role") == "user" and last.get("content") == ask.query and len(last) == 2:
         turns.pop()
@@ -275,5 +293,10 @@ def _history(ask: Ask) -> list[Any]:
 
 
 def _is_fresh(row: Row, plan: Plan, now: float) -> bool:
-    """Whether a row is young enough for the request: its own time to live holds, and across kinds the asker's too."""
-    return row.kind == plan.ask.kind or plan.ttl is None or now - row.created_at <= plan.ttl
+    """Whether a row is young enough for the request.
+
+    Its own time to live holds anyway; beside it the one that the request names, or, across kinds, that of the asker's
+    kind.
+    """
+    limit = plan.ttl if plan.ask.ttl is not None or row.kind != plan.ask.kind else None
+    return limit is None or now - row.created_at <= limit

@@ -7,13 +7,16 @@ import sys
 import threading
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._flight import ABANDONED, Abandoned
 from ._worker import Worker
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Generator
+    from types import TracebackType
 
     from ._flight import Flight, FlightTable
 
@@ -35,7 +38,7 @@ class Call(NamedTuple):
 class Share(NamedTuple):
     """Run `start()` once for all who share `key` at this time.
 
-    The answer is `(leads, outcome)`: what the generator returned, the exception it raised, or `Abandoned`.
+    The answer is `(leads, outcome)`: what the generator returned, or `Failed`, or `Abandoned`.
     """
 
     key: bytes
@@ -44,14 +47,16 @@ class Share(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Abandoned:
-    """The outcome of a flight whose leader was stopped: it says nothing about the request."""
+class Failed:
+    """The outcome of a flight that raised: the error, and the traceback that everybody raises it with."""
+
+    error: Exception
+    traceback: TracebackType | None
 
 
-_ABANDONED = Abandoned()
-
-#: Keys of the flights that this context is inside of: a call that asks for its own key must not wait for itself.
-_inside: ContextVar[frozenset[bytes]] = ContextVar("llmfast_inside", default=frozenset())
+#: Whether this context is inside of a flight. A call that asks again makes its own call and waits for no other flight:
+#: that one may wait for this.
+_inside: ContextVar[bool] = ContextVar("llmfast_inside", default=False)
 
 
 class AsyncDriver:
@@ -84,18 +89,18 @@ class AsyncDriver:
         if isinstance(step, OffLoop):
             import asyncio
 
-            return await asyncio.wrap_future(self._worker.submit(step.job))
+            return await asyncio.wrap_future(self._worker.submit(partial(_sealed, step.job)))
         if isinstance(step, Call):
             return await _call(step)
         return await self._share(step)
 
     async def _share(self, step: Share) -> tuple[bool, Any]:
-        if self._flights is None or step.key in _inside.get():
+        if self._flights is None or _inside.get():
             return True, await self.drive(step.start())
         import asyncio
 
         loop = asyncio.get_running_loop()
-        flight, leads = self._flights.join(step.key)
+        flight, leads = self._flights.join(step.key, loop.is_closed)
         if leads:
             # A task of its own, so that the caller can leave and the others still get the answer.
             task = loop.create_task(self._fly(flight, step.start()))
@@ -116,14 +121,14 @@ class AsyncDriver:
 
     async def _fly(self, flight: Flight, way: Generator[Any, Any, Any]) -> None:
         assert self._flights is not None
-        _inside.set(_inside.get() | {flight.key})
-        outcome: Any = _ABANDONED
+        _inside.set(True)
+        outcome: Any = ABANDONED
         try:
             outcome = await self.drive(way)
         except Exception as error:  # noqa: BLE001 - handed to everybody who waits
-            outcome = error
+            outcome = Failed(error, error.__traceback__)
         finally:
-            # Also when the loop is closed under us: others may wait in other loops.
+            # Also when the loop cancels us at its end: others may wait in other loops.
             self._flights.land(flight, outcome)
 
 
@@ -171,8 +176,7 @@ def _do_here(step: OffLoop | Call | Share, flights: FlightTable | None) -> Any:
 
 
 def _share_here(step: Share, flights: FlightTable | None) -> tuple[bool, Any]:
-    inside = _inside.get()
-    if flights is None or step.key in inside:
+    if flights is None or _inside.get():
         return True, _drive_here(step.start(), flights)
     flight, leads = flights.join(step.key)
     if not leads:
@@ -184,12 +188,12 @@ def _share_here(step: Share, flights: FlightTable | None) -> tuple[bool, Any]:
             flights.leave(flight, drain=step.drain)
             raise
         return False, flight.outcome
-    outcome: Any = _ABANDONED
-    token = _inside.set(inside | {step.key})
+    outcome: Any = ABANDONED
+    token = _inside.set(True)
     try:
         outcome = _drive_here(step.start(), flights)
     except Exception as error:  # noqa: BLE001 - handed to everybody who waits
-        outcome = error
+        outcome = Failed(error, error.__traceback__)
     finally:
         _inside.reset(token)
         flights.land(flight, outcome)
@@ -202,8 +206,16 @@ async def _call(step: Call) -> Any:
         return await function(step.query, **step.keywords)
     import asyncio
 
-    result = await asyncio.to_thread(function, step.query, **step.keywords)
+    result = await asyncio.to_thread(_sealed, function, step.query, **step.keywords)
     return await result if inspect.isawaitable(result) else result
+
+
+def _sealed(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+    """Call `function`. No future can carry a StopIteration: whoever waits for it would wait for ever."""
+    try:
+        return function(*arguments, **keywords)
+    except StopIteration as error:
+        raise RuntimeError(f"{function!r} raised StopIteration") from error
 
 
 def _on_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *arguments: Any) -> None:

@@ -23,7 +23,11 @@ PRECISIONS = ("auto", "f32")
 
 @runtime_checkable
 class Encoder(Protocol):
-    """What turns texts into vectors that are near each other where the texts mean the same."""
+    """What turns texts into vectors that are near each other where the texts mean the same.
+
+    An encoder may also have `max_tokens`, how many tokens of a text it reads, and `unread(text)`, which says why a text
+    may get the vector of another text that it is not, or None: the cache does not compare such texts.
+    """
 
     @property
     def dim(self) -> int:

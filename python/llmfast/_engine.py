@@ -7,12 +7,14 @@ The way is one generator that never waits: it yields what has to be done (`Share
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ._drivers import Abandoned, AsyncDriver, Call, OffLoop, Share, drive_sync
+from ._drivers import AsyncDriver, Call, Failed, OffLoop, Share, drive_sync
 from ._failures import Failures
+from ._flight import Abandoned
 from ._request import Asking
 from ._types import Answer, Explanation, Reply, Usage
 from ._values import unpack
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
     Outcome = Source | Literal["coalesced", "uncacheable"]
     Way = Generator[Share | OffLoop | Call, Any, Answer]
+
+#: Characters or bytes of an answer that are packed in well under a millisecond.
+_SMALL = 64 * 1024
 
 _EXACT = Explanation("the same request was answered before")
 
@@ -118,8 +123,8 @@ class Engine(Asking):
             if isinstance(flown, Abandoned):
                 # The caller that led was stopped; this one was not.
                 continue
-            if isinstance(flown, BaseException):
-                raise flown
+            if isinstance(flown, Failed):
+                raise flown.error.with_traceback(flown.traceback)
             if leads or flown.row is not None:
                 break
             # The leader's answer cannot be copied, so it is its own; this caller needs one too.
@@ -149,14 +154,9 @@ class Engine(Asking):
         called = yield from self._call(ask, llm_callable)
         row = None
         try:
-            row = cache.row(plan, called.value, model=called.model, usage=called.usage)
-            if row is None:
-                cache.count("not_stored")
-            elif plan.vector is None:
-                cache.admit(plan, row)
-            else:
-                # The index may have to move all its rows, which takes too long for an event loop.
-                yield OffLoop(partial(cache.admit, plan, row))
+            store = partial(_store, cache, plan, called)
+            # A large answer takes milliseconds to pack, and the index may have to move all its rows.
+            row = store() if plan.vector is None and _is_small(called.value) else (yield OffLoop(store))
         except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
             self.failures.note("admission", error)
         decision = Explanation(plan.why_not, plan.policy.threshold, plan.nearest, called.route)
@@ -173,9 +173,27 @@ class Engine(Asking):
         result = yield Call(llm_callable, ask.query, {"decision": route} if told else {})
         model = route.model if told and route is not None else ask.model
         if isinstance(result, Reply):
-            usage = None if result.usage is None else Usage(*result.usage)
-            return Called(result.value, usage, result.model or model, route)
+            return Called(result.value, self._usage(result.usage), result.model or model, route)
         return Called(result, None, model, route)
+
+    def _usage(self, usage: Any) -> Usage | None:
+        """Take the usage as ours or as a provider names it.
+
+        What cannot be read must not cost an answer that was paid for: it is no usage.
+        """
+        if usage is None or isinstance(usage, Usage):
+            return usage
+        try:
+            if isinstance(usage, tuple | list):
+                return Usage(*map(int, usage))
+            read = usage.get if isinstance(usage, Mapping) else partial(_attribute, usage)
+            names = ("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens")
+            return Usage(
+                *(int(next(count for name in either if (count := read(name)) is not None)) for either in names)
+            )
+        except Exception as error:  # noqa: BLE001 - see above
+            self.failures.note("usage", error)
+            return None
 
     def _record(self, outcome: Outcome, ask: Ask, answer: Answer) -> None:
         if self.cache is not None:
@@ -201,11 +219,28 @@ def _takes_decision(llm_callable: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):
         # A callable without a signature, such as some written in C.
         return False
+    # Not `**rest`: who passes that on to a client would pass on a parameter that the client does not know.
     return any(
-        parameter.kind is parameter.VAR_KEYWORD
-        or (parameter.name == "decision" and parameter.kind is not parameter.POSITIONAL_ONLY)
+        parameter.name == "decision" and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
         for parameter in parameters
     )
+
+
+def _attribute(holder: Any, name: str) -> Any:
+    return getattr(holder, name, None)
+
+
+def _store(cache: Cache, plan: Plan, called: Called) -> Row | None:
+    row = cache.row(plan, called.value, model=called.model, usage=called.usage)
+    if row is None:
+        cache.count("not_stored")
+    else:
+        cache.admit(plan, row)
+    return row
+
+
+def _is_small(value: Any) -> bool:
+    return isinstance(value, str | bytes) and len(value) <= _SMALL
 
 
 def _exact_hit(row: Row, age: float) -> Answer:

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """The outcome of a flight whose leader was stopped: it says nothing about the request."""
+
+
+ABANDONED = Abandoned()
+
+
 class Flight:
     """A call in progress. Its fields are guarded by the lock of its table."""
 
-    __slots__ = ("cancel", "key", "landed", "listeners", "outcome", "waiters")
+    __slots__ = ("cancel", "is_stranded", "key", "landed", "listeners", "outcome", "waiters")
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, is_stranded: Callable[[], bool]) -> None:
         self.key = key
+        #: Whether the loop that the call runs on was closed under it: then nobody will land it.
+        self.is_stranded = is_stranded
         self.waiters = 1
         self.landed = False
         #: What `land` was given, valid once landed.
@@ -30,21 +42,33 @@ class FlightTable:
     """The flights of one cache. Every method is safe from any thread and never blocks for long."""
 
     def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._flights: dict[bytes, Flight] = {}
 
     def __len__(self) -> int:
         return len(self._flights)
 
-    def join(self, key: bytes) -> tuple[Flight, bool]:
-        """Return the flight of `key` and whether the caller leads it, that is, has to make the call and land it."""
+    def join(self, key: bytes, is_stranded: Callable[[], bool] = lambda: False) -> tuple[Flight, bool]:
+        """Return the flight of `key` and whether the caller leads it, that is, has to make the call and land it.
+
+        `is_stranded` says of a flight that this caller leads whether it can still be landed.
+        """
+        if self._process != os.getpid():
+            # The calls in flight, and the threads that make them, are the parent's.
+            self._reset()
         with self._lock:
-            flight = self._flights.get(key)
-            if flight is not None:
-                flight.waiters += 1
-                return flight, False
-            flight = self._flights[key] = Flight(key)
-            return flight, True
+            known = self._flights.get(key)
+            if known is not None and not known.is_stranded():
+                known.waiters += 1
+                return known, False
+            flight = self._flights[key] = Flight(key, is_stranded)
+        if known is not None:
+            self.land(known, ABANDONED)
+        return flight, True
 
     def listen(self, flight: Flight, listener: Callable[[], None]) -> None:
         """Call `listener` when the flight lands, at once if it has."""

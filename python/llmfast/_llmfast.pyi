@@ -457,6 +457,13 @@ class MiniLMCore:
     def encode(self, texts: list[str] | tuple[str, ...], *, truncate: bool = True) -> NDArray[np.float32]: ...
     def count_tokens(self, text: str) -> int:
         """Return the number of tokens of a text, [CLS] and [SEP] included, before it is cut."""
+    def unread(self, text: str) -> str | None:
+        """Return why a text may get the vector of another text that it is not; None if the whole text is read.
+
+        Words and signs that are not in the vocabulary (emoji, most Chinese and Thai, random strings) all look the same
+        to the encoder, and what comes after 256 tokens is not looked at. Case, accents and the kind of white space are
+        not read in any text.
+        """
     @property
     def dim(self) -> int:
         """Components of a vector: 384."""

@@ -57,10 +57,10 @@ class MemoryTier:
             for gone in (key, *evicted):
                 self._forget_vector(gone)
             if vector is not None and self._index is not None:
-                self._index.add(self._next_id, vector, partition=row.partition)
-                self._id_of[key], self._key_of[self._next_id] = self._next_id, key
                 # Ids grow, so that of two questions equally near the older answer wins.
-                self._next_id += 1
+                row_id, self._next_id = self._next_id, self._next_id + 1
+                self._index.add(row_id, vector, partition=row.partition)
+                self._id_of[key], self._key_of[row_id] = row_id, key
 
     def remove(self, key: bytes) -> bool:
         """Remove a row and its vector; return whether it was there."""

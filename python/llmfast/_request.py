@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ._errors import ConfigError
+from ._llmfast import Public
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from ._llmfast import Public
     from ._types import Answer
 
     Scope = str | Public | None
@@ -32,6 +34,25 @@ class Ask:
     tags: Iterable[str] = ()
     kind: str = "general"
     ttl: float | None = None
+
+
+def check(ask: Ask) -> None:
+    """Raise ConfigError for a field of a type that would quietly keep the request out of the cache for ever."""
+    for name in ("query", "model", "system", "version", "kind"):
+        value = getattr(ask, name)
+        if not isinstance(value, str):
+            raise ConfigError(f"{name} must be a str, got {value!r:.60}")
+    for name in ("user", "feature"):
+        value = getattr(ask, name)
+        if value is not None and not isinstance(value, str):
+            raise ConfigError(f"{name} must be a str or None, got {value!r:.60}")
+    check_scope(ask.scope)
+
+
+def check_scope(scope: Scope) -> None:
+    """Raise ConfigError unless `scope` is None, a name or `llmfast.PUBLIC`."""
+    if scope is not None and not isinstance(scope, str | Public):
+        raise ConfigError(f"scope must be a str, None or llmfast.PUBLIC, got {scope!r:.60}")
 
 
 class Asking(ABC):
@@ -65,8 +86,10 @@ class Asking(ABC):
     ) -> Answer:
         """Return a stored answer to `query`, or call the model and store what it returns.
 
-        `llm_callable(query)` is sync or async and returns str, bytes, JSON data or a `Reply`; if it takes `decision=`,
-        it gets the router's choice. A sync one runs in a thread. An answer of another type is returned and not stored.
+        `llm_callable(query)` is sync or async and returns str, bytes, JSON data or a `Reply`; if it has a parameter
+        named `decision`, it gets the router's choice (None without a router, or where it failed). A sync one runs in a
+        thread. An answer of another type is returned and not stored. The callable itself is no part of the key: calls
+        that mean different things need a different `version`, `system` or `params`.
 
         `model`, `system`, `messages` (the turns before the query, with or without the query as the last), `params`,
         `context` (documents that the answer draws on) and `version` can change the answer: requests that differ in one

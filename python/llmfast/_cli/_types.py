@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+MOST = 2**31
+MOST_THREADS = 256
+
 
 def cosine(text: str) -> float:
     """Read a number from -1 to 1."""
@@ -29,6 +32,16 @@ def positive(text: str) -> int:
         raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected 1 or more, got {value}")
+    if value > MOST:
+        raise argparse.ArgumentTypeError(f"expected at most {MOST:,}, got {text:.40}")
+    return value
+
+
+def threads(text: str) -> int:
+    """Read a number of threads."""
+    value = positive(text)
+    if value > MOST_THREADS:
+        raise argparse.ArgumentTypeError(f"expected at most {MOST_THREADS} threads, got {text:.40}")
     return value
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import INTERRUPTED
-from ._types import cosine, positive
+from ._types import cosine, positive, threads
 from .progress import Progress
 from .sheet import Sheet, printable, show
 
@@ -50,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--capacity", type=positive, metavar="N", default=100_000, help="answers held; default 100,000")
     add("--baseline", default="gpt-4o", metavar="MODEL", help="asked for where the log names none; default gpt-4o")
     add("--no-semantic", action="store_true", help="exact hits only; needs no weights")
-    add("--threads", type=int, default=min(2, os.cpu_count() or 1), metavar="N", help="of the encoder; default 2")
+    add("--threads", type=threads, default=min(2, os.cpu_count() or 1), metavar="N", help="of the encoder; default 2")
     add("--no-router", action="store_true", help="call the model that was asked for")
     add("--html", metavar="FILE", help="draw the report as a self-contained page")
     add("--quiet", action="store_true", help="no progress bar, and only the headlines")
@@ -58,11 +58,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay, report and return the exit code."""
-    from .._errors import EmptyLogError
+    from .._errors import ConfigError, EmptyLogError
     from .._replay.report import build
 
     settings = _settings(arguments)
     if arguments.html:
+        if arguments.log is not None and Path(arguments.html).resolve() == Path(arguments.log).resolve():
+            raise ConfigError(f"--html would overwrite the log {printable(arguments.log)}")
         # Before the run, which may take minutes: a page that cannot be written is known now.
         Path(arguments.html).open("ab").close()
     log = _open(arguments)
@@ -136,7 +138,8 @@ def _source(arguments: argparse.Namespace, log: Log | None) -> Source:
 def _nothing(arguments: argparse.Namespace, log: Log | None, skipped: Skipped) -> str:
     name = "the bundled traffic" if log is None else arguments.log if arguments.log != "-" else log.name
     first = f"; {skipped.lines:,} skipped, first {skipped.first[0]}" if skipped.lines else ""
-    return f"{printable(name)} holds not a single request{first}"
+    why = f"; {log.cut_short}" if log is not None and log.cut_short else ""
+    return f"{printable(name)} holds not a single request{first}{why}"
 
 
 # ---- the run ---------------------------------------------------------------------------------------------------------

@@ -17,8 +17,11 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, cast
 
+from .._errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
 
 FORMATS = ("auto", "jsonl", "text")
 SHOWN = 5
@@ -173,6 +176,10 @@ def _decompressed(stream: BinaryIO) -> Iterable[bytes]:
 
 
 def _detect(body: bytes) -> str:
+    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ConfigError("the log is UTF-16: convert it to UTF-8, for example with iconv -f utf-16 -t utf-8")
+    if body == b"[" or body.startswith(b"[{"):
+        raise ConfigError("the log is one JSON list: write one request a line, for example with jq -c '.[]'")
     return "jsonl" if body.startswith(b"{") else "text"
 
 
@@ -274,8 +281,12 @@ def _seconds(time: Any) -> float | None:
             return datetime.fromisoformat(time).timestamp()
         except (ValueError, OverflowError, OSError):
             return None
-    if isinstance(time, int | float) and not isinstance(time, bool) and abs(time) < 2**40 and math.isfinite(time):
-        return float(time)
+    if isinstance(time, int | float) and not isinstance(time, bool) and abs(time) < 1e20 and math.isfinite(time):
+        seconds = float(time)
+        # Milliseconds, microseconds or nanoseconds since 1970: no log is from the year 5138.
+        while abs(seconds) >= 1e11:
+            seconds /= 1000
+        return seconds
     return None
 
 

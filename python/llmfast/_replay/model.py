@@ -29,7 +29,7 @@ class SimulatedModel:
 
     def expect(self, position: int, request: Request, usage: tuple[int, int]) -> None:
         """Prepare the answer to `request`, the one at `position` of the run, which takes `usage` tokens."""
-        text = request.response if request.response is not None else "." * (CHARACTERS_PER_TOKEN * usage[1])
+        text = request.response if request.response is not None else "(simulated)"
         self._reply = Reply(f"{position}\n{text}", usage=Usage(*usage))
 
     async def __call__(self, query: str, *, decision: Any = None) -> Reply:  # noqa: ARG002

@@ -99,6 +99,18 @@ impl MiniLM {
         self.tokenizer.count(text)
     }
 
+    /// Why a text may get the vector of another text that it is not: it has words that are not in the vocabulary, which
+    /// all look the same, or more tokens than are read. None if the whole text is read.
+    ///
+    /// Case, accents and the kind of white space are not read in any text.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidText` when the tokenizer refuses the text.
+    pub fn unread(&self, text: &str) -> Result<Option<String>> {
+        self.tokenizer.unread(text)
+    }
+
     /// The vectors of `texts`, one after the other.
     ///
     /// # Errors

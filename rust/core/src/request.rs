@@ -115,7 +115,7 @@ impl Secret {
         match (user, scope) {
             (Some(user), scope) => {
                 bytes.scope(scope);
-                bytes.text(user);
+                bytes.bytes(user.as_bytes());
             }
             (None, Scope::Named(_)) => bytes.scope(scope),
             (None, Scope::Single | Scope::Public) => return None,

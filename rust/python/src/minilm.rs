@@ -39,6 +39,11 @@ impl PyMiniLM {
         py.detach(|| self.0.count_tokens(&text)).map_err(to_py)
     }
 
+    fn unread(&self, py: Python<'_>, text: &Any<'_>) -> PyResult<Option<String>> {
+        let text = texts::text(text, "the text")?;
+        py.detach(|| self.0.unread(&text)).map_err(to_py)
+    }
+
     #[getter]
     fn dim(&self) -> usize {
         self.0.dim()

@@ -30,6 +30,8 @@ pub(super) struct Tokenizer {
     /// `[CLS]`, `[SEP]`.
     frame: [u32; 2],
     max_tokens: usize,
+    /// Stands for every word that is not in the vocabulary.
+    unknown: Option<u32>,
 }
 
 impl Tokenizer {
@@ -48,7 +50,8 @@ impl Tokenizer {
         let frame = inner.encode_fast("", true).map_err(|error| corrupt(error.to_string()))?;
         let frame =
             frame.get_ids().try_into().map_err(|_| corrupt("it adds other tokens than one on each side".into()))?;
-        Ok((Self { inner, frame, max_tokens }, blake3::hash(&bytes).to_hex().to_string()))
+        let unknown = inner.token_to_id("[UNK]");
+        Ok((Self { inner, frame, max_tokens, unknown }, blake3::hash(&bytes).to_hex().to_string()))
     }
 
     pub(super) fn max_tokens(&self) -> usize {
@@ -76,6 +79,24 @@ impl Tokenizer {
     /// How many ids a text has with `[CLS]` and `[SEP]`, uncut.
     pub(super) fn count(&self, text: &str) -> Result<usize> {
         pieces(text).try_fold(self.frame.len(), |count, piece| Ok(count + self.encode(&piece)?.len()))
+    }
+
+    /// Why a text may look like others that it is not: words that are not known all look the same, and what is past the
+    /// last token is not looked at. None if the whole text is read.
+    pub(super) fn unread(&self, text: &str) -> Result<Option<String>> {
+        let (mut tokens, mut unknown) = (self.frame.len(), 0);
+        for piece in pieces(text) {
+            let encoding = self.encode(&piece)?;
+            tokens += encoding.len();
+            unknown += encoding.get_ids().iter().filter(|id| Some(**id) == self.unknown).count();
+        }
+        Ok(if tokens > self.max_tokens {
+            Some(format!("the text has {tokens} tokens, and the encoder reads {}", self.max_tokens))
+        } else if unknown > 0 {
+            Some(format!("the text has {unknown} words or signs that the encoder does not know"))
+        } else {
+            None
+        })
     }
 
     fn encode(&self, piece: &str) -> Result<tokenizers::Encoding> {

@@ -30,7 +30,8 @@ impl Canonical {
         match scope {
             Scope::Single => self.part(b'o', &[]),
             Scope::Public => self.part(b'p', &[]),
-            Scope::Named(name) => self.part(b'n', nfc(name).as_bytes()),
+            // Byte by byte: names that Unicode calls equal may be two tenants in the application's database.
+            Scope::Named(name) => self.part(b'n', name.as_bytes()),
         }
     }
 

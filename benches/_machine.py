@@ -33,7 +33,7 @@ def describe(libraries: tuple[str, ...] = ()) -> dict[str, Any]:
         "rustc": _output("rustc", "--version"),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "libraries": {name: version(name) for name in ("llmfast", "numpy", *libraries)},
-        "command": " ".join([Path(sys.executable).name, *sys.argv]),
+        "command": _command(),
         "date": today(),
     }
 
@@ -101,6 +101,12 @@ def _cpuinfo() -> dict[str, str]:
         return {}
     first = text.split("\n\n", 1)[0]
     return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first.splitlines())}
+
+
+def _command() -> str:
+    """Return the command of this process, without the folders of this machine."""
+    words = [word.replace(f"{Path.cwd()}/", "") for word in sys.argv]
+    return " ".join([Path(sys.executable).name, *words])
 
 
 def _output(*command: str) -> str:

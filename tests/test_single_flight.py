@@ -261,6 +261,37 @@ def test_semantic_hits_are_shared_too():
     assert encoder.texts == ["t/=", "t/a"]
 
 
+def test_who_waits_with_a_stricter_policy_does_not_take_a_looser_answer():
+    class Held(TopicEncoder):
+        def encode(self, texts):
+            if texts == ["t/a"] and not joined.is_set():
+                assert joined.wait(10)
+            return super().encode(texts)
+
+    async def run():
+        cache = Cache(encoder=Held(closeness=0.9))
+        await cache.get_or_generate("t/=", lambda query: f"answer to {query}")
+        kinds = ["exploratory", "critical", "critical", "general", "exploratory"]
+        waiting = [asyncio.ensure_future(cache.get_or_generate("t/a", model, kind=kind)) for kind in kinds]
+        waiting.append(asyncio.ensure_future(cache.get_or_generate("t/a", model, kind="exploratory", ttl=1e-9)))
+        await asyncio.sleep(0)
+        assert [flight.waiters for flight in cache.flights._flights.values()] == [6]
+        joined.set()
+        return await asyncio.gather(*waiting)
+
+    async def model(query):
+        calls.append(query)
+        await asyncio.sleep(0)
+        return f"answer to {query}"
+
+    joined, calls = threading.Event(), []
+    answers = asyncio.run(run())
+    assert [answer.response for answer in answers] == [
+        "answer to t/=", "answer to t/a", "answer to t/a", "answer to t/a", "answer to t/=", "answer to t/a"
+    ]  # fmt: skip
+    assert answers[1].coalesced != answers[2].coalesced, "the strict ones share a call"
+
+
 def test_loops_and_threads_share_one_call():
     calls, answers, lock = [], [], threading.Lock()
     go, cache = threading.Event(), Cache()

@@ -223,6 +223,10 @@ class Cache(Asking):
         plan.vector = vector
         return None if match is None else (match, max(0.0, now - match.row.created_at))
 
+    def suits(self, plan: Plan, row: Row, score: float) -> bool:
+        """Return whether a row found by meaning at `score` may answer the request under its own policy."""
+        return score >= plan.policy.threshold and _is_fresh(row, plan, self.clock())
+
     def row(self, plan: Plan, value: Any, *, model: str, usage: Usage | None) -> Row | None:
         """Make the row of an answer; None if the answer would not come back as it is."""
         packed = pack(value)

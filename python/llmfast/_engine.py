@@ -117,14 +117,19 @@ class Engine(Asking):
             answer = _from_call(called, "the request cannot be cached" if self.cache else "no cache is set")
             self._record("uncacheable", ask, answer)
             return answer
+        key = plan.key
         while True:
             drain = plan.policy.on_abandon == "drain"
-            leads, flown = yield Share(plan.key, partial(self._fly, ask, plan, llm_callable), drain)
+            leads, flown = yield Share(key, partial(self._fly, ask, plan, llm_callable), drain)
             if isinstance(flown, Abandoned):
                 # The caller that led was stopped; this one was not.
                 continue
             if isinstance(flown, Failed):
                 raise flown.error.with_traceback(flown.traceback)
+            if not leads and flown.score is not None and not self._suits(plan, flown):
+                # The leader's policy is looser. Those with this one share a flight of their own.
+                key = b"%b %b %r" % (plan.key, ask.kind.encode(), ask.ttl)
+                continue
             if leads or flown.row is not None:
                 break
             # The leader's answer cannot be copied, so it is its own; this caller needs one too.
@@ -135,6 +140,11 @@ class Engine(Asking):
         outcome: Outcome = flown.source if leads or flown.source == "semantic_hit" else "coalesced"
         self._record(outcome, ask, answer)
         return answer
+
+    def _suits(self, plan: Plan, flown: Flown) -> bool:
+        """Whether an answer that was found by meaning for another caller is one for this caller too."""
+        assert self.cache is not None
+        return flown.row is not None and flown.score is not None and self.cache.suits(plan, flown.row, flown.score)
 
     def _fly(self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any]) -> Generator[OffLoop | Call, Any, Flown]:
         """Find the answer by meaning, else call the model and store its answer."""

@@ -40,7 +40,6 @@ __all__ = [
     "Row",
     "Signal",
     "kernel_name",
-    "wall_clock",
 ]
 
 __version__: str
@@ -257,9 +256,6 @@ class Row:
         """Return whether its time is over at `now`."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-
-def wall_clock() -> float:
-    """Return seconds since the epoch."""
 
 @final
 class Signal:

@@ -6,7 +6,6 @@
 mod cache;
 mod cache_protocol;
 mod cache_stats;
-mod clock;
 mod errors;
 mod flat_index;
 mod ledger;
@@ -26,7 +25,6 @@ fn _llmfast(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     module.setattr("__version__", env!("CARGO_PKG_VERSION"))?;
     cache::register(module)?;
-    clock::register(module)?;
     flat_index::register(module)?;
     ledger::register(module)?;
     minilm::register(module)?;

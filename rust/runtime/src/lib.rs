@@ -1,3 +1,3 @@
-//! What touches the world on behalf of the core: for now, the clocks.
+//! What touches the world on behalf of the core: for now, the clock.
 
 pub mod clock;

@@ -5,15 +5,23 @@
 
 pub mod cache;
 #[cfg(feature = "encoder")]
+#[cfg(not(loom))]
 pub mod encoder;
 pub mod error;
+#[cfg(not(loom))]
 pub mod index;
+#[cfg(not(loom))]
 pub mod kernel;
+#[cfg(not(loom))]
 pub mod ledger;
 #[cfg(feature = "encoder")]
+#[cfg(not(loom))]
 mod map;
+#[cfg(not(loom))]
 pub mod request;
+#[cfg(not(loom))]
 pub mod router;
+#[cfg(not(loom))]
 pub mod row;
 mod sync;
 

@@ -41,27 +41,27 @@ fn main() {
 
 fn cache() {
     for capacity in [1_000, 100_000] {
-        let limits = Limits { capacity, max_bytes: None, time_to_live: None };
-        let cache = LruCache::new(limits).expect("the limits are not zero");
-        let entry = |hash: u64| NewEntry { hash, key: hash, value: hash, weight: 1, time_to_live: None };
+        let limits = Limits { capacity, ..Limits::default() };
+        let cache: LruCache<u64, u64> = LruCache::new(limits).expect("the limits are not zero");
+        let entry = |hash: u64| NewEntry { hash, key: hash, value: hash, weight: 0, time_to_live: None };
         let mut numbers = Numbers(1);
         let hashes: Vec<u64> = (0..capacity).map(|_| numbers.next()).collect();
         for &hash in &hashes {
-            cache.insert(entry(hash), NOW, |&key| Some(key == hash)).expect("keys are compared");
+            cache.insert(entry(hash), || NOW, |&key| Some(key == hash)).expect("keys are compared");
         }
         let mut next = 0;
         measure(&format!("cache: get, hit, {capacity} entries"), || {
             next = (next + 7_919) % capacity;
             let hash = hashes[next];
-            cache.get(hash, NOW, |&key| Some(key == hash))
+            cache.get(hash, || NOW, |&key| Some(key == hash))
         });
         measure(&format!("cache: get, miss, {capacity} entries"), || {
             let hash = numbers.next();
-            cache.get(hash, NOW, |&key| Some(key == hash))
+            cache.get(hash, || NOW, |&key| Some(key == hash))
         });
         measure(&format!("cache: insert that evicts, {capacity} entries"), || {
             let hash = numbers.next();
-            cache.insert(entry(hash), NOW, |&key| Some(key == hash)).is_ok()
+            cache.insert(entry(hash), || NOW, |&key| Some(key == hash)).is_ok()
         });
     }
 }

@@ -1,80 +1,109 @@
-//! A doubly linked list threaded through the slots of a shard, newest first.
+//! The policy `lru`: a coarse clock, a mark on each slot, and a victim that is the oldest of a few drawn at random.
+//!
+//! Sampling instead of a list is what lets a lookup write nothing but one mark; Redis does it too. A victim of eight
+//! drawn from the whole cache is among the oldest eighth or so, nearly always.
 
-/// No slot.
-pub(super) const NIL: u32 = u32::MAX;
+use super::reclaim::Threading;
+use super::table::{Body, Position, View};
+use crate::sync::{AtomicU64, Ordering};
 
-/// The neighbours of a slot.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Links {
-    newer: u32,
-    older: u32,
+/// Up to this capacity every lookup and every insertion has a time of its own, and the victim is the oldest of all.
+const STRICT_UP_TO: usize = 64;
+/// The strict clock stops here, until the marks are renumbered.
+const LAST_TICK: u64 = u16::MAX as u64;
+/// The clock of a large cache ticks about this often while the cache is filled once.
+const TICKS_PER_FILL: usize = 256;
+/// When things were used, in ticks. Large caches tick once in many insertions, so that a lookup finds its mark made
+/// already, mostly, and the marks wrap around; small ones tick with every operation and renumber.
+pub(super) struct Clock {
+    ticks: AtomicU64,
+    pub(super) strict: bool,
 }
 
-impl Links {
-    pub(super) const DETACHED: Self = Self { newer: NIL, older: NIL };
-}
-
-/// The ends of the list. The links lie in the slots; `links` gives access to them.
-#[derive(Debug)]
-pub(super) struct Recency {
-    newest: u32,
-    oldest: u32,
-}
-
-impl Default for Recency {
-    fn default() -> Self {
-        Self { newest: NIL, oldest: NIL }
-    }
-}
-
-/// Whatever holds the links of slot `n`.
-pub(super) trait Linked {
-    fn links(&mut self, slot: u32) -> &mut Links;
-    fn older(&self, slot: u32) -> u32;
-}
-
-impl Recency {
-    pub(super) fn newest(&self) -> Option<u32> {
-        (self.newest != NIL).then_some(self.newest)
+impl Clock {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { ticks: AtomicU64::new(0), strict: capacity <= STRICT_UP_TO }
     }
 
-    pub(super) fn oldest(&self) -> Option<u32> {
-        (self.oldest != NIL).then_some(self.oldest)
+    /// The mark of what is used now. Odd in a large cache: later than what was inserted at this tick.
+    #[inline]
+    pub(super) fn used<T: Threading>(&self) -> u16 {
+        if self.strict { self.next::<T>() } else { self.ticks.load(Ordering::Relaxed) as u16 | 1 }
     }
 
-    pub(super) fn push(&mut self, slots: &mut impl Linked, slot: u32) {
-        *slots.links(slot) = Links { newer: NIL, older: self.newest };
-        match self.newest() {
-            Some(second) => slots.links(second).newer = slot,
-            None => self.oldest = slot,
+    /// The mark of what is inserted now, into so many entries, by a shard that has inserted as often as this.
+    #[inline]
+    pub(super) fn inserted<T: Threading>(&self, entries: usize, insertions: u64) -> u16 {
+        if self.strict {
+            return self.next::<T>();
         }
-        self.newest = slot;
-    }
-
-    pub(super) fn unlink(&mut self, slots: &mut impl Linked, slot: u32) {
-        let Links { newer, older } = *slots.links(slot);
-        if newer == NIL {
-            self.newest = older;
-        } else {
-            slots.links(newer).older = older;
+        // Once in about so many insertions; a power of two.
+        let every = 1 << (entries / TICKS_PER_FILL).checked_ilog2().unwrap_or(0);
+        if insertions & (every - 1) == 0 {
+            T::add(&self.ticks, 2);
         }
-        if older == NIL {
-            self.oldest = newer;
-        } else {
-            slots.links(older).newer = newer;
+        // 0 marks an empty slot.
+        match self.ticks.load(Ordering::Relaxed) as u16 {
+            0 => u16::MAX,
+            mark => mark,
         }
     }
 
-    pub(super) fn touch(&mut self, slots: &mut impl Linked, slot: u32) {
-        if self.newest != slot {
-            self.unlink(slots, slot);
-            self.push(slots, slot);
+    fn next<T: Threading>(&self) -> u16 {
+        if self.is_worn() { LAST_TICK as u16 } else { (T::add(&self.ticks, 1) + 1).min(LAST_TICK) as u16 }
+    }
+
+    /// Whether the strict clock has stopped.
+    #[inline]
+    pub(super) fn is_worn(&self) -> bool {
+        self.strict && self.ticks.load(Ordering::Relaxed) >= LAST_TICK
+    }
+
+    /// Gives the entries of a strict cache the smallest marks that keep their order. The lock of its shard is held.
+    pub(super) fn renumber<K, V, B: Body<K, V>>(&self, view: View<'_, K, V, B>) {
+        let mut order: Vec<(u16, Position)> = view.entries().map(|found| (view.mark(found.at), found.at)).collect();
+        order.sort_by_key(|&(mark, _)| mark);
+        for (mark, (_, at)) in (1..).zip(&order) {
+            view.set_mark(*at, mark);
         }
+        self.ticks.store(order.len() as u64, Ordering::Relaxed);
+    }
+
+    /// How many ticks ago something was used that has this mark.
+    #[inline]
+    pub(super) fn age(&self, mark: u16) -> u16 {
+        if self.strict {
+            return u16::MAX - mark;
+        }
+        (self.now().wrapping_sub(mark) as i16).max(0) as u16
+    }
+
+    /// The time itself.
+    pub(super) fn ticks(&self) -> u64 {
+        self.ticks.load(Ordering::Relaxed)
+    }
+
+    /// The newest mark there can be.
+    #[inline]
+    pub(super) fn now(&self) -> u16 {
+        self.ticks.load(Ordering::Relaxed) as u16 | 1
     }
 }
 
-impl Links {
-    pub(super) fn older(self) -> u32 {
-        self.older
+/// A sequence of 32-bit numbers that look random, at a multiplication each: the upper halves of a congruential generator
+/// (Knuth).
+pub(super) struct Random(u64);
+
+impl Random {
+    /// Seeded by a hash, whose bits are well mixed, and by a number that is not.
+    #[inline]
+    pub(super) fn new(hash: u64, number: u64) -> Self {
+        Self(hash ^ number.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    #[inline]
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 32
     }
 }

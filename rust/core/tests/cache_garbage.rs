@@ -1,0 +1,85 @@
+//! How much garbage a cache gathers. In a process of its own: epochs are the whole process's, and a thread of another test
+//! that the system stops in the middle of a lookup would hold up all destruction.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use llmfast_core::cache::{Limits, Lookup, LruCache, NewEntry, Policy};
+
+/// Each test needs the epochs for itself.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// Counts how many of it there are.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(alive: &Arc<AtomicUsize>) -> Self {
+        alive.fetch_add(1, Ordering::SeqCst);
+        Self(alive.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn insert(cache: &LruCache<u64, Counted>, key: u64, alive: &Arc<AtomicUsize>) {
+    let hash = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let entry = NewEntry { hash, key, value: Counted::new(alive), weight: 0, time_to_live: None };
+    assert!(cache.insert(entry, || Duration::ZERO, |other| Some(*other == key)).is_ok());
+}
+
+#[test]
+fn garbage_is_bounded() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    for (policy, capacity) in [(Policy::Lru, 1000), (Policy::Lru, 200_000), (Policy::S3Fifo, 20_000)] {
+        let alive = Arc::new(AtomicUsize::new(0));
+        let cache = LruCache::new(Limits { capacity, policy, ..Limits::default() }).unwrap();
+        let mut most = 0;
+        for key in 0..5 * capacity as u64 {
+            insert(&cache, key, &alive);
+            most = most.max(alive.load(Ordering::SeqCst));
+        }
+        // The budget of 1 % or 1,024 entries (64 KiB), and what was handed over in the two epochs before it ran out.
+        let budget = (capacity / 100).max(1024);
+        assert!(most <= capacity + 3 * budget, "{most} values are alive for a capacity of {capacity}");
+        drop(cache);
+        for _ in 0..1000 {
+            // Other caches' writers destroy what this one left.
+            let other = LruCache::<u64, Counted>::new(Limits::default()).unwrap();
+            for key in 0..3000 {
+                insert(&other, key, &alive);
+            }
+            drop(other);
+            if alive.load(Ordering::SeqCst) <= budget {
+                break;
+            }
+        }
+        assert!(alive.load(Ordering::SeqCst) <= budget, "garbage outlives its cache");
+    }
+}
+
+/// A writer does not wait for ever for a reader that stands still.
+#[test]
+fn a_reader_that_stands_still_stops_nobody() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let alive = Arc::new(AtomicUsize::new(0));
+    let cache = LruCache::new(Limits { capacity: 1000, ..Limits::default() }).unwrap();
+    insert(&cache, 1, &alive);
+    let hash = 0x9E37_79B9_7F4A_7C15;
+    let looked = cache.get_with(
+        hash,
+        || Duration::ZERO,
+        |_| Some(true),
+        |value| {
+            std::thread::scope(|scope| {
+                scope.spawn(|| (2..20_000).for_each(|key| insert(&cache, key, &alive)));
+            });
+            value.0.load(Ordering::SeqCst)
+        },
+    );
+    assert!(matches!(looked, Lookup::Hit(alive) if alive > 10_000), "while it stood still nothing was destroyed");
+}

@@ -50,7 +50,9 @@ CORE_IMPORTS: dict[str, frozenset[str]] = {
 MAY_NOT_TAKE_PLAIN_DATA = frozenset({"error", "sync", "kernel", "map"})
 
 # Where `unsafe` may stand.
-UNSAFE_FILES = re.compile(r"rust/core/src/(cache/table|map|kernel/[\w/]+)\.rs|rust/python/src/support(/\w+)?\.rs")
+UNSAFE_FILES = re.compile(
+    r"rust/core/src/(cache/table(/\w+)?|map|kernel/[\w/]+)\.rs|rust/python/src/support(/\w+)?\.rs"
+)
 
 BINDING_MAX_LINES = 150
 BINDING_MAX_BODY = 10

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+import subprocess
+import sys
 import threading
 import weakref
 from collections import OrderedDict
@@ -211,7 +213,7 @@ def test_get_or_insert_with():
         ({"capacity": 1, "time_to_live": 0.0}, "time_to_live must be a finite number of seconds above 0, got 0"),
         ({"capacity": 1, "time_to_live": float("nan")}, "got NaN"),
         ({"capacity": 1, "time_to_live": -1.0}, "got -1"),
-        ({"capacity": 1, "policy": "fifo"}, "policy must be 'lru', got 'fifo'"),
+        ({"capacity": 1, "policy": "fifo"}, "policy must be 'lru' or 's3-fifo', got 'fifo'"),
     ],
 )
 def test_bad_limits_are_refused(arguments, message):
@@ -224,6 +226,244 @@ def test_copying_and_pickling_are_refused_with_a_reason():
         copy.copy(LruCache(1))
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(LruCache(1))
+
+
+class Text(str):
+    """A key that takes the long way, and is equal to the short one."""
+
+
+@pytest.mark.parametrize("key", ["a", b"a", 7, -1, 2**80, 1.5, True, (1, "a"), None, frozenset({1})])
+def test_every_way_to_call_does_the_same(key):
+    cache = LruCache(100)
+    cache.insert(key, 1)
+    assert cache[key] == cache.get(key) == cache.get(key=key) == cache.get(key, default=0) == cache.peek(key) == 1
+    cache[key] = 2
+    assert cache.get(key, 0) == 2
+    cache.insert(key=key, value=3)
+    assert cache[key] == 3
+    cache.insert(key, 4, weight=5)
+    assert (cache[key], cache.stats().bytes) == (4, 5)
+    assert cache.get("absent", 0) == cache.get("absent", default=0) == 0
+    assert cache.get("absent") is None
+    del cache[key]
+    with pytest.raises(KeyError) as raised:
+        cache[key]
+    assert raised.value.args == (key,)
+    assert cache.stats().hits == 7
+
+
+def test_short_and_long_ways_meet():
+    cache = LruCache(100)
+    cache[Text("a")] = 1
+    assert cache["a"] == cache.get("a") == 1
+    cache["a"] = 2
+    assert (cache[Text("a")], len(cache)) == (2, 1)
+    cache[Decimal(3)] = 3
+    assert cache[3] == cache[3.0] == 3
+
+
+@pytest.mark.parametrize(
+    "call", ["get()", "get(1, 2, 3)", "get(1, defaults=2)", "insert(1)", "insert(1, 2, 3)", "insert(1, 2, ttl=3)"]
+)
+def test_wrong_arguments_are_refused(call):
+    with pytest.raises(TypeError):
+        eval(f"cache.{call}", {"cache": LruCache(1)})
+
+
+def test_the_type_is_what_it_seems():
+    assert (LruCache.__name__, LruCache.__module__) == ("LruCache", "llmfast")
+    assert repr(LruCache[str, int]) == "llmfast.LruCache[str, int]"
+    cache = LruCache(1)
+    assert type(cache) is LruCache
+    assert weakref.ref(cache)() is cache
+    with pytest.raises(TypeError, match="not an acceptable base type"):
+        type("Mine", (LruCache,), {})
+    with pytest.raises(AttributeError):
+        cache.anything = 1
+
+
+def test_objects_are_let_go_of_exactly_once():
+    class Value:
+        pass
+
+    cache, alive = LruCache(50), weakref.WeakSet()
+    for step in range(500):
+        value = Value()
+        alive.add(value)
+        cache[f"key {step % 80}"] = value
+        del value
+        assert len(alive) == len(cache)
+    cache.clear()
+    assert not alive
+
+
+def test_s3_fifo_keeps_what_is_used_while_a_scan_goes_through():
+    kept = {}
+    for policy in ("lru", "s3-fifo"):
+        cache = LruCache(1000, policy=policy)
+        for key in range(300):
+            cache[key] = key
+            cache.get(key)
+        for key in range(10_000, 20_000):
+            cache[key] = key
+        kept[policy] = sum(key in cache for key in range(300))
+    assert kept["lru"] == 0
+    assert kept["s3-fifo"] > 280
+
+
+def test_s3_fifo_is_bounded_by_bytes_too():
+    cache = LruCache(10_000, max_bytes=1000, policy="s3-fifo")
+    for key in range(500):
+        cache.insert(key, key, weight=7)
+        assert cache.stats().bytes <= 1000
+    assert len(cache) == 142
+
+
+def in_threads(count, work):
+    """Run `work(number)` in threads that start together; return what it returned, in order."""
+    barrier, results = threading.Barrier(count), [None] * count
+
+    def run(number):
+        barrier.wait()
+        results[number] = work(number)
+
+    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive(), "deadlock"
+    return results
+
+
+def test_threads_that_miss_together_compute_once():
+    cache, calls, others = LruCache(10), [], threading.Semaphore(0)
+
+    def factory():
+        calls.append(1)
+        # Until all the others have asked, or at least had the time for it.
+        for _ in range(7):
+            others.acquire(timeout=5)
+        return object()
+
+    def work(_):
+        others.release()
+        return cache.get_or_insert_with("a", factory)
+
+    results = in_threads(8, work)
+    assert len(calls) == 1
+    assert len({id(result) for result in results}) == 1
+
+
+def test_after_an_exception_the_next_one_tries():
+    cache, calls = LruCache(10), []
+
+    def factory():
+        calls.append(1)
+        if len(calls) <= 3:
+            raise OSError(f"attempt {len(calls)}")
+        return "value"
+
+    def work(_):
+        try:
+            return cache.get_or_insert_with("a", factory)
+        except OSError:
+            return None
+
+    results = in_threads(6, work)
+    assert sorted(results, key=str) == [None] * 3 + ["value"] * 3
+    assert len(calls) == 4
+
+
+def test_a_factory_may_ask_for_its_own_key():
+    cache, depth = LruCache(10), []
+
+    def factory():
+        depth.append(1)
+        return "value" if len(depth) == 3 else cache.get_or_insert_with("a", factory)
+
+    assert cache.get_or_insert_with("a", factory) == "value"
+    assert (cache["a"], len(depth)) == ("value", 3)
+
+
+@pytest.mark.parametrize("caches", [1, 2])
+def test_factories_that_ask_for_each_others_keys_do_not_deadlock(caches):
+    made = [LruCache(10) for _ in range(caches)]
+    both = threading.Barrier(2)
+
+    def work(number):
+        mine, other = ("a", "b") if number == 0 else ("b", "a")
+
+        def outer():
+            both.wait(30)
+            return made[-number].get_or_insert_with(other, lambda: f"{other} by {mine}")
+
+        return made[number - 1].get_or_insert_with(mine, outer)
+
+    assert all(result for result in in_threads(2, work))
+
+
+def test_a_value_that_the_cache_does_not_keep_is_computed_once_too():
+    cache, calls, others = LruCache(10, max_bytes=1), [], threading.Semaphore(0)
+
+    def factory():
+        calls.append(1)
+        for _ in range(3):
+            others.acquire(timeout=5)
+        return "heavier than a byte"
+
+    def work(_):
+        others.release()
+        return cache.get_or_insert_with("a", factory)
+
+    assert len(set(in_threads(4, work))) == 1
+    assert len(cache) == 0
+    assert len(calls) <= 2, "a thread that comes when the others are done may compute again"
+
+
+class Flickering:
+    """A key whose comparisons fail while `broken`."""
+
+    broken = False
+
+    def __hash__(self):
+        if self.broken:
+            raise KeyError("no hash")
+        return 1
+
+    def __eq__(self, other):
+        return isinstance(other, Flickering)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_key_that_fails_when_its_value_is_there_holds_up_nobody():
+    cache, key = LruCache(10), Flickering()
+
+    def factory():
+        key.broken = True
+        raise OSError("computed nothing")
+
+    with pytest.raises(OSError, match="computed nothing"):
+        cache.get_or_insert_with(key, factory)
+    assert in_threads(2, lambda _: cache.get_or_insert_with(Flickering(), lambda: "value")) == ["value"] * 2
+
+
+def test_bytes_and_str_of_equal_hash_are_not_compared():
+    # `python -b` warns of such comparisons, and the warning runs Python code.
+    code = """if True:
+        import warnings, llmfast
+        cache = llmfast.LruCache(100)
+        assert hash("a") == hash(b"a")
+        warnings.showwarning = lambda *_: cache.insert("from the warning", 1)
+        cache["a"], cache[b"a"] = 1, 2
+        assert (cache["a"], cache.get(b"a"), len(cache)) == (1, 2, 2), cache.items()
+    """
+    subprocess.run([sys.executable, "-b", "-c", code], check=True)
+
+
+def test_a_key_that_cannot_be_hashed_is_refused():
+    with pytest.raises(TypeError, match="unhashable"):
+        LruCache(1).get_or_insert_with([], list)
 
 
 def test_threads_see_only_values_of_their_key():

@@ -1,43 +1,63 @@
 //! Bindings of the cache.
 
-use llmfast_core::cache::{Limits, LruCache, NewEntry};
+use llmfast_core::cache::{Limits, LruCache, NewEntry, Policy, Serialized};
 use llmfast_core::{Error, ErrorKind};
 use llmfast_runtime::clock::monotonic;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 
 use crate::cache_stats::CacheStats;
 use crate::errors::to_py;
+use crate::support::attached::Attached;
 use crate::support::durations;
+use crate::support::fast_calls;
 use crate::support::keys::{Probe, PyKey, size_of};
+use crate::support::objects::Object;
 
 type Any<'py> = Bound<'py, PyAny>;
 
-#[pyclass(name = "LruCache", module = "llmfast", frozen, mapping, weakref)]
-pub(crate) struct PyLruCache(pub(crate) LruCache<PyKey, Py<PyAny>>);
+/// What all calls of a cache but the fastest need; `LruCache` derives from it.
+#[pyclass(name = "LruCacheBase", module = "llmfast._llmfast", frozen, mapping, weakref, subclass)]
+pub(crate) struct PyLruCache {
+    pub(crate) cache: Attached<PyCache>,
+    /// What is being computed for `get_or_insert_with`.
+    pub(crate) flights: Py<PyDict>,
+}
+
+pub(crate) type PyCache = LruCache<PyKey, Object, Serialized>;
 
 #[pymethods]
 impl PyLruCache {
     #[new]
     #[pyo3(signature = (capacity, *, max_bytes = None, time_to_live = None, policy = "lru"))]
-    fn new(capacity: usize, max_bytes: Option<u64>, time_to_live: Option<f64>, policy: &str) -> PyResult<Self> {
-        if policy != "lru" {
-            let message = format!("policy must be 'lru', got '{policy}'");
-            return Err(to_py(Error::new(ErrorKind::Config, message)));
-        }
+    fn new(
+        py: Python<'_>,
+        capacity: usize,
+        max_bytes: Option<u64>,
+        time_to_live: Option<f64>,
+        policy: &str,
+    ) -> PyResult<Self> {
+        let policy = policy_named(policy)?;
         let time_to_live = durations::positive("time_to_live", time_to_live)?;
-        LruCache::new(Limits { capacity, max_bytes, time_to_live }).map(Self).map_err(to_py)
+        let cache = LruCache::new(Limits { capacity, max_bytes, time_to_live, policy }).map_err(to_py)?;
+        Ok(Self { cache: Attached::new(cache), flights: PyDict::new(py).unbind() })
     }
 
     #[pyo3(signature = (key, default = None))]
     pub(crate) fn get(&self, key: &Any<'_>, default: Option<Py<PyAny>>) -> PyResult<Option<Py<PyAny>>> {
-        let found = Probe::new(key)?.resolve(|probe| self.0.get(probe.hash, monotonic(), |other| probe.test(other)))?;
+        let (py, cache) = (key.py(), self.cache.get(key.py()));
+        let found = Probe::new(key)?.resolve(|probe| {
+            cache.get_with(probe.hash, monotonic, |other| probe.test(other), |value| value.to_py(py))
+        })?;
         Ok(found.or(default))
     }
 
     #[pyo3(signature = (key, default = None))]
     pub(crate) fn peek(&self, key: &Any<'_>, default: Option<Py<PyAny>>) -> PyResult<Option<Py<PyAny>>> {
-        let found =
-            Probe::new(key)?.resolve(|probe| self.0.peek(probe.hash, monotonic(), |other| probe.test(other)))?;
+        let (py, cache) = (key.py(), self.cache.get(key.py()));
+        let found = Probe::new(key)?.resolve(|probe| {
+            cache.peek_with(probe.hash, monotonic, |other| probe.test(other), |value| value.to_py(py))
+        })?;
         Ok(found.or(default))
     }
 
@@ -49,7 +69,7 @@ impl PyLruCache {
         time_to_live: Option<f64>,
         weight: Option<u64>,
     ) -> PyResult<()> {
-        self.insert_evicting(key, value, time_to_live, weight).map(drop)
+        self.insert_noting(key, value, time_to_live, weight, |_, _| {}).map(drop)
     }
 
     #[pyo3(name = "_insert_evicting", signature = (key, value, *, time_to_live = None, weight = None))]
@@ -60,61 +80,63 @@ impl PyLruCache {
         time_to_live: Option<f64>,
         weight: Option<u64>,
     ) -> PyResult<(bool, Vec<Py<PyAny>>)> {
-        let mut probe = Probe::new(key)?;
-        let time_to_live = durations::positive("time_to_live", time_to_live)?;
-        let weight = self.weigh(key, &value, weight)?;
-        let mut entry = NewEntry { hash: probe.hash, key: probe.to_key(), value, weight, time_to_live };
-        loop {
-            match self.0.insert(entry, monotonic(), |other| probe.test(other)) {
-                Ok(done) => return Ok((done.accepted, done.evicted.into_iter().map(|(key, _)| key.0).collect())),
-                Err((others, back)) => (entry, ()) = (back, probe.decide(others)?),
-            }
-        }
+        let (py, mut gone) = (key.py(), Vec::new());
+        let note = |key: &PyKey, _: &Object| gone.push(key.0.to_py(py));
+        let accepted = self.insert_noting(key, value, time_to_live, weight, note)?;
+        Ok((accepted, gone))
     }
 
     fn remove(&self, key: &Any<'_>) -> PyResult<bool> {
         self.take(key).map(|value| value.is_some())
     }
-
-    fn get_or_insert_with(&self, key: &Any<'_>, factory: &Any<'_>) -> PyResult<Py<PyAny>> {
-        if let Some(value) = self.get(key, None)? {
-            return Ok(value);
-        }
-        let value = factory.call0()?.unbind();
-        self.insert(key, value.clone(), None, None)?;
-        Ok(value)
-    }
-
-    fn clear(&self) {
-        self.0.clear();
-    }
-
-    fn stats(&self) -> CacheStats {
-        CacheStats::from(self.0.stats())
-    }
-
-    #[getter]
-    fn capacity(&self) -> usize {
-        self.0.limits().capacity
-    }
 }
 
 impl PyLruCache {
+    fn insert_noting(
+        &self,
+        key: &Any<'_>,
+        value: Py<PyAny>,
+        time_to_live: Option<f64>,
+        weight: Option<u64>,
+        mut gone: impl FnMut(&PyKey, &Object),
+    ) -> PyResult<bool> {
+        let probe = Probe::new(key)?;
+        let time_to_live = durations::positive("time_to_live", time_to_live)?;
+        let weight = self.weigh(key, &value, weight)?;
+        let (cache, value) = (self.cache.get(key.py()), Object::new(value.bind(key.py())));
+        let entry = NewEntry { hash: probe.hash, key: probe.to_key(), value, weight, time_to_live };
+        probe.settle(entry, |probe, entry| cache.insert_noting(entry, monotonic, |other| probe.test(other), &mut gone))
+    }
+
     pub(crate) fn take(&self, key: &Any<'_>) -> PyResult<Option<Py<PyAny>>> {
-        Probe::new(key)?.resolve(|probe| self.0.remove(probe.hash, monotonic(), |other| probe.test(other)))
+        let (py, cache) = (key.py(), self.cache.get(key.py()));
+        Probe::new(key)?.resolve(|probe| {
+            cache.remove_with(probe.hash, monotonic, |other| probe.test(other), |value| value.to_py(py))
+        })
     }
 
     /// The weight of an entry: as given, else, where bytes are bounded, what `sys.getsizeof` says.
     fn weigh(&self, key: &Any<'_>, value: &Py<PyAny>, weight: Option<u64>) -> PyResult<u64> {
         match weight {
             Some(weight) => Ok(weight),
-            None if self.0.limits().max_bytes.is_none() => Ok(0),
+            None if self.cache.get(key.py()).limits().max_bytes.is_none() => Ok(0),
             None => Ok(size_of(key)? + size_of(value.bind(key.py()))?),
         }
     }
 }
 
+fn policy_named(name: &str) -> PyResult<Policy> {
+    match name {
+        "lru" => Ok(Policy::Lru),
+        "s3-fifo" => Ok(Policy::S3Fifo),
+        _ => {
+            let message = format!("policy must be 'lru' or 's3-fifo', got '{name}'");
+            Err(to_py(Error::new(ErrorKind::Config, message)))
+        }
+    }
+}
+
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<PyLruCache>()?;
+    module.add("LruCache", fast_calls::derive(module.py())?)?;
     module.add_class::<CacheStats>()
 }

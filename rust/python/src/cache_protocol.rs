@@ -1,4 +1,4 @@
-//! Bindings of the cache: the mapping protocol, what is refused, cyclic garbage collection.
+//! Bindings of the cache: the mapping protocol, what is computed once, what is refused, cyclic garbage collection.
 
 use llmfast_runtime::clock::monotonic;
 use pyo3::exceptions::{PyKeyError, PyTypeError};
@@ -7,25 +7,49 @@ use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyList, PyType};
 
 use crate::cache::PyLruCache;
+use crate::cache_stats::CacheStats;
+use crate::support::flights;
 
 type Any<'py> = Bound<'py, PyAny>;
 
 #[pymethods]
 impl PyLruCache {
-    pub(crate) fn keys(&self) -> Vec<Py<PyAny>> {
-        self.0.snapshot(monotonic()).into_iter().map(|(key, _)| key.0).collect()
+    fn get_or_insert_with(&self, key: &Any<'_>, factory: &Any<'_>) -> PyResult<Py<PyAny>> {
+        if let Some(value) = self.get(key, None)? {
+            return Ok(value);
+        }
+        let flights = self.flights.bind(key.py());
+        let store = |value: &Py<PyAny>| self.insert(key, value.clone_ref(key.py()), None, None);
+        flights::once(flights, key, factory, || self.peek(key, None), store)
     }
 
-    fn values(&self) -> Vec<Py<PyAny>> {
-        self.0.snapshot(monotonic()).into_iter().map(|(_, value)| value).collect()
+    fn clear(&self, py: Python<'_>) {
+        self.cache.get(py).clear();
     }
 
-    fn items(&self) -> Vec<(Py<PyAny>, Py<PyAny>)> {
-        self.0.snapshot(monotonic()).into_iter().map(|(key, value)| (key.0, value)).collect()
+    fn stats(&self, py: Python<'_>) -> CacheStats {
+        CacheStats::from(self.cache.get(py).stats())
     }
 
-    fn __len__(&self) -> usize {
-        self.0.len()
+    #[getter]
+    fn capacity(&self, py: Python<'_>) -> usize {
+        self.cache.get(py).limits().capacity
+    }
+
+    pub(crate) fn keys(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
+        self.cache.get(py).snapshot(monotonic(), |key, _| key.0.to_py(py))
+    }
+
+    fn values(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
+        self.cache.get(py).snapshot(monotonic(), |_, value| value.to_py(py))
+    }
+
+    fn items(&self, py: Python<'_>) -> Vec<(Py<PyAny>, Py<PyAny>)> {
+        self.cache.get(py).snapshot(monotonic(), |key, value| (key.0.to_py(py), value.to_py(py)))
+    }
+
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.cache.get(py).len()
     }
 
     fn __contains__(&self, key: &Any<'_>) -> PyResult<bool> {
@@ -33,7 +57,7 @@ impl PyLruCache {
     }
 
     fn __getitem__(&self, key: &Any<'_>) -> PyResult<Py<PyAny>> {
-        self.get(key, None)?.ok_or_else(|| PyKeyError::new_err(key.clone().unbind()))
+        self.get(key, None)?.ok_or_else(|| PyKeyError::new_err((key.clone().unbind(),)))
     }
 
     fn __setitem__(&self, key: &Any<'_>, value: Py<PyAny>) -> PyResult<()> {
@@ -41,11 +65,11 @@ impl PyLruCache {
     }
 
     fn __delitem__(&self, key: &Any<'_>) -> PyResult<()> {
-        self.take(key)?.map(drop).ok_or_else(|| PyKeyError::new_err(key.clone().unbind()))
+        self.take(key)?.map(drop).ok_or_else(|| PyKeyError::new_err((key.clone().unbind(),)))
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
-        PyList::new(py, self.keys())?.try_iter()
+        PyList::new(py, self.keys(py))?.try_iter()
     }
 
     #[classmethod]
@@ -62,10 +86,12 @@ impl PyLruCache {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.0.visit(|key, value| visit.call(&key.0).and_then(|()| visit.call(value)))
+        visit.call(&self.flights)?;
+        self.cache.get_collecting(&visit).visit(|key, value| key.0.visit(&visit).and_then(|()| value.visit(&visit)))
     }
 
-    fn __clear__(&self) {
-        self.0.clear();
+    fn __clear__(&self, py: Python<'_>) {
+        self.flights.bind(py).clear();
+        self.cache.get(py).clear();
     }
 }

@@ -18,7 +18,7 @@ mod support;
 
 use pyo3::prelude::*;
 
-#[pymodule]
+#[pymodule(gil_used = true)]
 fn _llmfast(module: &Bound<'_, PyModule>) -> PyResult<()> {
     if cfg!(debug_assertions) {
         errors::warn_debug_build(module.py())?;

@@ -1,7 +1,11 @@
 //! What is truly about Python: keys, values, vectors, durations, scopes.
 
+pub(crate) mod attached;
 pub(crate) mod durations;
+pub(crate) mod fast_calls;
+pub(crate) mod flights;
 pub(crate) mod keys;
+pub(crate) mod objects;
 pub(crate) mod rows;
 pub(crate) mod scopes;
 pub(crate) mod texts;

@@ -8,6 +8,7 @@ use pyo3::PyResult;
 use crate::errors::to_py;
 
 /// `seconds` as a duration; an error that names the parameter if it is not a finite number above zero.
+#[inline]
 pub(crate) fn positive(name: &str, seconds: Option<f64>) -> PyResult<Option<Duration>> {
     let Some(seconds) = seconds else { return Ok(None) };
     match Duration::try_from_secs_f64(seconds) {

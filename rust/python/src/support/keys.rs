@@ -1,72 +1,151 @@
 //! Any hashable Python object as a key of a core cache.
 //!
 //! Two keys of exact type `str`, `bytes`, `int`, `float` or `bool` are compared under the cache's lock: the interpreter
-//! does so without running Python code, allocating or letting go of the interpreter. Every other comparison may run an `__eq__` that
+//! does so without running Python code or letting go of the interpreter. Every other comparison may run an `__eq__` that
 //! does all of that, so it happens after the lock is released and the lookup is tried again with its answer.
 
+#![allow(unsafe_code)]
+
 use llmfast_core::cache::Lookup;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
+use super::objects::Object;
+
 /// A key as the cache holds it.
-#[derive(Clone)]
-pub(crate) struct PyKey(pub(crate) Py<PyAny>);
+pub(crate) struct PyKey(pub(crate) Object);
+
+impl Clone for PyKey {
+    fn clone(&self) -> Self {
+        Self(self.0.another())
+    }
+}
 
 /// A key being looked up, and what was found out about others with its hash.
-pub(crate) struct Probe<'py> {
-    key: Bound<'py, PyAny>,
+pub(crate) struct Probe<'a, 'py> {
+    key: &'a Bound<'py, PyAny>,
     plain: bool,
-    /// The keys are kept alive, so that no other object can come to lie at their address.
-    decided: Vec<(PyKey, bool)>,
+    decided: &'a [Decided],
     pub(crate) hash: u64,
 }
 
-impl<'py> Probe<'py> {
-    pub(crate) fn new(key: &Bound<'py, PyAny>) -> PyResult<Self> {
-        let hash = spread(key.hash()? as u64);
-        Ok(Self { key: key.clone(), plain: is_plain(key), decided: Vec::new(), hash })
+/// Another key of the same hash and whether it is equal. It is kept alive, so that no other object can come to lie at its
+/// address.
+pub(crate) type Decided = (PyKey, bool);
+
+impl<'a, 'py> Probe<'a, 'py> {
+    #[inline]
+    pub(crate) fn new(key: &'a Bound<'py, PyAny>) -> PyResult<Self> {
+        // SAFETY: the object is alive, and this thread is attached.
+        let hash = unsafe { ffi::PyObject_Hash(key.as_ptr()) };
+        if hash == -1 {
+            return Err(PyErr::fetch(key.py()));
+        }
+        Ok(Self { key, plain: is_plain(key), decided: &[], hash: spread(hash as u64) })
+    }
+
+    /// A key that compares and hashes without Python code; None if it is not of such a type.
+    #[inline]
+    pub(crate) fn plain(key: &'a Bound<'py, PyAny>) -> Option<Self> {
+        if !is_plain(key) {
+            return None;
+        }
+        // SAFETY: the object is alive, and this thread is attached. A builtin type's hash does not fail.
+        let hash = unsafe { ffi::PyObject_Hash(key.as_ptr()) };
+        Some(Self { key, plain: true, decided: &[], hash: spread(hash as u64) })
     }
 
     /// The key, to be stored.
     pub(crate) fn to_key(&self) -> PyKey {
-        PyKey(self.key.clone().unbind())
+        PyKey(Object::new(self.key))
     }
 
     /// Whether `other` is this key; None if only Python code can tell.
+    #[inline]
     pub(crate) fn test(&self, other: &PyKey) -> Option<bool> {
         let py = self.key.py();
-        if other.0.is(&self.key) {
+        if other.0.as_ptr() == self.key.as_ptr() {
             return Some(true);
         }
         if self.plain && is_plain(other.0.bind(py)) {
-            // Plain objects compare without an error; were there one, they would not be equal.
-            return Some(self.key.eq(&other.0).unwrap_or(false));
+            if is_bytes(self.key) != is_bytes(other.0.bind(py)) {
+                // Never equal. Comparing them may run Python code, which warns of it (`python -b`).
+                return Some(false);
+            }
+            // SAFETY: both are objects that are alive, and this thread is attached.
+            let equal = unsafe { ffi::PyObject_RichCompareBool(other.0.as_ptr(), self.key.as_ptr(), ffi::Py_EQ) };
+            if equal < 0 {
+                // Out of memory, at worst: then they count as different.
+                drop(PyErr::take(py));
+            }
+            return Some(equal == 1);
         }
-        self.decided.iter().find(|(key, _)| key.0.is(&other.0)).map(|&(_, equal)| equal)
+        self.decided.iter().find(|(key, _)| key.0.as_ptr() == other.0.as_ptr()).map(|&(_, equal)| equal)
     }
 
     /// Compares the key with `others`; call it without a lock.
-    pub(crate) fn decide(&mut self, others: Vec<PyKey>) -> PyResult<()> {
+    fn decide(&self, others: Vec<PyKey>, decided: &mut Vec<Decided>) -> PyResult<()> {
         for other in others {
-            let equal = other.0.bind(self.key.py()).eq(&self.key)?;
-            self.decided.push((other, equal));
+            let equal = other.0.bind(self.key.py()).eq(self.key)?;
+            decided.push((other, equal));
         }
         Ok(())
     }
 
-    /// Repeats `attempt` until every comparison that it needs is decided.
-    pub(crate) fn resolve<V>(&mut self, attempt: impl Fn(&Self) -> Lookup<PyKey, V>) -> PyResult<Option<V>> {
+    /// Repeats `attempt`, which hands `entry` back, until every comparison that it needs is decided.
+    pub(crate) fn settle<E, V>(
+        &self,
+        mut entry: E,
+        mut attempt: impl FnMut(&Probe<'_, 'py>, E) -> Result<V, (Vec<PyKey>, E)>,
+    ) -> PyResult<V> {
+        let mut decided = Vec::new();
         loop {
-            match attempt(self) {
+            match attempt(&self.knowing(&decided), entry) {
+                Ok(done) => return Ok(done),
+                Err((others, back)) => {
+                    self.decide(others, &mut decided)?;
+                    entry = back;
+                }
+            }
+        }
+    }
+
+    /// The same key, knowing more.
+    fn knowing<'b>(&'b self, decided: &'b [Decided]) -> Probe<'b, 'py> {
+        Probe { decided, ..*self }
+    }
+
+    /// Repeats `attempt` until every comparison that it needs is decided.
+    #[inline]
+    pub(crate) fn resolve<V>(&self, attempt: impl Fn(&Probe<'_, 'py>) -> Lookup<PyKey, V>) -> PyResult<Option<V>> {
+        match attempt(self) {
+            Lookup::Hit(value) => Ok(Some(value)),
+            Lookup::Miss => Ok(None),
+            Lookup::Undecided(others) => self.resolve_undecided(others, attempt),
+        }
+    }
+
+    #[cold]
+    fn resolve_undecided<V>(
+        &self,
+        mut others: Vec<PyKey>,
+        attempt: impl Fn(&Probe<'_, 'py>) -> Lookup<PyKey, V>,
+    ) -> PyResult<Option<V>> {
+        let mut decided = Vec::new();
+        loop {
+            self.decide(others, &mut decided)?;
+            others = match attempt(&self.knowing(&decided)) {
                 Lookup::Hit(value) => return Ok(Some(value)),
                 Lookup::Miss => return Ok(None),
-                Lookup::Undecided(others) => self.decide(others)?,
-            }
+                Lookup::Undecided(others) => others,
+            };
         }
     }
 }
 
-fn is_plain(key: &Bound<'_, PyAny>) -> bool {
+#[inline]
+pub(crate) fn is_plain(key: &Bound<'_, PyAny>) -> bool {
     key.is_exact_instance_of::<PyString>()
         || key.is_exact_instance_of::<PyInt>()
         || key.is_exact_instance_of::<PyBytes>()
@@ -74,7 +153,13 @@ fn is_plain(key: &Bound<'_, PyAny>) -> bool {
         || key.is_exact_instance_of::<PyBool>()
 }
 
+#[inline]
+fn is_bytes(key: &Bound<'_, PyAny>) -> bool {
+    key.is_exact_instance_of::<PyBytes>()
+}
+
 /// Spreads Python's hashes, which are the numbers themselves for small integers, over the whole word.
+#[inline]
 fn spread(hash: u64) -> u64 {
     let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed ^ (mixed >> 29)

@@ -1,0 +1,298 @@
+//! `LruCache` for the interpreter: a type whose commonest calls go straight to the cache.
+//!
+//! Reading the arguments of a call in general (keywords, defaults, conversions) and noting that a thread is attached cost
+//! as much as the lookup itself. So the type that Python sees derives from the one with all methods, and answers
+//! `get(key)`, `insert(key, value)`, `cache[key]` and `cache[key] = value` itself where the key is of a builtin type and
+//! nothing unusual is asked for. Everything else it passes on, with the same arguments.
+
+#![allow(unsafe_code)]
+
+use std::ffi::{c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{ptr, slice};
+
+use llmfast_core::cache::{Lookup, NewEntry};
+use llmfast_runtime::clock::monotonic;
+use pyo3::exceptions::{PyKeyError, PySystemError, PyTypeError};
+use pyo3::ffi::{self, Py_ssize_t, PyObject};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple, PyType};
+
+use super::keys::{Probe, PyKey};
+use super::objects::Object;
+use crate::cache::{PyCache, PyLruCache};
+
+/// What calls are passed on to.
+struct Base {
+    get: Py<PyAny>,
+    insert: Py<PyAny>,
+    subscript: ffi::binaryfunc,
+    assign: ffi::objobjargproc,
+}
+
+static BASE: PyOnceLock<Base> = PyOnceLock::new();
+
+/// The type `LruCache`. Its memory is that of the base; it adds nothing but ways in.
+pub(crate) fn derive(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
+    let base = py.get_type::<PyLruCache>();
+    BASE.get_or_try_init(py, || Base::of(&base))?;
+    let mut slots = [
+        ffi::PyType_Slot { slot: ffi::Py_tp_doc, pfunc: DOC.as_ptr().cast_mut().cast() },
+        ffi::PyType_Slot { slot: ffi::Py_tp_methods, pfunc: methods().cast() },
+        ffi::PyType_Slot { slot: ffi::Py_mp_subscript, pfunc: subscript as ffi::binaryfunc as *mut c_void },
+        ffi::PyType_Slot { slot: ffi::Py_mp_ass_subscript, pfunc: assign as ffi::objobjargproc as *mut c_void },
+        ffi::PyType_Slot { slot: 0, pfunc: ptr::null_mut() },
+    ];
+    let mut spec = ffi::PyType_Spec {
+        name: c"llmfast.LruCache".as_ptr(),
+        basicsize: 0,
+        itemsize: 0,
+        flags: ffi::Py_TPFLAGS_DEFAULT as _,
+        slots: slots.as_mut_ptr(),
+    };
+    let bases = PyTuple::new(py, [base])?;
+    // SAFETY: the interpreter copies what the specification says, but for methods and names, which live for ever.
+    let made = unsafe { ffi::PyType_FromSpecWithBases(&raw mut spec, bases.as_ptr()) };
+    // SAFETY: it is a new reference, or null with an error set.
+    let made = unsafe { Bound::from_owned_ptr_or_err(py, made)? };
+    Ok(made.cast_into::<PyType>()?)
+}
+
+const DOC: &std::ffi::CStr = c"A cache bounded by entries and by bytes. See help(llmfast).";
+
+fn methods() -> *mut ffi::PyMethodDef {
+    let method = |name: &'static std::ffi::CStr, call, doc: &'static std::ffi::CStr| ffi::PyMethodDef {
+        ml_name: name.as_ptr(),
+        ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: call },
+        ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+        ml_doc: doc.as_ptr(),
+    };
+    let methods = [
+        method(c"get", get, c"get($self, /, key, default=None)\n--\n\n"),
+        method(c"insert", insert, c"insert($self, /, key, value, *, time_to_live=None, weight=None)\n--\n\n"),
+        ffi::PyMethodDef::zeroed(),
+    ];
+    // Types keep pointing to their methods.
+    Box::leak(Box::new(methods)).as_mut_ptr()
+}
+
+impl Base {
+    fn of(base: &Bound<'_, PyType>) -> PyResult<Self> {
+        let slot = |slot| {
+            // SAFETY: the type is a heap type, as all of pyo3's are, and alive.
+            let found = unsafe { ffi::PyType_GetSlot(base.as_type_ptr(), slot) };
+            if found.is_null() { Err(PyTypeError::new_err("LruCacheBase lacks a slot")) } else { Ok(found) }
+        };
+        // SAFETY: the slot holds a function of this type.
+        let subscript = unsafe { std::mem::transmute::<*mut c_void, ffi::binaryfunc>(slot(ffi::Py_mp_subscript)?) };
+        let assign = slot(ffi::Py_mp_ass_subscript)?;
+        // SAFETY: the slot holds a function of this type.
+        let assign = unsafe { std::mem::transmute::<*mut c_void, ffi::objobjargproc>(assign) };
+        let (get, insert) = (base.getattr("get")?.unbind(), base.getattr("insert")?.unbind());
+        Ok(Self { get, insert, subscript, assign })
+    }
+}
+
+/// The cache in an object of the type, and proof that this thread is attached.
+///
+/// # Safety
+/// Called by the interpreter with an object of the type.
+#[inline]
+unsafe fn cache<'a>(slf: *mut PyObject) -> (Python<'a>, &'a PyCache) {
+    // SAFETY: the interpreter calls attached.
+    let py = unsafe { Python::assume_attached() };
+    // SAFETY: the object is alive as long as the call.
+    let slf = unsafe { Borrowed::from_ptr(py, slf) };
+    // SAFETY: its type derives from the base and adds nothing.
+    let slf = unsafe { slf.cast_unchecked::<PyLruCache>() };
+    let cache: *const PyLruCache = slf.get();
+    // SAFETY: it lies in the object, and does not move.
+    (py, unsafe { &*cache }.cache.get(py))
+}
+
+/// A new reference to the value of a key, null if it is absent; None if this is not for us.
+///
+/// # Safety
+/// As for `cache`, with a key that is alive.
+#[inline]
+unsafe fn look_up(slf: *mut PyObject, key: *mut PyObject) -> Option<*mut PyObject> {
+    // SAFETY: the caller's.
+    let (py, cache) = unsafe { cache(slf) };
+    // SAFETY: the key is alive, and this thread attached.
+    let key = unsafe { Borrowed::from_ptr(py, key) };
+    let probe = Probe::plain(&key)?;
+    let take = |value: &Object| value.to_py(py).into_ptr();
+    match cache.get_plainly(probe.hash, |other| probe.test(other), take, Object::prefetch)? {
+        Lookup::Hit(value) => Some(value),
+        _ => Some(ptr::null_mut()),
+    }
+}
+
+/// Whether the entry was inserted.
+///
+/// # Safety
+/// As for `cache`, with a key and a value that are alive.
+#[inline]
+unsafe fn put(slf: *mut PyObject, key: *mut PyObject, value: *mut PyObject) -> bool {
+    // SAFETY: the caller's.
+    let (py, cache) = unsafe { cache(slf) };
+    // SAFETY: the key is alive, and this thread attached.
+    let key = unsafe { Borrowed::from_ptr(py, key) };
+    // SAFETY: likewise.
+    let value = unsafe { Borrowed::from_ptr(py, value) };
+    let Some(probe) = Probe::plain(&key).filter(|_| cache.limits().max_bytes.is_none()) else { return false };
+    let value = Object::new(&value);
+    let entry = NewEntry { hash: probe.hash, key: probe.to_key(), value, weight: 0, time_to_live: None };
+    // What goes is dropped in the end; by then it should be at hand.
+    let gone = |key: &PyKey, value: &Object| {
+        key.0.prefetch();
+        value.prefetch();
+    };
+    cache.insert_noting(entry, monotonic, |other| probe.test(other), gone).is_ok()
+}
+
+/// Runs what must not panic into the interpreter; what it fails with is set as an error by then.
+fn guarded<R>(failed: R, call: impl FnOnce(Python<'_>) -> R) -> R {
+    // SAFETY: the interpreter calls attached.
+    let py = unsafe { Python::assume_attached() };
+    catch_unwind(AssertUnwindSafe(|| call(py))).unwrap_or_else(|_| {
+        PySystemError::new_err("llmfast panicked; please report this").restore(py);
+        failed
+    })
+}
+
+/// The positional arguments of a call.
+///
+/// # Safety
+/// They are what the interpreter gave.
+unsafe fn arguments<'a>(args: *const *mut PyObject, count: Py_ssize_t) -> &'a [*mut PyObject] {
+    if count == 0 {
+        return &[];
+    }
+    // SAFETY: there are so many, and they are alive as long as the call.
+    unsafe { slice::from_raw_parts(args, count as usize) }
+}
+
+unsafe extern "C" fn get(
+    slf: *mut PyObject,
+    args: *const *mut PyObject,
+    count: Py_ssize_t,
+    names: *mut PyObject,
+) -> *mut PyObject {
+    guarded(ptr::null_mut(), |py| {
+        // SAFETY: the interpreter gave them.
+        let positional = unsafe { arguments(args, count) };
+        if let ([key] | [key, _], true) = (positional, names.is_null()) {
+            // SAFETY: the interpreter gave an object of the type and a key.
+            match unsafe { look_up(slf, *key) } {
+                Some(value) if !value.is_null() => return value,
+                Some(_) => {
+                    let default = positional.get(1).copied();
+                    // SAFETY: the argument is alive.
+                    return default.map_or(py.None().into_ptr(), |default| unsafe { ffi::Py_NewRef(default) });
+                }
+                None => {}
+            }
+        }
+        // SAFETY: these are the arguments that the interpreter gave.
+        unsafe { pass_on(|base| &base.get, slf, args, count, names) }
+    })
+}
+
+unsafe extern "C" fn insert(
+    slf: *mut PyObject,
+    args: *const *mut PyObject,
+    count: Py_ssize_t,
+    names: *mut PyObject,
+) -> *mut PyObject {
+    guarded(ptr::null_mut(), |py| {
+        // SAFETY: the interpreter gave them.
+        let positional = unsafe { arguments(args, count) };
+        if let ([key, value], true) = (positional, names.is_null()) {
+            // SAFETY: the interpreter gave an object of the type, a key and a value.
+            if unsafe { put(slf, *key, *value) } {
+                return py.None().into_ptr();
+            }
+        }
+        // SAFETY: these are the arguments that the interpreter gave.
+        unsafe { pass_on(|base| &base.insert, slf, args, count, names) }
+    })
+}
+
+unsafe extern "C" fn subscript(slf: *mut PyObject, key: *mut PyObject) -> *mut PyObject {
+    guarded(ptr::null_mut(), |py| {
+        // SAFETY: the interpreter gives an object of the type and a key.
+        match unsafe { look_up(slf, key) } {
+            Some(value) if value.is_null() => {
+                // SAFETY: the key is alive.
+                let key = unsafe { Bound::from_borrowed_ptr(py, key) };
+                PyKeyError::new_err((key.unbind(),)).restore(py);
+                value
+            }
+            Some(value) => value,
+            None => {
+                // SAFETY: the interpreter calls attached.
+                let base = unsafe { base() };
+                // SAFETY: what the interpreter gave.
+                unsafe { (base.subscript)(slf, key) }
+            }
+        }
+    })
+}
+
+unsafe extern "C" fn assign(slf: *mut PyObject, key: *mut PyObject, value: *mut PyObject) -> c_int {
+    guarded(-1, |_| {
+        // SAFETY: the interpreter gives an object of the type, a key, and a value unless one is to be removed.
+        if !value.is_null() && unsafe { put(slf, key, value) } {
+            return 0;
+        }
+        // SAFETY: the interpreter calls attached.
+        let base = unsafe { base() };
+        // SAFETY: what the interpreter gave.
+        unsafe { (base.assign)(slf, key, value) }
+    })
+}
+
+/// # Safety
+/// This thread is attached.
+unsafe fn base() -> &'static Base {
+    // SAFETY: the caller's.
+    let py = unsafe { Python::assume_attached() };
+    BASE.get(py).expect("the type exists, and so does what it derives from")
+}
+
+/// # Safety
+/// Called with what the interpreter gave.
+#[cold]
+unsafe fn pass_on(
+    method: impl FnOnce(&'static Base) -> &'static Py<PyAny>,
+    slf: *mut PyObject,
+    args: *const *mut PyObject,
+    count: Py_ssize_t,
+    names: *mut PyObject,
+) -> *mut PyObject {
+    // SAFETY: the interpreter calls attached.
+    let method = method(unsafe { base() });
+    Python::attach(|py| {
+        // SAFETY: objects that are alive as long as the call.
+        let object = |pointer: &*mut PyObject| unsafe { Bound::from_borrowed_ptr(py, *pointer) };
+        let call = || {
+            let names = if names.is_null() { Vec::new() } else { object(&names).extract::<Vec<String>>()? };
+            // SAFETY: the values of the keywords follow the positional arguments.
+            let all = unsafe { arguments(args, count + names.len() as Py_ssize_t) };
+            let (positional, named) = all.split_at(count as usize);
+            let positional = PyTuple::new(py, [&slf].into_iter().chain(positional).map(object).collect::<Vec<_>>())?;
+            let keywords = PyDict::new(py);
+            for (name, value) in names.iter().zip(named) {
+                keywords.set_item(name, object(value))?;
+            }
+            method.call(py, positional, Some(&keywords))
+        };
+        let failed = |error: PyErr| {
+            error.restore(py);
+            ptr::null_mut()
+        };
+        call().map_or_else(failed, Py::into_ptr)
+    })
+}

@@ -45,7 +45,7 @@ class MemoryTier:
         """Return the row of `key` unless its time is over."""
         row = self._rows.get(key)
         if row is not None and row.is_expired(now):
-            self.remove(key)
+            self._drop(key, row)
             return None
         return row
 
@@ -114,8 +114,18 @@ class MemoryTier:
         key = self._key_of.get(row_id)
         row = None if key is None else self.get(key, now)
         if row is None and key is not None:
-            self.remove(key)
+            with self._lock:
+                # Unless the key was stored again meanwhile, with a vector of its own.
+                if self._id_of.get(key) == row_id and self._rows.peek(key) is None:
+                    self._forget_vector(key)
         return row
+
+    def _drop(self, key: bytes, row: Row) -> None:
+        """Remove a row and its vector, unless another row took its place meanwhile."""
+        with self._lock:
+            if self._rows.peek(key) is row:
+                self._forget_vector(key)
+                self._rows.remove(key)
 
     def _forget_vector(self, key: bytes) -> None:
         row_id = self._id_of.pop(key, None)

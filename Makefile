@@ -39,11 +39,15 @@ demo: $(STAMPS)/extension $(STAMPS)/weights ## replay a log of questions with an
 	@$(BIN)/llmfast replay --html $(PAGE)
 	@echo "the page lies at file://$(CURDIR)/$(PAGE)"
 
-.PHONY: test test-rust test-python
-test: test-rust test-python ## all tests, Rust and Python
+.PHONY: test test-rust test-model test-python
+test: test-rust test-model test-python ## all tests, Rust and Python
 test-rust: $(STAMPS)/dev
 	@$(REQUIRE) cargo
 	cargo test --locked $(CARGO_TEST)
+# Every interleaving of a few operations on a tiny cache. Another target folder: loom stands in for the atomics of all crates.
+test-model: $(STAMPS)/venv
+	@$(REQUIRE) cargo
+	RUSTFLAGS="--cfg loom" cargo test --locked --release -p llmfast-core --no-default-features --lib --target-dir target/loom cache::model
 test-python: $(STAMPS)/extension $(STAMPS)/dev $(STAMPS)/weights
 	$(BIN)/python -m pytest
 
@@ -75,10 +79,12 @@ fmt: $(STAMPS)/dev ## format Rust and Python, and apply ruff's safe fixes
 bench: $(STAMPS)/extension $(STAMPS)/dev $(STAMPS)/weights ## micro benches, Python and Rust; records in benches/results
 	$(BIN)/python -m pytest benches/micro --benchmark-only --benchmark-json="$$($(BIN)/python benches/_machine.py micro).json"
 	cargo bench --locked -p llmfast-core --bench parts | tee "$$($(BIN)/python benches/_machine.py rust).txt"
+	cargo bench --locked -p llmfast-core --bench cache | tee "$$($(BIN)/python benches/_machine.py cache).txt"
 
 .PHONY: soak
-soak: $(STAMPS)/extension ## hammer every part with threads for SOAK_MINUTES (10)
+soak: $(STAMPS)/extension ## hammer every part with threads for SOAK_MINUTES (10), and the cache 10^8 times
 	$(BIN)/python benches/soak.py --minutes $(SOAK_MINUTES)
+	cargo bench --locked -p llmfast-core --bench cache -- --soak
 
 .PHONY: wheel
 wheel: $(STAMPS)/dev ## build the wheel that others get into dist/, and check its size, tag and contents

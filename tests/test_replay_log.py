@@ -7,8 +7,9 @@ import io
 import json
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
+from llmfast import ConfigError
 from llmfast._replay.log import SHOWN, BadLineError, Log, Request, parse_body
 
 
@@ -237,7 +238,12 @@ def test_any_json_is_a_request_or_counted(values):
 
 
 @given(st.binary(max_size=300), st.sampled_from(["auto", "jsonl", "text"]))
+@example(b"\xfe\xff", "auto")
 def test_any_bytes_are_requests_or_counted(data, form):
+    if form == "auto" and data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        with pytest.raises(ConfigError, match="UTF-16"):
+            read(data, form=form)
+        return
     requests, log = read(data, form=form)
     full = sum(bool(line.strip(b" \t\r\n")) for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n"))
     assert len(requests) + log.skipped.lines == full or log.cut_short

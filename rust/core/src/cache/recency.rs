@@ -1,7 +1,7 @@
 //! The policy `lru`: a coarse clock, a mark on each slot, and a victim that is the oldest of a few drawn at random.
 //!
-//! Sampling instead of a list is what lets a lookup write nothing but one mark; Redis does it too. A victim of eight
-//! drawn from the whole cache is among the oldest eighth or so, nearly always.
+//! Sampling instead of a list is what lets a lookup write nothing but one mark; Redis does it too. The oldest
+//! of ten drawn from the whole cache is among the oldest fifth, nine times in ten.
 
 use super::reclaim::Threading;
 use super::table::{Body, Position, View};

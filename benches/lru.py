@@ -9,14 +9,16 @@ How it is measured:
   there is no method, theine without its locks. `functools.lru_cache` has neither lookup nor insertion: a call of a
   decorated identity function that hits or misses stands in. A dict evicts nothing and takes no part in insertion.
 - A figure is what `for key in keys: get(key)` takes above a loop over the same keys that calls nothing and runs right
-  afterwards: the call and no more. The loop fetches the key object, which the caller has in hand in any case.
+  afterwards: the call and no more. The caller has its key in hand: keys are touched some hundreds at a time before the
+  clock runs. (Left to the loops they would count for the call: an empty loop fetches several keys at a time, one
+  with a call in it waits for each.)
 - "Same" keys are the objects in the cache, "fresh" ones equal objects, so that strings are compared. All know their
   hash before, as a string does from its second use on.
 - Lookups go in a random permutation of keys that both llmfast and cachebox hold; how many those are is printed when
   they are not all.
 - Each new key is inserted once, so that no round finds a key of an earlier one and the cache stays full; the unrecorded
   round fills what shards may have left free. New keys come in random order, so that what is evicted lies anywhere in
-  memory; they are touched some hundreds at a time before the clock runs, as a caller has just made the key it inserts.
+  memory.
 """
 
 from __future__ import annotations
@@ -120,17 +122,10 @@ def seconds(loop: Loop, keys: Sequence[str]) -> float:
 
 
 def timed(loop: Loop, pieces: Iterator[Sequence[str]]) -> Callable[[], float]:
-    """Return a contender: the nanoseconds that the call in `loop` takes, on the next piece."""
+    """Return a contender: the nanoseconds that the call in `loop` takes, on the next piece.
 
-    def measure() -> float:
-        keys = next(pieces)
-        return max(seconds(loop, keys) * 1e9 / len(keys), LEAST_NS)
-
-    return measure
-
-
-def timed_insertions(loop: Loop, pieces: Iterator[Sequence[str]]) -> Callable[[], float]:
-    """Return a contender like `timed`, whose keys are in the processor's cache: cutting a list touches what is cut."""
+    The keys are in the processor's cache: cutting a list touches what is cut.
+    """
 
     def measure() -> float:
         keys = next(pieces)
@@ -261,13 +256,13 @@ def measure_insertions(bench: Bench, size: int, built: dict[str, Contender], new
     """Time insertions of new keys into full caches; `cache[key] = value` has the second half of the new keys."""
     half = len(new) // 2
     measures = {
-        name: timed_insertions(one.insertion, one.pieces(new[:half]))
+        name: timed(one.insertion, one.pieces(new[:half]))
         for name, one in built.items()
         if one.insertion is not None
     }
     for name in ("llmfast", "cachebox"):
         loop = functools.partial(assign, built[name].cache)
-        measures[f"{name}, cache[key] = value"] = timed_insertions(loop, built[name].pieces(new[half:]))
+        measures[f"{name}, cache[key] = value"] = timed(loop, built[name].pieces(new[half:]))
     label = f"insert, {size:,} entries"
     rounds = run_rounds(bench, measures, label)
     peer_bar(bench, label, rounds, INSERT_AT_MOST)

@@ -6,6 +6,7 @@
 mod counters;
 mod evict;
 mod fifo;
+mod insert;
 mod recency;
 mod reclaim;
 mod shard;
@@ -16,13 +17,12 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::{AtomicU64, Ordering};
 use counters::Counters;
-use evict::{Candidate, Insertion};
 use fifo::MOST_USES;
-use recency::{Clock, Random};
+use recency::Clock;
 pub use reclaim::{Concurrent, Serialized, Threading};
 use reclaim::{Lock, Reclaim};
-use shard::{State, Writer};
-use table::{About, Body, Entry, Found, Held, Position, Table, View};
+use shard::{Shard, State, Writer};
+use table::{About, Body, Found, Held, Position, Table, View};
 
 /// Entries of a shard in a full cache, as long as there are not too many shards. So many are moved at once when a table
 /// grows; 256 sets hold them, and chance seldom brings a shard so many more that it needs 512.
@@ -119,6 +119,7 @@ type BagOf<K, V, T> = <ReclaimOf<K, V, T> as Reclaim<GarbageOf<K, V, T>>>::Bag;
 type TableOf<K, V, T> = Table<K, V, BodyOf<K, V, T>>;
 type ViewOf<'g, K, V, T> = View<'g, K, V, BodyOf<K, V, T>>;
 type LockOf<K, V, T> = <T as Threading>::Lock<State<BagOf<K, V, T>>>;
+type Shards<K, V, T> = Box<[Apart<Shard<LockOf<K, V, T>>>]>;
 type StateGuard<'g, K, V, T> = <LockOf<K, V, T> as Lock<State<BagOf<K, V, T>>>>::Guard<'g>;
 
 /// What many threads write, on cache lines of its own.
@@ -155,8 +156,10 @@ where
     /// What readers need of the shards, close together.
     tables: Box<[TableOf<K, V, T>]>,
     /// The locks of the shards, and what only writers need.
-    shards: Box<[Apart<LockOf<K, V, T>>]>,
+    shards: Shards<K, V, T>,
     limits: Limits,
+    /// Whether entries come and go without a clock, weights or queues, unless one brings its own.
+    plain: bool,
     clock: Clock,
     counters: Counters<T>,
     /// Entries held, as two's complement: an entry may be removed before its insertion was counted.
@@ -193,8 +196,12 @@ where
         let (budget, share) = shard::garbage_budget(&limits, shards);
         Ok(Self {
             tables: (0..shards).map(|_| Table::new()).collect(),
-            shards: (0..shards).map(|_| Apart(Lock::new(State::new(limits.policy)))).collect(),
+            shards: (0..shards).map(|_| Apart(Shard::new(limits.policy))).collect(),
             limits,
+            plain: limits.policy == Policy::Lru
+                && !clock.strict
+                && limits.max_bytes.is_none()
+                && limits.time_to_live.is_none(),
             clock,
             counters: Counters::new(),
             entries: Apart::default(),
@@ -303,79 +310,6 @@ where
         }
     }
 
-    /// Inserts or replaces an entry and makes room for it; false if it weighs more than the whole cache may, in which case
-    /// the old value of the key is gone all the same.
-    ///
-    /// # Errors
-    /// The keys that the caller must compare first, and the entry back.
-    pub fn insert(
-        &self,
-        entry: NewEntry<K, V>,
-        now: impl FnOnce() -> Duration,
-        test: impl FnMut(&K) -> Option<bool>,
-    ) -> Result<bool, (Vec<K>, NewEntry<K, V>)> {
-        self.insert_noting(entry, now, test, |_, _| {})
-    }
-
-    /// Like [`Self::insert`], and calls `gone` with each entry of another key that had to go, evicted or expired. A lock is
-    /// held meanwhile: `gone` must neither use the cache nor panic.
-    ///
-    /// # Errors
-    /// The keys that the caller must compare first, and the entry back.
-    pub fn insert_noting(
-        &self,
-        entry: NewEntry<K, V>,
-        now: impl FnOnce() -> Duration,
-        mut test: impl FnMut(&K) -> Option<bool>,
-        mut gone: impl FnMut(&K, &V),
-    ) -> Result<bool, (Vec<K>, NewEntry<K, V>)> {
-        let pin = self.reclaim.pin();
-        let home = self.shard_of(entry.hash);
-        if self.tables.len() > FIT_A_CACHE {
-            self.tables[home].view(&pin).prefetch_home(entry.hash);
-        }
-        let mut random = Random::new(entry.hash, self.clock.ticks());
-        // Found before it is needed, so that it and the home are fetched at the same time.
-        let candidate = self.is_full().then(|| Candidate::draw(self, &pin, &mut random)).flatten();
-        let mut writer = Writer::lock(self, home, &pin);
-        let old = match writer.view().find_plainly(entry.hash, |key, _| test(key)) {
-            Ok(old) => Some(old),
-            Err(false) => None,
-            Err(true) => match writer.view().find(entry.hash, test) {
-                Ok(old) => old,
-                Err(keys) => return Err((keys, entry)),
-            },
-        };
-        if self.limits.max_bytes.is_some_and(|limit| entry.weight > limit) {
-            writer.reject(old);
-            return Ok(false);
-        }
-        let lives = entry.time_to_live.or(self.limits.time_to_live).map(|lives| lives.max(Duration::from_nanos(1)));
-        let expiring = lives.is_some() || self.expiring.0.load(Ordering::Relaxed) != 0;
-        // Where nothing expires the time does not matter, and a clock costs as much as a lookup.
-        let now = if expiring { now() } else { Duration::ZERO };
-        let expires_at = lives.map(|lives| now.saturating_add(lives));
-        if self.clock.is_worn() {
-            self.clock.renumber(writer.view());
-        }
-        writer.count_insertion();
-        let entry = Entry::new(entry.hash, entry.key, entry.value, entry.weight, expires_at);
-        self.count_weight(entry.about());
-        let newcomer = match old {
-            Some(old) => writer.replace(old, entry),
-            None => writer.add(entry, now, &mut gone),
-        };
-        if expiring {
-            writer.sweep(now, &mut gone);
-        }
-        drop(writer);
-        let mut insertion = Insertion::new(self, &pin, (home, newcomer), now, random, candidate);
-        insertion.make_room(old.is_none(), gone);
-        drop(pin);
-        self.reclaim.settle();
-        Ok(true)
-    }
-
     /// Removes an entry, and takes what it returns from its value; an expired one counts as absent.
     pub fn remove_with<R>(
         &self,
@@ -431,7 +365,7 @@ where
     /// Counters since the cache was made, and what it holds now.
     pub fn stats(&self) -> Stats {
         let mut sum = self.shards.iter().fold(Stats::default(), |mut sum, shard| {
-            let stats = shard.0.lock().stats;
+            let stats = shard.0.lock.lock().stats;
             sum.insertions += stats.insertions;
             sum.evictions += stats.evictions;
             sum.expirations += stats.expirations;
@@ -464,13 +398,12 @@ where
     /// Marks an entry as used.
     #[inline]
     fn touch(&self, view: ViewOf<'_, K, V, T>, at: Position, pin: &Pin<'_, K, V, T>) {
-        let mark = view.mark(at);
         let new = match self.limits.policy {
             Policy::Lru => self.clock.used::<T>(),
-            Policy::S3Fifo => (mark + 1).min(MOST_USES),
+            Policy::S3Fifo => (view.mark(at) + 1).min(MOST_USES),
         };
         // A cache line that others read too is written only if it must be; else writing is faster than looking.
-        if !T::SHARES_LINES || new != mark {
+        if !T::SHARES_LINES || new != view.mark(at) {
             view.set_mark(at, new);
         }
         if self.clock.strict && self.clock.is_worn() {

@@ -1,18 +1,17 @@
 //! Making room: which entry goes, and how the bounds are kept.
 
-use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::recency::Random;
 use super::reclaim::Threading;
 use super::shard::Writer;
-use super::table::{Found, Held, Position};
+use super::table::{Body, Found, Held, Position, View};
 use super::{FIT_A_CACHE, HeldIn, LruCache, Pin, Policy};
-use crate::sync::Ordering;
+use crate::sync::{AtomicU64, Ordering};
 
-/// Samples whose oldest entries compete while there are fewer entries than [`FEW`], and beyond. Where there are few places
-/// to draw from, the same neighbours compete again and again, which costs hits.
-const SAMPLES: (usize, usize) = (2, 1);
+/// Sets whose oldest entries compete while there are fewer entries than [`FEW`], and beyond. The entries of one set
+/// compete again and again, which costs hits; the more so the fewer sets there are.
+const SAMPLES: (usize, usize) = (3, 2);
 const FEW: usize = 4096;
 /// Candidates that are drawn at most, from tables that are nearly empty.
 const DRAWS: usize = 16;
@@ -32,8 +31,8 @@ where
     newcomer: Position,
     now: Duration,
     random: Random,
-    /// A victim that was found before the newcomer was added.
-    candidate: Option<Candidate>,
+    /// Who should go first.
+    victim: Option<Place<'g, K, V, T>>,
     /// Shards that were asked for a victim.
     turn: usize,
     /// Where a search through everything goes on: the shard, and the set in it.
@@ -41,7 +40,7 @@ where
 }
 
 /// An entry and the shard that holds it.
-type Place<'g, K, V, T> = (usize, Found<HeldIn<'g, K, V, T>>);
+pub(super) type Place<'g, K, V, T> = (usize, Found<HeldIn<'g, K, V, T>>);
 
 impl<'g, 'c, K, V, T> Insertion<'g, 'c, K, V, T>
 where
@@ -56,9 +55,9 @@ where
         (home, newcomer): (usize, Position),
         now: Duration,
         random: Random,
-        candidate: Option<Candidate>,
+        victim: Option<Place<'g, K, V, T>>,
     ) -> Self {
-        Self { cache, pin, home, newcomer, now, random, candidate, turn: 0, search: (home, 0) }
+        Self { cache, pin, home, newcomer, now, random, victim, turn: 0, search: (home, 0) }
     }
 
     /// Counts the newcomer, if its key is new, in the place of a victim if there is no other place, and removes what is
@@ -90,7 +89,7 @@ where
             let mut writer = Writer::lock(self.cache, shard, self.pin);
             let (view, newcomer) = (writer.view(), (shard == self.home).then_some(self.newcomer));
             if let Some(found) = writer.state.queues.as_mut().and_then(|queues| queues.victim(view, newcomer)) {
-                writer.evict(found, self.now, &mut gone);
+                writer.evict(view, found, self.now, &mut gone);
                 return true;
             }
         }
@@ -101,29 +100,12 @@ where
     #[inline]
     fn evict_sampled(&mut self, mut gone: impl FnMut(&K, &V)) -> bool {
         if self.cache.expiring.0.load(Ordering::Relaxed) == 0
-            && let Some(candidate) = self.candidate.take()
-            && self.evict_candidate(candidate, &mut gone)
+            && let Some(victim) = self.victim.take()
+            && self.evict_place(victim, &mut gone)
         {
             return true;
         }
         self.evict_searching(gone)
-    }
-
-    /// Removes a candidate, unless it is gone, or its table replaced.
-    #[inline]
-    fn evict_candidate(&mut self, candidate: Candidate, gone: impl FnMut(&K, &V)) -> bool {
-        let (shard, at, sets) = candidate.unpack();
-        let mut writer = Writer::lock(self.cache, shard, self.pin);
-        let view = writer.view();
-        if view.len() != sets || (shard == self.home && at == self.newcomer) {
-            return false;
-        }
-        let Some(found) = view.entry(at) else { return false };
-        writer.evict(found, self.now, gone);
-        if shard != self.home {
-            writer.shrink();
-        }
-        true
     }
 
     #[inline(never)]
@@ -136,8 +118,9 @@ where
             }
         }
         for _ in 0..if strict { 0 } else { DRAWS } {
-            let candidate = Candidate::draw(self.cache, self.pin, &mut self.random);
-            if candidate.is_some_and(|candidate| self.evict_candidate(candidate, &mut gone)) {
+            let shard = self.cache.draw_shard(&mut self.random);
+            let victim = self.cache.sampled_victim(shard, self.random.next_seed(), self.pin);
+            if victim.is_some_and(|place| self.evict_place(place, &mut gone)) {
                 return true;
             }
         }
@@ -152,12 +135,12 @@ where
         false
     }
 
-    /// Removes an entry, unless it is gone.
+    /// Removes an entry, unless it is gone, or the newcomer.
     fn evict_place(&self, (shard, found): Place<'g, K, V, T>, gone: impl FnMut(&K, &V)) -> bool {
         let mut writer = Writer::lock(self.cache, shard, self.pin);
-        let still_there = writer.holds(found);
+        let still_there = (shard != self.home || found.at != self.newcomer) && writer.holds(found);
         if still_there {
-            writer.evict(found, self.now, gone);
+            writer.evict(writer.view(), found, self.now, gone);
             if shard != self.home {
                 writer.shrink();
             }
@@ -168,7 +151,7 @@ where
     /// An expired entry, if there is one in a sample.
     #[cold]
     fn expired(&mut self) -> Option<Place<'g, K, V, T>> {
-        let shard = draw_shard(self.cache, &mut self.random);
+        let shard = self.cache.draw_shard(&mut self.random);
         let view = self.cache.tables[shard].view(self.pin);
         let found = view.sampled(self.random.next()).find(|found| found.held.is_expired(|| self.now));
         found.map(|found| (shard, found))
@@ -207,58 +190,141 @@ where
     }
 }
 
-/// A slot that was the oldest of a few, and how many sets its table had by then, in one register.
+/// Who goes with the next insertion of a shard, and where to look for the one after; both were found while there was time,
+/// so that what is needed of them has been fetched.
+///
+/// It may be out of date: whoever makes use of it looks again. Threads may be using it at the same time.
+#[derive(Default)]
+pub(super) struct Foresight {
+    /// A [`Candidate`], or 0.
+    next: AtomicU64,
+    /// Chooses the sets that the candidate after that comes from.
+    then: AtomicU64,
+}
+
+/// A slot that was the oldest of a few: with its mark, and the number of sets its table had by then, in one register.
 #[derive(Clone, Copy)]
-pub(super) struct Candidate(NonZeroU64);
+struct Candidate(u64);
 
 impl Candidate {
     #[inline]
-    fn pack(shard: usize, at: Position, sets: usize) -> Option<Self> {
-        let log = u64::from(sets.trailing_zeros());
-        // 32 bits for the set, 8 for the way, 6 for the size, 16 for the shard, and one that is never 0.
-        let bits = u64::from(at.set) | u64::from(at.way) << 32 | log << 40 | (shard as u64) << 46 | 1 << 63;
-        NonZeroU64::new(bits).map(Self)
+    fn pack(shard: usize, at: Position, log: u32, mark: u16) -> Self {
+        // 16 bits for the mark, 4 for the way, 5 for the size of the table, 11 for the shard; no table has more sets than
+        // the rest can number. The mark of an entry is not 0, so neither is this.
+        let bits = u64::from(mark) | u64::from(at.way) << 16 | u64::from(log) << 20 | (shard as u64) << 25;
+        Self(bits | u64::from(at.set) << 36)
     }
 
-    /// The shard, the slot, and the sets.
     #[inline]
-    fn unpack(self) -> (usize, Position, usize) {
-        let bits = self.0.get();
-        let at = Position { set: bits as u32, way: (bits >> 32 & 0xFF) as u32 };
-        ((bits >> 46 & 0xFFFF) as usize, at, 1 << (bits >> 40 & 0x3F))
+    fn shard(self) -> usize {
+        (self.0 >> 25 & 0x7FF) as usize
     }
 
-    /// The oldest of some samples; None if all of their slots are empty. Its set is being fetched.
+    /// The entry, if it is still there and was not used since.
     #[inline(always)]
-    pub(super) fn draw<K, V, T>(cache: &LruCache<K, V, T>, pin: &Pin<'_, K, V, T>, random: &mut Random) -> Option<Self>
-    where
-        K: Clone + Send + Sync + 'static,
-        V: Send + Sync + 'static,
-        T: Threading,
-    {
-        let now = cache.clock.now();
-        let (mut longest, mut oldest) = (0, None);
-        for _ in 0..if cache.len() < FEW { SAMPLES.0 } else { SAMPLES.1 } {
-            let shard = draw_shard(cache, random);
-            let view = cache.tables[shard].view(pin);
-            let (age, at) = view.oldest(random.next(), now);
-            if age > longest {
-                if cache.tables.len() > FIT_A_CACHE {
-                    view.prefetch(at.set);
-                }
-                (longest, oldest) = (age, Self::pack(shard, at, view.len()));
-            }
+    fn find<'g, K: 'g, V: 'g, B: Body<K, V>>(self, view: View<'g, K, V, B>) -> Option<Found<B::Held<'g>>> {
+        let at = Position { set: (self.0 >> 36) as u32, way: (self.0 >> 16 & 0xF) as u32 };
+        let mark = self.0 as u16;
+        // Only empty slots have no mark.
+        if u64::from(view.log()) != self.0 >> 20 & 0x1F || view.mark(at) != mark || mark == 0 {
+            return None;
         }
-        oldest
+        view.marked(at)
     }
 }
 
-#[inline]
-fn draw_shard<K, V, T>(cache: &LruCache<K, V, T>, random: &mut Random) -> usize
+impl<K, V, T> LruCache<K, V, T>
 where
     K: Clone + Send + Sync + 'static,
     V: Send + Sync + 'static,
     T: Threading,
 {
-    ((random.next() * cache.tables.len() as u64) >> 32) as usize
+    #[inline]
+    fn foresight(&self, home: usize) -> &Foresight {
+        &self.shards[if T::SHARES_LINES { home } else { 0 }].0.foresight
+    }
+
+    /// Whom an insertion into the shard `home` should remove, in which shard; found earlier, mostly. None if the samples
+    /// are empty.
+    #[inline(always)]
+    pub(super) fn victim<'g>(&'g self, home: usize, pin: &'g Pin<'_, K, V, T>) -> Option<Place<'g, K, V, T>> {
+        let candidate = Candidate(self.foresight(home).next.load(Ordering::Relaxed));
+        let shard = candidate.shard();
+        match candidate.find(self.tables[shard].view(pin)) {
+            Some(found) => Some((shard, found)),
+            None => self.draw_victim(home, pin),
+        }
+    }
+
+    #[cold]
+    fn draw_victim<'g>(&'g self, home: usize, pin: &'g Pin<'_, K, V, T>) -> Option<Place<'g, K, V, T>> {
+        let mut random = Random::new(self.foresight(home).then.load(Ordering::Relaxed), self.clock.ticks());
+        (0..DRAWS).find_map(|_| self.sampled_victim(home, random.next_seed(), pin))
+    }
+
+    /// The oldest entry of a sample.
+    fn sampled_victim<'g>(&'g self, home: usize, seed: u64, pin: &'g Pin<'_, K, V, T>) -> Option<Place<'g, K, V, T>> {
+        let candidate = self.oldest(home, seed, pin)?;
+        let found = candidate.find(self.tables[candidate.shard()].view(pin))?;
+        Some((candidate.shard(), found))
+    }
+
+    /// Finds the victim of the next insertion, and has the processor fetch what the one after that needs.
+    #[inline(always)]
+    pub(super) fn look_ahead(&self, home: usize, hash: u64, pin: &Pin<'_, K, V, T>) {
+        let foresight = self.foresight(home);
+        let then = foresight.then.load(Ordering::Relaxed);
+        let next = self.oldest(home, then, pin);
+        foresight.next.store(next.map_or(0, |candidate| candidate.0), Ordering::Relaxed);
+        let mut random = Random::new(hash, then);
+        let then = random.next_seed();
+        foresight.then.store(then, Ordering::Relaxed);
+        if self.tables.len() > FIT_A_CACHE {
+            let (shard, mut random) = self.sampled_shard(home, then);
+            let view = self.tables[shard].view(pin);
+            for _ in 0..self.samples() {
+                view.prefetch_marks(random.next());
+            }
+        }
+    }
+
+    /// The oldest entry of the sets that a seed chooses.
+    #[inline(always)]
+    fn oldest(&self, home: usize, seed: u64, pin: &Pin<'_, K, V, T>) -> Option<Candidate> {
+        let (shard, mut random) = self.sampled_shard(home, seed);
+        let (view, now) = (self.tables[shard].view(pin), self.clock.now());
+        let mut oldest = view.oldest(random.next(), now);
+        for _ in 1..self.samples() {
+            let other = view.oldest(random.next(), now);
+            if other.0 > oldest.0 {
+                oldest = other;
+            }
+        }
+        let (age, at) = oldest;
+        if age == 0 {
+            return None;
+        }
+        if self.tables.len() > FIT_A_CACHE {
+            view.prefetch_slot(at);
+        }
+        Some(Candidate::pack(shard, at, view.log(), view.mark(at)))
+    }
+
+    /// The shard that a seed chooses, and what chooses sets in it: where threads meet, the one whose lock is held anyway.
+    #[inline]
+    fn sampled_shard(&self, home: usize, seed: u64) -> (usize, Random) {
+        let mut random = Random::seeded(seed);
+        let shard = if T::SHARES_LINES { home } else { self.draw_shard(&mut random) };
+        (shard, random)
+    }
+
+    #[inline]
+    fn draw_shard(&self, random: &mut Random) -> usize {
+        ((random.next() * self.tables.len() as u64) >> 32) as usize
+    }
+
+    #[inline]
+    fn samples(&self) -> usize {
+        if self.limits.capacity < FEW { SAMPLES.0 } else { SAMPLES.1 }
+    }
 }

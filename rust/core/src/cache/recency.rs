@@ -102,8 +102,19 @@ impl Random {
     }
 
     #[inline]
+    pub(super) fn seeded(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    #[inline]
     pub(super) fn next(&mut self) -> u64 {
+        self.next_seed() >> 32
+    }
+
+    /// What seeds another sequence; 64 bits, of which the lower ones are less random.
+    #[inline]
+    pub(super) fn next_seed(&mut self) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        self.0 >> 32
+        self.0
     }
 }

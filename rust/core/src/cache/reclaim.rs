@@ -278,10 +278,17 @@ pub struct Limbo<G> {
     /// Most operations bring one piece, or none.
     first: Cell<Option<G>>,
     more: RefCell<Vec<G>>,
+    holds: Cell<Holds>,
     /// Whether garbage is being dropped.
     emptying: Cell<bool>,
-    /// Whether there is garbage.
-    full: Cell<bool>,
+}
+
+/// What a limbo may hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Nothing,
+    First,
+    More,
 }
 
 #[doc(hidden)]
@@ -299,8 +306,8 @@ impl<G> Reclaim<G> for Limbo<G> {
             depth: Cell::new(0),
             first: Cell::new(None),
             more: RefCell::default(),
+            holds: Cell::new(Holds::Nothing),
             emptying: Cell::new(false),
-            full: Cell::new(false),
         }
     }
 
@@ -310,16 +317,18 @@ impl<G> Reclaim<G> for Limbo<G> {
         LimboGuard(self)
     }
 
+    #[inline]
     fn is_alone(&self, _guard: &LimboGuard<'_, G>) -> bool {
         self.depth.get() == 1
     }
 
     #[inline]
     fn retire(&self, _guard: &LimboGuard<'_, G>, _bag: &mut (), garbage: G, _bytes: u64) {
-        if self.full.replace(true) {
-            self.more.borrow_mut().push(garbage);
-        } else {
+        if self.holds.get() == Holds::Nothing {
+            self.holds.set(Holds::First);
             self.first.set(Some(garbage));
+        } else {
+            self.retire_more(garbage);
         }
     }
 
@@ -327,29 +336,44 @@ impl<G> Reclaim<G> for Limbo<G> {
 }
 
 impl<G> Drop for LimboGuard<'_, G> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         let depth = self.0.depth.get() - 1;
         self.0.depth.set(depth);
-        if depth == 0 && self.0.full.get() {
+        if depth == 0 && self.0.holds.get() != Holds::Nothing {
             self.0.empty();
         }
     }
 }
 
 impl<G> Limbo<G> {
+    #[cold]
+    fn retire_more(&self, garbage: G) {
+        self.holds.set(Holds::More);
+        self.more.borrow_mut().push(garbage);
+    }
+
     fn empty(&self) {
         // A drop may use the cache again. What that brings is left to this loop.
         if self.emptying.replace(true) {
             return;
         }
         let _done = Emptying(self);
-        while self.full.replace(false) {
-            drop(self.first.take());
-            loop {
-                let Some(garbage) = self.more.borrow_mut().pop() else { break };
-                drop(garbage);
+        loop {
+            match self.holds.replace(Holds::Nothing) {
+                Holds::Nothing => break,
+                Holds::First => drop(self.first.take()),
+                Holds::More => self.empty_all(),
             }
+        }
+    }
+
+    #[cold]
+    fn empty_all(&self) {
+        drop(self.first.take());
+        loop {
+            let Some(garbage) = self.more.borrow_mut().pop() else { break };
+            drop(garbage);
         }
     }
 }
@@ -358,6 +382,7 @@ impl<G> Limbo<G> {
 struct Emptying<'a, G>(&'a Limbo<G>);
 
 impl<G> Drop for Emptying<'_, G> {
+    #[inline]
     fn drop(&mut self) {
         self.0.emptying.set(false);
     }

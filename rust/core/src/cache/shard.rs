@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::evict::Foresight;
 use super::fifo::{MOST_USES, Queues};
 use super::reclaim::{Lock, Reclaim, Threading};
 use super::table::{About, Bin, Entry, Found, Held, Position, WAYS};
@@ -12,6 +13,21 @@ const MANY_SHARDS: usize = 8;
 const NOT_ALONE: &str = "a comparison or callback of the cache tried to change it";
 /// Slots looked at for expired entries with each insertion.
 const SWEEP: usize = 4;
+
+/// A share of a cache.
+pub(super) struct Shard<L> {
+    pub(super) lock: L,
+    pub(super) foresight: Foresight,
+}
+
+impl<L> Shard<L> {
+    pub(super) fn new<B: Default>(policy: Policy) -> Self
+    where
+        L: Lock<State<B>>,
+    {
+        Self { lock: L::new(State::new(policy)), foresight: Foresight::default() }
+    }
+}
 
 /// What a shard's lock guards, beside the right to change its table.
 pub(super) struct State<B> {
@@ -58,7 +74,7 @@ where
     #[inline]
     pub(super) fn lock(cache: &'g LruCache<K, V, T>, shard: usize, pin: &'g Pin<'c, K, V, T>) -> Self {
         assert!(cache.reclaim.is_alone(pin), "{NOT_ALONE}");
-        Self { cache, shard, state: cache.shards[shard].0.lock(), pin }
+        Self { cache, shard, state: cache.shards[shard].0.lock.lock(), pin }
     }
 
     /// Also after a comparison: one may have let another operation in that is still looking.
@@ -69,7 +85,7 @@ where
 
     /// Takes the lock of a shard if that is possible at once.
     pub(super) fn try_lock(cache: &'g LruCache<K, V, T>, shard: usize, pin: &'g Pin<'c, K, V, T>) -> Option<Self> {
-        let state = cache.reclaim.is_alone(pin).then(|| cache.shards[shard].0.try_lock())??;
+        let state = cache.reclaim.is_alone(pin).then(|| cache.shards[shard].0.lock.try_lock())??;
         Some(Self { cache, shard, state, pin })
     }
 
@@ -86,15 +102,15 @@ where
     /// Removes an entry that is there, and counts it out.
     pub(super) fn remove(&mut self, found: Found<HeldIn<'g, K, V, T>>, expired: bool) {
         self.state.stats.expirations += u64::from(expired);
-        self.unlink(found);
+        self.unlink(self.view(), found);
         self.cache.uncount_entry();
     }
 
-    #[inline]
-    fn unlink(&mut self, found: Found<HeldIn<'g, K, V, T>>) {
-        let about = self.view().about(found);
+    #[inline(always)]
+    fn unlink(&mut self, view: ViewOf<'g, K, V, T>, found: Found<HeldIn<'g, K, V, T>>) {
+        let about = view.about(found);
         self.forget(about);
-        self.view().unlink(found.at, about, &mut self.bin());
+        view.unlink(found.at, about, &mut self.bin());
     }
 
     /// Counts an entry that is too heavy, and removes the old one of its key.
@@ -117,14 +133,20 @@ where
     }
 
     /// Removes an entry of the shard to make room, or because its time is over, after showing it to `gone`. What the
-    /// cache counts is left to the caller.
-    #[inline]
-    pub(super) fn evict(&mut self, found: Found<HeldIn<'g, K, V, T>>, now: Duration, mut gone: impl FnMut(&K, &V)) {
+    /// cache counts is left to the caller. `view` is that of the shard as it is now.
+    #[inline(always)]
+    pub(super) fn evict(
+        &mut self,
+        view: ViewOf<'g, K, V, T>,
+        found: Found<HeldIn<'g, K, V, T>>,
+        now: Duration,
+        mut gone: impl FnMut(&K, &V),
+    ) {
         let expired = found.held.is_expired(|| now);
         self.state.stats.expirations += u64::from(expired);
         self.state.stats.evictions += u64::from(!expired);
         gone(found.held.key(), found.held.value());
-        self.unlink(found);
+        self.unlink(view, found);
     }
 
     /// Puts an entry in the place of one with the same key; returns where.
@@ -148,17 +170,31 @@ where
         self.assert_alone();
         self.fit(&mut gone);
         let at = self.view().vacancy(hash).unwrap_or_else(|| self.make_vacancy(hash, now, &mut gone));
+        self.publish(self.view(), at, entry);
+        at
+    }
+
+    /// Puts an entry in a vacant slot of the shard's table.
+    #[inline(always)]
+    pub(super) fn publish(&mut self, view: ViewOf<'g, K, V, T>, at: Position, entry: Entry<K, V>) {
+        self.assert_alone();
         self.state.entries += 1;
-        let (view, entries) = (self.view(), self.state.entries);
+        let entries = self.state.entries;
         let mark = if let Some(queues) = &mut self.state.queues {
             queues.clean(view, entries);
-            queues.push(hash);
+            queues.push(entry.about().hash);
             0
         } else {
             self.cache.clock.inserted::<T>(self.cache.len(), self.insertions())
         };
         view.publish(at, mark, entry);
-        at
+    }
+
+    /// Whether the table has the right size for one entry more.
+    #[inline]
+    pub(super) fn fits(&self, view: ViewOf<'g, K, V, T>) -> bool {
+        let (sets, entries) = (view.len(), self.state.entries + 1);
+        entries * 4 <= sets * WAYS * 3 && entries >= sets
     }
 
     /// Doubles a table that is so full that hashes crowd by chance; else too many of them are alike, and one must go.
@@ -178,7 +214,7 @@ where
             if lru { u16::MAX - clock.age(mark) } else { mark }
         };
         let found = view.at_home(hash).min_by_key(worth).expect("a set without a vacancy is full");
-        self.evict(found, now, gone);
+        self.evict(view, found, now, gone);
         self.cache.uncount_entry();
         found.at
     }
@@ -186,11 +222,13 @@ where
     /// Doubles a table that one entry more would fill by over three quarters, or makes one smaller that is nearly empty.
     #[inline]
     fn fit(&mut self, mut gone: impl FnMut(&K, &V)) {
-        let (sets, entries) = (self.view().len(), self.state.entries + 1);
-        if entries * 4 > sets * WAYS * 3 {
-            self.rebuild(sets * 2, &mut gone);
-        } else {
-            self.shrink();
+        if !self.fits(self.view()) {
+            let sets = self.view().len();
+            if self.state.entries >= sets {
+                self.rebuild(sets * 2, &mut gone);
+            } else {
+                self.shrink();
+            }
         }
     }
 
@@ -226,8 +264,10 @@ where
         for _ in 0..SWEEP {
             let slot = self.state.sweep_at % view.slots();
             self.state.sweep_at = slot + 1;
-            if let Some(found) = view.entry(view.position(slot)).filter(|found| found.held.is_expired(|| now)) {
-                self.evict(found, now, &mut gone);
+            if let Some(found) =
+                view.entry(ViewOf::<K, V, T>::position(slot)).filter(|found| found.held.is_expired(|| now))
+            {
+                self.evict(view, found, now, &mut gone);
                 self.cache.uncount_entry();
             }
         }

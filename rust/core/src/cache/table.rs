@@ -5,8 +5,8 @@
 //! slot's *tag*, so that a lookup touches the tags, the right slot and the right entry alone. An entry never moves to
 //! another slot of the same table; a larger or smaller table takes its place as a whole.
 //!
-//! The *marks*, which say when or how often a slot was used, lie apart from the sets and by ways: the marks of one way
-//! of neighbouring sets lie side by side, and so one cache line holds a sample of entries that have nothing in common.
+//! The *mark* of a slot says when or how often it was used. Marks lie beside the tags: a hit writes to a cache line that
+//! it has read already, and a victim is looked for among the marks of whole sets.
 //!
 //! How a slot holds its entry is the [`Body`]'s business: behind a pointer that readers may follow while a writer
 //! replaces it, or right there, where nobody else can be looking.
@@ -58,7 +58,7 @@ pub(super) struct Bin<'b, 'g, 'c, G, R: Reclaim<G> + 'c> {
 }
 
 impl<G, R: Reclaim<G>> Bin<'_, '_, '_, G, R> {
-    #[inline]
+    #[inline(always)]
     fn put(&mut self, garbage: Option<G>, weight: u64) {
         if let Some(garbage) = garbage {
             self.reclaim.retire(self.guard, self.bag, garbage, weight + 64);

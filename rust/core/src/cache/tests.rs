@@ -419,7 +419,7 @@ fn the_queues_of_s3_fifo_do_not_grow_with_removals() {
         cache.insert(round % 50, 1, 0, None, NOW);
         cache.remove(round % 50);
     }
-    let queued = cache.cache.shards[0].0.lock().queues.as_ref().map(|queues| queues.len());
+    let queued = cache.cache.shards[0].0.lock.lock().queues.as_ref().map(|queues| queues.len());
     assert!(queued <= Some(2 * 100 + 64), "{queued:?}");
 }
 

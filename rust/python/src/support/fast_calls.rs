@@ -142,14 +142,19 @@ unsafe fn put(slf: *mut PyObject, key: *mut PyObject, value: *mut PyObject) -> b
     // SAFETY: likewise.
     let value = unsafe { Borrowed::from_ptr(py, value) };
     let Some(probe) = Probe::plain(&key).filter(|_| cache.limits().max_bytes.is_none()) else { return false };
-    let value = Object::new(&value);
-    let entry = NewEntry { hash: probe.hash, key: probe.to_key(), value, weight: 0, time_to_live: None };
+    let (hash, key, value) = (probe.hash, probe.to_key(), Object::new(&value));
     // What goes is dropped in the end; by then it should be at hand.
-    let gone = |key: &PyKey, value: &Object| {
+    let ahead = |key: &PyKey, value: &Object| {
         key.0.prefetch();
         value.prefetch();
     };
-    cache.insert_noting(entry, monotonic, |other| probe.test(other), gone).is_ok()
+    match cache.insert_plainly(hash, key, value, |other| probe.test(other), ahead, |_, _| {}) {
+        Ok(()) => true,
+        Err((key, value)) => {
+            let entry = NewEntry { hash, key, value, weight: 0, time_to_live: None };
+            cache.insert(entry, monotonic, |other| probe.test(other)).is_ok()
+        }
+    }
 }
 
 /// Runs what must not panic into the interpreter; what it fails with is set as an error by then.

@@ -146,8 +146,13 @@ impl<'a, 'py> Probe<'a, 'py> {
 
 #[inline]
 pub(crate) fn is_plain(key: &Bound<'_, PyAny>) -> bool {
-    key.is_exact_instance_of::<PyString>()
-        || key.is_exact_instance_of::<PyInt>()
+    key.is_exact_instance_of::<PyString>() || is_plain_but_no_string(key)
+}
+
+/// Apart, so that strings are asked for first.
+#[cold]
+fn is_plain_but_no_string(key: &Bound<'_, PyAny>) -> bool {
+    key.is_exact_instance_of::<PyInt>()
         || key.is_exact_instance_of::<PyBytes>()
         || key.is_exact_instance_of::<PyFloat>()
         || key.is_exact_instance_of::<PyBool>()

@@ -31,6 +31,12 @@ impl<K, V> Entry<K, V> {
         Self { key, value, about }
     }
 
+    /// An entry that weighs nothing and lives for ever.
+    #[inline(always)]
+    pub(in crate::cache) fn plain(hash: u64, key: K, value: V) -> Self {
+        Self { key, value, about: About { hash, expires_at: NEVER, weight: 0 } }
+    }
+
     pub(in crate::cache) fn about(&self) -> About {
         self.about
     }
@@ -89,6 +95,8 @@ pub trait Body<K, V>: Sized + 'static {
     fn empty_apart() -> Self::Apart;
     /// Asks the processor to fetch the slots.
     fn prefetch(&self);
+    /// Asks the processor to fetch one slot.
+    fn prefetch_slot(&self, way: usize);
     /// The entry of a slot. `expires` is what `fill` was told of it.
     unsafe fn look<'g>(&'g self, way: usize, apart: &'g Self::Apart, expires: bool) -> Option<Self::Held<'g>>;
     /// Puts an entry into an empty slot.

@@ -74,6 +74,11 @@ impl<K: Send + 'static, V: Send + 'static> Body<K, V> for Inline<K, V> {
     }
 
     #[inline]
+    fn prefetch_slot(&self, way: usize) {
+        prefetch(&raw const self.0[way]);
+    }
+
+    #[inline]
     unsafe fn look<'g>(&'g self, way: usize, about: &'g AboutCell, expires: bool) -> Option<InlineHeld<'g, K, V>> {
         // SAFETY: the slot was filled. A writer changes it only while no other operation of this thread holds a guard
         // (`Reclaim::is_alone`), and after its own last look; no reference outlives its operation's guard.
@@ -83,6 +88,7 @@ impl<K: Send + 'static, V: Send + 'static> Body<K, V> for Inline<K, V> {
         Some(InlineHeld { pair, about, expires })
     }
 
+    #[inline(always)]
     unsafe fn fill(&self, way: usize, about: &AboutCell, entry: Entry<K, V>) {
         let pair = self.0[way].get();
         // SAFETY: no operation looks at the slot: it is empty.
@@ -99,6 +105,7 @@ impl<K: Send + 'static, V: Send + 'static> Body<K, V> for Inline<K, V> {
         old
     }
 
+    #[inline(always)]
     unsafe fn take(&self, way: usize) -> Option<InlineGarbage<K, V>> {
         // SAFETY: the slot was filled, and its tag is removed or another pair put there before it is read again.
         let pair = unsafe { &*self.0[way].get() };

@@ -1,15 +1,14 @@
-//! Finding the oldest of a sample of marks.
+//! Finding the oldest of the marks of a set.
 //!
 //! A mark is the low half of a clock's ticks when a slot was used, or 0 where the slot is empty.
 
 #![allow(unsafe_code)]
 
-/// Marks in a sample.
-pub(in crate::cache) const SAMPLE: usize = 16;
+use super::WAYS;
 
 /// How old a mark is at `now`: 1 for what is new, more for what is older, 0 for an empty slot. What is older than 2^15
 /// ticks counts as new, like what was marked after `now` was read.
-#[cfg(any(all(test, not(loom)), not(target_arch = "x86_64")))]
+#[cfg(any(test, loom, not(target_arch = "x86_64")))]
 #[inline]
 fn rank(now: u16, mark: u16) -> i16 {
     let age = (now.wrapping_sub(mark) as i16).max(0).saturating_add(1);
@@ -18,29 +17,29 @@ fn rank(now: u16, mark: u16) -> i16 {
 
 /// The rank and the place of the oldest, the first of several; rank 0 if all slots are empty.
 #[inline]
-pub(super) fn oldest(marks: &[u16; SAMPLE], now: u16) -> (i16, usize) {
-    #[cfg(target_arch = "x86_64")]
+pub(super) fn oldest(marks: &[u16; WAYS], now: u16) -> (i16, usize) {
+    #[cfg(all(target_arch = "x86_64", not(loom)))]
     // SAFETY: every x86-64 processor has SSE2.
     return unsafe { sse2::oldest(marks, now) };
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(not(all(target_arch = "x86_64", not(loom))))]
     return oldest_one_by_one(marks, now);
 }
 
-#[cfg(any(all(test, not(loom)), not(target_arch = "x86_64")))]
-fn oldest_one_by_one(marks: &[u16; SAMPLE], now: u16) -> (i16, usize) {
+#[cfg(any(test, loom, not(target_arch = "x86_64")))]
+fn oldest_one_by_one(marks: &[u16; WAYS], now: u16) -> (i16, usize) {
     let ranks = marks.iter().enumerate().map(|(place, &mark)| (rank(now, mark), place));
     ranks.fold((0, 0), |best, next| if next.0 > best.0 { next } else { best })
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(loom)))]
 mod sse2 {
     use std::arch::x86_64::{
-        __m128i, _mm_adds_epi16, _mm_andnot_si128, _mm_cmpeq_epi16, _mm_cvtsi128_si32, _mm_loadu_si128, _mm_max_epi16,
-        _mm_movemask_epi8, _mm_packs_epi16, _mm_set1_epi16, _mm_setzero_si128, _mm_shuffle_epi32, _mm_shufflelo_epi16,
-        _mm_sub_epi16,
+        __m128i, _mm_adds_epi16, _mm_andnot_si128, _mm_cmpeq_epi16, _mm_cvtsi128_si32, _mm_loadl_epi64,
+        _mm_loadu_si128, _mm_max_epi16, _mm_movemask_epi8, _mm_packs_epi16, _mm_set1_epi16, _mm_setzero_si128,
+        _mm_shuffle_epi32, _mm_shufflelo_epi16, _mm_sub_epi16,
     };
 
-    use super::SAMPLE;
+    use super::WAYS;
 
     #[inline]
     #[target_feature(enable = "sse2")]
@@ -52,12 +51,13 @@ mod sse2 {
 
     #[inline]
     #[target_feature(enable = "sse2")]
-    pub(super) fn oldest(marks: &[u16; SAMPLE], now: u16) -> (i16, usize) {
+    pub(super) fn oldest(marks: &[u16; WAYS], now: u16) -> (i16, usize) {
+        const { assert!(WAYS == 12) };
         let now = _mm_set1_epi16(now as i16);
-        // SAFETY: the first half of the sample, at any alignment.
+        // SAFETY: the first eight, at any alignment.
         let low = ranks(unsafe { _mm_loadu_si128(marks.as_ptr().cast()) }, now);
-        // SAFETY: the second half.
-        let high = ranks(unsafe { _mm_loadu_si128(marks[8..].as_ptr().cast()) }, now);
+        // SAFETY: the last four; what is loaded beside them is 0.
+        let high = ranks(unsafe { _mm_loadl_epi64(marks[8..].as_ptr().cast()) }, now);
         let mut best = _mm_max_epi16(low, high);
         best = _mm_max_epi16(best, _mm_shuffle_epi32::<0b_01_00_11_10>(best));
         best = _mm_max_epi16(best, _mm_shuffle_epi32::<0b_00_00_00_01>(best));
@@ -78,7 +78,7 @@ mod tests {
     proptest! {
         #[test]
         fn all_at_once_is_the_same_as_one_by_one(
-            marks in prop::array::uniform16(prop_oneof![Just(0u16), any::<u16>(), 1000..1010u16]),
+            marks in prop::array::uniform12(prop_oneof![Just(0u16), any::<u16>(), 1000..1010u16]),
             now in prop_oneof![any::<u16>(), 1000..1010u16],
         ) {
             let (rank, place) = oldest(&marks, now);
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn the_clock_may_wrap_around() {
-        let mut marks = [0; SAMPLE];
+        let mut marks = [0; WAYS];
         assert_eq!(oldest(&marks, 5).0, 0, "all empty");
         (marks[3], marks[7], marks[9]) = (4, 65_530, 8);
         assert_eq!(oldest(&marks, 5), (12, 7), "eleven ticks ago; 8 was marked just now by somebody else");

@@ -12,9 +12,8 @@ use super::body::Body;
 use super::chunks;
 use super::set::Set;
 use super::view::View;
-use crate::sync::AtomicU16;
 
-/// The memory of a table: sets, marks, and what is kept apart, one after the other. It owns no entry.
+/// The memory of a table: sets, and what is kept apart behind them. It owns no entry.
 ///
 /// One word says where it lies and, in the bits that its alignment leaves free, how many sets there are, so that a reader
 /// sees both or neither of a replacement.
@@ -39,9 +38,7 @@ impl<K, V, B: Body<K, V>> Memory<K, V, B> {
         let (start, in_chunk) = Self::allocate(layout, one_of_many && log >= CHUNKS_FROM);
         #[allow(clippy::cast_ptr_alignment, reason = "the layout is aligned to cache lines")]
         let start = start.cast::<Set<B>>();
-        // SAFETY: the marks begin there.
-        let marks = unsafe { start.byte_add(Self::marks_at(log)) }.cast::<AtomicU16>();
-        // SAFETY: and what is kept apart there.
+        // SAFETY: what is kept apart begins there.
         let apart = unsafe { start.byte_add(Self::apart_at(log)) }.cast::<B::Apart>();
         for set in 0..1 << log {
             // SAFETY: the layout has room for so many sets at its start.
@@ -50,11 +47,9 @@ impl<K, V, B: Body<K, V>> Memory<K, V, B> {
             unsafe { set.write(Set::new()) };
         }
         for slot in 0..slots {
-            // SAFETY: the layout has room for so many marks.
-            let (mark, apart) = (unsafe { marks.add(slot) }, apart.wrapping_add(slot));
-            // SAFETY: likewise.
-            unsafe { mark.write(AtomicU16::new(0)) };
             // SAFETY: the layout has room for so many of these.
+            let apart = unsafe { apart.add(slot) };
+            // SAFETY: likewise.
             unsafe { apart.write(B::empty_apart()) };
         }
         let bits = log as usize | if in_chunk { IN_CHUNK } else { 0 };
@@ -84,13 +79,9 @@ impl<K, V, B: Body<K, V>> Memory<K, V, B> {
     }
 
     #[inline]
-    fn marks_at(log: u32) -> usize {
-        size_of::<Set<B>>() << log
-    }
-
-    #[inline]
     pub(super) fn apart_at(log: u32) -> usize {
-        (Self::marks_at(log) + ((WAYS * size_of::<AtomicU16>()) << log)).next_multiple_of(align_of::<B::Apart>())
+        const { assert!(align_of::<B::Apart>() <= align_of::<Set<B>>()) };
+        size_of::<Set<B>>() << log
     }
 
     fn layout(log: u32) -> Layout {
@@ -125,7 +116,7 @@ impl<K, V, B: Body<K, V>> Memory<K, V, B> {
 impl<K, V, B: Body<K, V>> Drop for Memory<K, V, B> {
     fn drop(&mut self) {
         let start = self.word.map_addr(|address| address & !(ALIGN - 1));
-        // Nothing in it needs to be dropped: sets, marks and what is kept apart are atomics and memory that may be
+        // Nothing in it needs to be dropped: sets and what is kept apart are atomics and memory that may be
         // uninitialised, and the entries are somebody else's.
         #[cfg(not(loom))]
         if self.word.addr() & IN_CHUNK != 0 {

@@ -20,9 +20,13 @@ impl Iterator for Ways {
 }
 
 /// Slots, the tags of their entries, and what lies elsewhere but belongs here.
-#[repr(C, align(32))]
+///
+/// All but the slots lies on one cache line.
+#[repr(C, align(64))]
 pub struct Set<B> {
     pub(super) tags: [AtomicU64; WORDS],
+    /// When or how often a slot was used; the policy's business. 0 where it is empty.
+    pub(super) marks: [AtomicU16; WAYS],
     /// Entries whose home this is and that lie in a later set.
     pub(super) displaced: AtomicU16,
     /// How many sets further the farthest of them may lie.
@@ -31,6 +35,8 @@ pub struct Set<B> {
     pub(super) expiring: AtomicU16,
     /// The slots whose entries are at home, weigh nothing and live for ever, so that nothing more need be known of them.
     pub(super) plain: AtomicU16,
+    /// Fills the line.
+    spare: u64,
     pub(super) body: B,
 }
 
@@ -41,10 +47,12 @@ impl<B> Set<B> {
     {
         Self {
             tags: std::array::from_fn(|_| AtomicU64::new(0)),
+            marks: std::array::from_fn(|_| AtomicU16::new(0)),
             displaced: AtomicU16::new(0),
             reach: AtomicU16::new(0),
             expiring: AtomicU16::new(0),
             plain: AtomicU16::new(0),
+            spare: 0,
             body: B::empty(),
         }
     }

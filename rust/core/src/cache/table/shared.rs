@@ -51,6 +51,11 @@ impl<K: Send + 'static, V: Send + 'static> Body<K, V> for Shared<K, V> {
     }
 
     #[inline]
+    fn prefetch_slot(&self, way: usize) {
+        prefetch(&raw const self.0[way]);
+    }
+
+    #[inline]
     unsafe fn look<'g>(&'g self, way: usize, _apart: &'g (), _expires: bool) -> Option<&'g Entry<K, V>> {
         // SAFETY: the slot was reached under a guard, and read under it now. An entry that is unlinked afterwards goes to
         // the same reclaimer, which keeps it until that guard is dropped; the borrow of `self` lasts no longer.

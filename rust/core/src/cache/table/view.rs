@@ -3,15 +3,13 @@
 #![allow(unsafe_code)]
 
 use std::marker::PhantomData;
-use std::ops::Range;
-use std::slice;
 
 use super::body::{About, Body, Entry, Held, prefetch};
-use super::marks::{self, SAMPLE};
+use super::marks;
 use super::set::{Set, tag};
 use super::{Bin, MAX_REACH, Memory, WAYS};
 use crate::cache::reclaim::Reclaim;
-use crate::sync::{AtomicU16, Ordering};
+use crate::sync::Ordering;
 
 /// A slot of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +50,12 @@ impl<K, V, B: Body<K, V>> Clone for View<'_, K, V, B> {
 impl<K, V, B: Body<K, V>> Copy for View<'_, K, V, B> {}
 
 impl<'g, K: 'g, V: 'g, B: Body<K, V>> View<'g, K, V, B> {
+    /// The logarithm of the number of sets.
+    #[inline]
+    pub(in crate::cache) fn log(self) -> u32 {
+        self.log
+    }
+
     /// Sets of the table.
     #[inline]
     pub(in crate::cache) fn len(self) -> usize {
@@ -75,19 +79,10 @@ impl<'g, K: 'g, V: 'g, B: Body<K, V>> View<'g, K, V, B> {
     #[inline]
     pub(super) fn index(self, at: Position) -> usize {
         debug_assert!((at.set as usize) < self.len() && (at.way as usize) < WAYS);
-        ((at.way as usize) << self.log) + at.set as usize
+        at.set as usize * WAYS + at.way as usize
     }
 
-    /// By ways: the mark of a way of a set follows that of the same way of the set before.
-    #[inline]
-    pub(super) fn marks(self) -> &'g [AtomicU16] {
-        // SAFETY: the marks come after the sets.
-        let marks = unsafe { self.start.add(self.len()) };
-        // SAFETY: there is one for each slot, and the memory lasts as long as 'g.
-        unsafe { slice::from_raw_parts(marks.cast(), WAYS << self.log) }
-    }
-
-    /// What is kept of a slot apart from its set; in the same order as the marks.
+    /// What is kept of a slot apart from its set.
     #[inline]
     pub(super) fn apart(self, at: Position) -> &'g B::Apart {
         let start = Memory::<K, V, B>::apart_at(self.log);
@@ -107,63 +102,64 @@ impl<'g, K: 'g, V: 'g, B: Body<K, V>> View<'g, K, V, B> {
     /// When or how often a slot was used; the policy's business. 0 where it is empty.
     #[inline]
     pub(in crate::cache) fn mark(self, at: Position) -> u16 {
-        self.marks()[self.index(at)].load(Ordering::Relaxed)
+        self.set(at.set).marks[at.way as usize].load(Ordering::Relaxed)
     }
 
     #[inline]
     pub(in crate::cache) fn set_mark(self, at: Position, mark: u16) {
-        self.marks()[self.index(at)].store(mark, Ordering::Relaxed);
+        self.set(at.set).marks[at.way as usize].store(mark, Ordering::Relaxed);
     }
 
-    /// How long ago the slot was used that was used least recently at `now`, of some that a number of 32 bits chooses: the
-    /// same way of neighbouring sets, and in small tables other ways too. 0 if all of them are empty. And that slot.
+    /// How long ago the slot was used that was used least recently at `now`, of the set that a number of 32 bits chooses;
+    /// 0 if all of them are empty. And that slot.
     #[inline(always)]
     pub(in crate::cache) fn oldest(self, number: u64, now: u16) -> (i16, Position) {
-        let places = self.sample(number);
-        let first = places.start;
-        let (rank, place) = if B::EXCLUSIVE && places.len() == SAMPLE {
-            // SAFETY: the sample lies in the table, and no other thread writes to it meanwhile.
-            let marks = unsafe { &*self.marks()[places].as_ptr().cast::<[u16; SAMPLE]>() };
+        let set = self.chosen(number);
+        let marks = &self.set(set).marks;
+        let (rank, way) = if B::EXCLUSIVE {
+            // SAFETY: no other thread writes to them meanwhile.
+            let marks = unsafe { &*marks.as_ptr().cast::<[u16; WAYS]>() };
             marks::oldest(marks, now)
         } else {
-            let mut marks = [0; SAMPLE];
-            for (mark, now) in marks.iter_mut().zip(&self.marks()[places]) {
-                *mark = now.load(Ordering::Relaxed);
-            }
-            marks::oldest(&marks, now)
+            marks::oldest(&std::array::from_fn(|way| marks[way].load(Ordering::Relaxed)), now)
         };
-        (rank, self.position(first + place))
+        (rank, Position::new(set as usize, way))
     }
 
-    /// The slots of a sample, numbered by ways.
     #[inline]
-    pub(super) fn sample(self, number: u64) -> Range<usize> {
-        let size = SAMPLE.min(WAYS << self.log);
-        let first = ((number * ((WAYS << self.log) - size + 1) as u64) >> 32) as usize;
-        first..first + size
+    fn chosen(self, number: u64) -> u32 {
+        ((number << self.log) >> 32) as u32
     }
 
-    /// The entries of the sample that [`Self::oldest`] looks at.
+    /// The entries of the set that [`Self::oldest`] looks at.
     pub(in crate::cache) fn sampled(self, number: u64) -> impl Iterator<Item = Found<B::Held<'g>>> {
-        self.sample(number).filter_map(move |place| self.entry(self.position(place)))
+        self.in_set(self.chosen(number))
     }
 
+    /// The slot with a number below [`Self::slots`].
     #[inline]
-    pub(in crate::cache) fn position(self, place: usize) -> Position {
-        Position::new(place & self.mask(), place >> self.log)
+    pub(in crate::cache) fn position(number: usize) -> Position {
+        Position::new(number / WAYS, number % WAYS)
     }
 
     /// Asks the processor to fetch the home of this hash.
     #[inline]
     pub(in crate::cache) fn prefetch_home(self, hash: u64) {
-        self.prefetch(self.home(hash));
+        let home = self.set(self.home(hash));
+        prefetch(home);
+        home.body.prefetch();
     }
 
-    /// Asks the processor to fetch a set.
+    /// Asks the processor to fetch a slot; its tag and its mark are at hand.
     #[inline]
-    pub(in crate::cache) fn prefetch(self, set: u32) {
-        prefetch(self.set(set));
-        self.set(set).body.prefetch();
+    pub(in crate::cache) fn prefetch_slot(self, at: Position) {
+        self.set(at.set).body.prefetch_slot(at.way as usize);
+    }
+
+    /// Asks the processor to fetch the marks that [`Self::oldest`] looks at.
+    #[inline]
+    pub(in crate::cache) fn prefetch_marks(self, number: u64) {
+        prefetch(&raw const self.set(self.chosen(number)).marks);
     }
 
     /// The entry of a slot, if it holds one.
@@ -174,6 +170,13 @@ impl<'g, K: 'g, V: 'g, B: Body<K, V>> View<'g, K, V, B> {
         } else {
             None
         }
+    }
+
+    /// The entry of a slot whose mark was not 0 just now. (Where threads meet, a late reader may have marked an empty one.)
+    #[inline(always)]
+    pub(in crate::cache) fn marked(self, at: Position) -> Option<Found<B::Held<'g>>> {
+        debug_assert!(!B::EXCLUSIVE || self.set(at.set).is_taken(at.way as usize));
+        self.held(at).map(|held| Found { at, held })
     }
 
     /// The entry of a slot that is taken.
@@ -238,6 +241,12 @@ impl<'g, K: 'g, V: 'g, B: Body<K, V>> View<'g, K, V, B> {
             Some(keys) if found.is_none() => Err(keys),
             _ => Ok(found),
         }
+    }
+
+    /// Whether there is certainly no entry with this hash whose key passes `test`.
+    #[inline(never)]
+    pub(in crate::cache) fn lacks(self, hash: u64, mut test: impl FnMut(&K) -> Option<bool>) -> bool {
+        self.first(hash, |held| test(held.key()) != Some(false)).is_none()
     }
 
     /// An entry with this hash.
@@ -310,7 +319,7 @@ impl<'g, K: 'g, V: 'g, B: Body<K, V>> View<'g, K, V, B> {
     }
 
     /// Publishes an entry in a vacant slot. The lock of the shard is held.
-    #[inline]
+    #[inline(always)]
     pub(in crate::cache) fn publish(self, at: Position, mark: u16, entry: Entry<K, V>) {
         let about = entry.about;
         // SAFETY: the slot is vacant, and the lock is held.
@@ -319,7 +328,7 @@ impl<'g, K: 'g, V: 'g, B: Body<K, V>> View<'g, K, V, B> {
     }
 
     /// Makes the entry that a slot was filled with visible.
-    #[inline]
+    #[inline(always)]
     pub(super) fn link(self, at: Position, mark: u16, about: About) {
         let (set, home) = (self.set(at.set), self.home(about.hash));
         self.set_mark(at, mark);
@@ -349,7 +358,7 @@ impl<'g, K: 'g, V: 'g, B: Body<K, V>> View<'g, K, V, B> {
     }
 
     /// Removes the entry of a slot, which must hold one, of which this is known. The lock of the shard is held.
-    #[inline]
+    #[inline(always)]
     pub(in crate::cache) fn unlink<R: Reclaim<B::Garbage>>(
         self,
         at: Position,

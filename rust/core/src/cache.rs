@@ -22,14 +22,17 @@ use recency::Clock;
 pub use reclaim::{Concurrent, Serialized, Threading};
 use reclaim::{Lock, Reclaim};
 use shard::{Shard, State, Writer};
-use table::{About, Body, Found, Held, Position, Table, View};
+use table::{About, Found, Position, Table, View};
 
 /// Entries of a shard in a full cache, as long as there are not too many shards. So many are moved at once when a table
 /// grows; 256 sets hold them, and chance seldom brings a shard so many more that it needs 512.
 const SHARD_ENTRIES: usize = 2048;
 const MAX_SHARDS: usize = 2048;
-/// Tables up to so many are likely to lie in the processor's second cache, from where nothing needs to be fetched ahead.
-const FIT_A_CACHE: usize = 2;
+/// And no fewer only to have more locks: small tables are less even, and keep more of their slots for readers.
+const LEAST_SHARD_ENTRIES: usize = 96;
+/// The tables for so many entries are likely to lie in the processor's second cache, from where nothing needs to be fetched
+/// ahead.
+const FIT_A_CACHE: usize = 4096;
 
 /// Which entry goes when the cache is full.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -109,15 +112,10 @@ pub struct Stats {
     pub bytes: u64,
 }
 
-type BodyOf<K, V, T> = <T as Threading>::Body<K, V>;
-type HeldIn<'g, K, V, T> = <BodyOf<K, V, T> as Body<K, V>>::Held<'g>;
-type GarbageOf<K, V, T> = <BodyOf<K, V, T> as Body<K, V>>::Garbage;
-type ReclaimOf<K, V, T> = <T as Threading>::Reclaim<GarbageOf<K, V, T>>;
+type ReclaimOf<K, V, T> = <T as Threading>::Reclaim<K, V>;
 /// A hold on what can be reached from the cache.
-type Pin<'c, K, V, T> = <ReclaimOf<K, V, T> as Reclaim<GarbageOf<K, V, T>>>::Guard<'c>;
-type BagOf<K, V, T> = <ReclaimOf<K, V, T> as Reclaim<GarbageOf<K, V, T>>>::Bag;
-type TableOf<K, V, T> = Table<K, V, BodyOf<K, V, T>>;
-type ViewOf<'g, K, V, T> = View<'g, K, V, BodyOf<K, V, T>>;
+type Pin<'c, K, V, T> = <ReclaimOf<K, V, T> as Reclaim<K, V>>::Guard<'c>;
+type BagOf<K, V, T> = <ReclaimOf<K, V, T> as Reclaim<K, V>>::Bag;
 type LockOf<K, V, T> = <T as Threading>::Lock<State<BagOf<K, V, T>>>;
 type Shards<K, V, T> = Box<[Apart<Shard<LockOf<K, V, T>>>]>;
 type StateGuard<'g, K, V, T> = <LockOf<K, V, T> as Lock<State<BagOf<K, V, T>>>>::Guard<'g>;
@@ -150,11 +148,11 @@ struct Apart<T>(T);
 /// (`benches/results/`); an insertion allocates once.
 pub struct LruCache<K, V, T: Threading = Concurrent>
 where
-    K: Send + 'static,
-    V: Send + 'static,
+    K: Clone + Send + 'static,
+    V: Clone + Send + 'static,
 {
     /// What readers need of the shards, close together.
-    tables: Box<[TableOf<K, V, T>]>,
+    tables: Box<[Table<K, V>]>,
     /// The locks of the shards, and what only writers need.
     shards: Shards<K, V, T>,
     limits: Limits,
@@ -167,13 +165,13 @@ where
     bytes: Apart<AtomicU64>,
     /// Entries held that will expire.
     expiring: Apart<AtomicU64>,
-    reclaim: ReclaimOf<K, V, T>,
+    reclaim: Apart<ReclaimOf<K, V, T>>,
 }
 
 impl<K, V, T> LruCache<K, V, T>
 where
     K: Clone + Send + Sync + 'static,
-    V: Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
     T: Threading,
 {
     /// Makes an empty cache.
@@ -191,7 +189,7 @@ where
             return Err(Error::new(ErrorKind::Config, "time_to_live must be above 0 seconds, got 0"));
         }
         let clock = Clock::new(limits.capacity);
-        let least = if clock.strict { 1 } else { T::MIN_SHARDS };
+        let least = if clock.strict { 1 } else { T::MIN_SHARDS.min(limits.capacity.div_ceil(LEAST_SHARD_ENTRIES)) };
         let shards = limits.capacity.div_ceil(SHARD_ENTRIES).clamp(least, MAX_SHARDS);
         let (budget, share) = shard::garbage_budget(&limits, shards);
         Ok(Self {
@@ -207,7 +205,7 @@ where
             entries: Apart::default(),
             bytes: Apart::default(),
             expiring: Apart::default(),
-            reclaim: T::Reclaim::new(budget, share),
+            reclaim: Apart(T::Reclaim::new(budget, share)),
         })
     }
 
@@ -242,25 +240,26 @@ where
         hash: u64,
         now: impl FnOnce() -> Duration,
         mut test: impl FnMut(&K) -> Option<bool>,
-        mut take: impl FnMut(&V) -> R,
+        take: impl FnOnce(&V) -> R,
     ) -> Lookup<K, R> {
-        if let Some(lookup) = self.get_plainly(hash, &mut test, &mut take, |_| {}) {
-            return lookup;
-        }
-        let pin = self.reclaim.pin();
+        let pin = self.reclaim.0.pin();
         let shard = self.shard_of(hash);
-        match self.find(shard, hash, now, test, &pin) {
-            Ok(Some(found)) => {
-                self.touch(self.tables[shard].view(&pin), found.at, &pin);
-                self.counters.hit();
-                Lookup::Hit(take(found.held.value()))
-            }
-            Ok(None) => {
-                self.counters.miss();
-                Lookup::Miss
-            }
-            Err(keys) => Lookup::Undecided(keys),
-        }
+        let view = self.tables[shard].view(&pin);
+        let found = match view.find_plainly(hash, |key, _| test(key)) {
+            Ok(found) => Some(found),
+            Err(false) => None,
+            Err(true) => match self.find(view, shard, hash, now, test, &pin) {
+                Ok(found) => found,
+                Err(keys) => return Lookup::Undecided(keys),
+            },
+        };
+        let Some(found) = found else {
+            self.counters.miss(ReclaimOf::<K, V, T>::thread(&pin));
+            return Lookup::Miss;
+        };
+        self.touch(view, found.at, &pin);
+        self.counters.hit(ReclaimOf::<K, V, T>::thread(&pin));
+        Lookup::Hit(take(found.held.value()))
     }
 
     /// Like [`Self::get_with`], where the answer takes neither a clock nor a lock, nor a key that only the caller can
@@ -274,7 +273,7 @@ where
         take: impl FnOnce(&V) -> R,
         ahead: impl Fn(&V),
     ) -> Option<Lookup<K, R>> {
-        let pin = self.reclaim.pin();
+        let pin = self.reclaim.0.pin();
         let view = self.tables[self.shard_of(hash)].view(&pin);
         let test = |key: &K, value: &V| {
             ahead(value);
@@ -283,11 +282,11 @@ where
         match view.find_plainly(hash, test) {
             Ok(found) => {
                 self.touch(view, found.at, &pin);
-                self.counters.hit();
+                self.counters.hit(ReclaimOf::<K, V, T>::thread(&pin));
                 Some(Lookup::Hit(take(found.held.value())))
             }
             Err(false) => {
-                self.counters.miss();
+                self.counters.miss(ReclaimOf::<K, V, T>::thread(&pin));
                 Some(Lookup::Miss)
             }
             Err(true) => None,
@@ -302,7 +301,7 @@ where
         test: impl FnMut(&K) -> Option<bool>,
         take: impl FnOnce(&V) -> R,
     ) -> Lookup<K, R> {
-        let pin = self.reclaim.pin();
+        let pin = self.reclaim.0.pin();
         match self.tables[self.shard_of(hash)].view(&pin).find(hash, test) {
             Ok(Some(found)) if !found.held.is_expired(now) => Lookup::Hit(take(found.held.value())),
             Ok(_) => Lookup::Miss,
@@ -318,8 +317,9 @@ where
         test: impl FnMut(&K) -> Option<bool>,
         take: impl FnOnce(&V) -> R,
     ) -> Lookup<K, R> {
-        let pin = self.reclaim.pin();
+        let pin = self.reclaim.0.pin();
         let mut writer = Writer::lock(self, self.shard_of(hash), &pin);
+        writer.free();
         let found = match writer.view().find(hash, test) {
             Ok(Some(found)) => found,
             Ok(None) => return Lookup::Miss,
@@ -330,24 +330,24 @@ where
         writer.remove(found, expired);
         drop(writer);
         drop(pin);
-        self.reclaim.settle();
+        self.settle();
         outcome
     }
 
     /// Removes everything; the counters stay.
     pub fn clear(&self) {
-        let pin = self.reclaim.pin();
+        let pin = self.reclaim.0.pin();
         for shard in 0..self.shards.len() {
             Writer::lock(self, shard, &pin).clear();
         }
         drop(pin);
-        self.reclaim.settle();
+        self.settle();
     }
 
     /// Takes something from each live entry; under `Lru` from the most recently used ones first, as far as that is known.
     /// Each shard is shown as it is at one moment.
     pub fn snapshot<R>(&self, now: Duration, take: impl Fn(&K, &V) -> R) -> Vec<R> {
-        let pin = self.reclaim.pin();
+        let pin = self.reclaim.0.pin();
         let mut entries = Vec::with_capacity(self.len());
         for shard in 0..self.shards.len() {
             let writer = Writer::lock(self, shard, &pin);
@@ -383,9 +383,28 @@ where
     /// # Errors
     /// The first one that `visit` returns.
     pub fn visit<E>(&self, mut visit: impl FnMut(&K, &V) -> Result<(), E>) -> Result<(), E> {
-        let pin = self.reclaim.pin();
+        let pin = self.reclaim.0.pin();
         let mut entries = self.tables.iter().flat_map(|table| table.view(&pin).entries());
         entries.try_for_each(|found| visit(found.held.key(), found.held.value()))
+    }
+
+    /// Sees to what was removed; without a guard or a lock.
+    #[inline]
+    fn settle(&self) {
+        if self.reclaim.0.is_over_budget() {
+            self.reclaim.0.relieve(|| self.free_everywhere());
+        }
+    }
+
+    /// Frees what shards keep that nobody writes to.
+    #[cold]
+    fn free_everywhere(&self) {
+        let pin = self.reclaim.0.pin();
+        for shard in 0..self.shards.len() {
+            if let Some(mut writer) = Writer::try_lock(self, shard, &pin) {
+                writer.free();
+            }
+        }
     }
 
     #[inline]
@@ -397,7 +416,7 @@ where
 
     /// Marks an entry as used.
     #[inline]
-    fn touch(&self, view: ViewOf<'_, K, V, T>, at: Position, pin: &Pin<'_, K, V, T>) {
+    fn touch(&self, view: View<'_, K, V>, at: Position, pin: &Pin<'_, K, V, T>) {
         let new = match self.limits.policy {
             Policy::Lru => self.clock.used::<T>(),
             Policy::S3Fifo => (view.mark(at) + 1).min(MOST_USES),
@@ -424,13 +443,14 @@ where
     #[allow(clippy::type_complexity)]
     fn find<'g>(
         &'g self,
+        view: View<'g, K, V>,
         shard: usize,
         hash: u64,
         now: impl FnOnce() -> Duration,
         test: impl FnMut(&K) -> Option<bool>,
         pin: &'g Pin<'_, K, V, T>,
-    ) -> Result<Option<Found<HeldIn<'g, K, V, T>>>, Vec<K>> {
-        let Some(found) = self.tables[shard].view(pin).find(hash, test)? else { return Ok(None) };
+    ) -> Result<Option<Found<'g, K, V>>, Vec<K>> {
+        let Some(found) = view.find(hash, test)? else { return Ok(None) };
         if !found.held.is_expired(now) {
             return Ok(Some(found));
         }

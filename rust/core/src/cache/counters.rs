@@ -28,13 +28,13 @@ impl<T: Threading> Counters<T> {
     }
 
     #[inline]
-    pub(super) fn hit(&self) {
-        add_one(&self.stripe().hits);
+    pub(super) fn hit(&self, thread: usize) {
+        add_one(&self.stripe(thread).hits);
     }
 
     #[inline]
-    pub(super) fn miss(&self) {
-        add_one(&self.stripe().misses);
+    pub(super) fn miss(&self, thread: usize) {
+        add_one(&self.stripe(thread).misses);
     }
 
     /// Hits and misses of all threads.
@@ -46,8 +46,8 @@ impl<T: Threading> Counters<T> {
     }
 
     #[inline]
-    fn stripe(&self) -> &Stripe {
-        &self.stripes[T::stripe() & (T::STRIPES - 1)]
+    fn stripe(&self, thread: usize) -> &Stripe {
+        &self.stripes[thread & (T::STRIPES - 1)]
     }
 }
 

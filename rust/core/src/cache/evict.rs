@@ -1,12 +1,13 @@
 //! Making room: which entry goes, and how the bounds are kept.
 
+use std::hint;
 use std::time::Duration;
 
 use super::recency::Random;
 use super::reclaim::Threading;
 use super::shard::Writer;
-use super::table::{Body, Found, Held, Position, View};
-use super::{FIT_A_CACHE, HeldIn, LruCache, Pin, Policy};
+use super::table::{Found, Position, View};
+use super::{FIT_A_CACHE, LruCache, Pin, Policy};
 use crate::sync::{AtomicU64, Ordering};
 
 /// Sets whose oldest entries compete while there are fewer entries than [`FEW`], and beyond. The entries of one set
@@ -21,8 +22,8 @@ const ATTEMPTS: usize = 64;
 /// An insertion that makes room for what it has added.
 pub(super) struct Insertion<'g, 'c, K, V, T: Threading>
 where
-    K: Send + 'static,
-    V: Send + 'static,
+    K: Clone + Send + 'static,
+    V: Clone + Send + 'static,
 {
     cache: &'g LruCache<K, V, T>,
     pin: &'g Pin<'c, K, V, T>,
@@ -32,7 +33,7 @@ where
     now: Duration,
     random: Random,
     /// Who should go first.
-    victim: Option<Place<'g, K, V, T>>,
+    victim: Option<Candidate>,
     /// Shards that were asked for a victim.
     turn: usize,
     /// Where a search through everything goes on: the shard, and the set in it.
@@ -40,12 +41,12 @@ where
 }
 
 /// An entry and the shard that holds it.
-pub(super) type Place<'g, K, V, T> = (usize, Found<HeldIn<'g, K, V, T>>);
+type Place<'g, K, V> = (usize, Found<'g, K, V>);
 
 impl<'g, 'c, K, V, T> Insertion<'g, 'c, K, V, T>
 where
     K: Clone + Send + Sync + 'static,
-    V: Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
     T: Threading,
 {
     /// Makes room for what lies at `newcomer`, its shard and its place there.
@@ -55,7 +56,7 @@ where
         (home, newcomer): (usize, Position),
         now: Duration,
         random: Random,
-        victim: Option<Place<'g, K, V, T>>,
+        victim: Option<Candidate>,
     ) -> Self {
         Self { cache, pin, home, newcomer, now, random, victim, turn: 0, search: (home, 0) }
     }
@@ -101,7 +102,7 @@ where
     fn evict_sampled(&mut self, mut gone: impl FnMut(&K, &V)) -> bool {
         if self.cache.expiring.0.load(Ordering::Relaxed) == 0
             && let Some(victim) = self.victim.take()
-            && self.evict_place(victim, &mut gone)
+            && self.evict_candidate(victim, &mut gone)
         {
             return true;
         }
@@ -119,8 +120,8 @@ where
         }
         for _ in 0..if strict { 0 } else { DRAWS } {
             let shard = self.cache.draw_shard(&mut self.random);
-            let victim = self.cache.sampled_victim(shard, self.random.next_seed(), self.pin);
-            if victim.is_some_and(|place| self.evict_place(place, &mut gone)) {
+            let candidate = self.cache.oldest(shard, self.random.next_seed(), self.pin);
+            if candidate.is_some_and(|candidate| self.evict_candidate(candidate, &mut gone)) {
                 return true;
             }
         }
@@ -135,8 +136,13 @@ where
         false
     }
 
+    fn evict_candidate(&self, candidate: Candidate, gone: impl FnMut(&K, &V)) -> bool {
+        let found = candidate.find(self.cache.tables[candidate.shard()].view(self.pin));
+        found.is_some_and(|found| self.evict_place((candidate.shard(), found), gone))
+    }
+
     /// Removes an entry, unless it is gone, or the newcomer.
-    fn evict_place(&self, (shard, found): Place<'g, K, V, T>, gone: impl FnMut(&K, &V)) -> bool {
+    fn evict_place(&self, (shard, found): Place<'g, K, V>, gone: impl FnMut(&K, &V)) -> bool {
         let mut writer = Writer::lock(self.cache, shard, self.pin);
         let still_there = (shard != self.home || found.at != self.newcomer) && writer.holds(found);
         if still_there {
@@ -150,7 +156,7 @@ where
 
     /// An expired entry, if there is one in a sample.
     #[cold]
-    fn expired(&mut self) -> Option<Place<'g, K, V, T>> {
+    fn expired(&mut self) -> Option<Place<'g, K, V>> {
         let shard = self.cache.draw_shard(&mut self.random);
         let view = self.cache.tables[shard].view(self.pin);
         let found = view.sampled(self.random.next()).find(|found| found.held.is_expired(|| self.now));
@@ -158,7 +164,7 @@ where
     }
 
     /// The next entry but the newcomer, from where the last search ended, so that many searches are one way through.
-    fn next(&mut self) -> Option<Place<'g, K, V, T>> {
+    fn next(&mut self) -> Option<Place<'g, K, V>> {
         let (first, start) = self.search;
         let shards = self.cache.tables.len();
         for step in 0..=shards {
@@ -176,7 +182,7 @@ where
     }
 
     /// All entries but the newcomer.
-    fn all(&self) -> impl Iterator<Item = Place<'g, K, V, T>> {
+    fn all(&self) -> impl Iterator<Item = Place<'g, K, V>> {
         let (cache, pin, home, newcomer) = (self.cache, self.pin, self.home, self.newcomer);
         let places = (0..cache.tables.len())
             .flat_map(move |shard| cache.tables[shard].view(pin).entries().map(move |found| (shard, found)));
@@ -184,7 +190,7 @@ where
     }
 
     /// How little is lost with an entry of a strict cache.
-    fn loss(&self, (shard, found): &Place<'g, K, V, T>) -> (bool, u16) {
+    fn loss(&self, (shard, found): &Place<'g, K, V>) -> (bool, u16) {
         let mark = self.cache.tables[*shard].view(self.pin).mark(found.at);
         (found.held.is_expired(|| self.now), self.cache.clock.age(mark))
     }
@@ -202,41 +208,37 @@ pub(super) struct Foresight {
     then: AtomicU64,
 }
 
-/// A slot that was the oldest of a few: with its mark, and the number of sets its table had by then, in one register.
+/// A slot that was the oldest of a few, and its mark, in one register.
 #[derive(Clone, Copy)]
-struct Candidate(u64);
+pub(super) struct Candidate(u64);
 
 impl Candidate {
     #[inline]
-    fn pack(shard: usize, at: Position, log: u32, mark: u16) -> Self {
-        // 16 bits for the mark, 4 for the way, 5 for the size of the table, 11 for the shard; no table has more sets than
-        // the rest can number. The mark of an entry is not 0, so neither is this.
-        let bits = u64::from(mark) | u64::from(at.way) << 16 | u64::from(log) << 20 | (shard as u64) << 25;
-        Self(bits | u64::from(at.set) << 36)
+    fn new(shard: usize, at: Position, mark: u16) -> Self {
+        Self(u64::from(mark) | u64::from(at.way) << 16 | (shard as u64) << 20 | u64::from(at.set) << 32)
     }
 
     #[inline]
-    fn shard(self) -> usize {
-        (self.0 >> 25 & 0x7FF) as usize
+    pub(super) fn shard(self) -> usize {
+        (self.0 >> 20 & 0xFFF) as usize
     }
 
-    /// The entry, if it is still there and was not used since.
+    #[inline]
+    pub(super) fn at(self) -> Position {
+        Position { set: (self.0 >> 32) as u32, way: (self.0 >> 16 & 0xF) as u32 }
+    }
+
+    /// The entry, if there is one and it was not used since. (If the table was replaced meanwhile, another as old as that.)
     #[inline(always)]
-    fn find<'g, K: 'g, V: 'g, B: Body<K, V>>(self, view: View<'g, K, V, B>) -> Option<Found<B::Held<'g>>> {
-        let at = Position { set: (self.0 >> 36) as u32, way: (self.0 >> 16 & 0xF) as u32 };
-        let mark = self.0 as u16;
-        // Only empty slots have no mark.
-        if u64::from(view.log()) != self.0 >> 20 & 0x1F || view.mark(at) != mark || mark == 0 {
-            return None;
-        }
-        view.marked(at)
+    pub(super) fn find<'g, K, V>(self, view: View<'g, K, V>) -> Option<Found<'g, K, V>> {
+        view.entry(self.at()).filter(|found| view.mark(found.at) == self.0 as u16)
     }
 }
 
 impl<K, V, T> LruCache<K, V, T>
 where
     K: Clone + Send + Sync + 'static,
-    V: Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
     T: Threading,
 {
     #[inline]
@@ -247,26 +249,29 @@ where
     /// Whom an insertion into the shard `home` should remove, in which shard; found earlier, mostly. None if the samples
     /// are empty.
     #[inline(always)]
-    pub(super) fn victim<'g>(&'g self, home: usize, pin: &'g Pin<'_, K, V, T>) -> Option<Place<'g, K, V, T>> {
+    pub(super) fn victim<'g>(
+        &'g self,
+        home: usize,
+        pin: &'g Pin<'_, K, V, T>,
+        ahead: impl FnOnce(&K, &V),
+    ) -> Option<Candidate> {
         let candidate = Candidate(self.foresight(home).next.load(Ordering::Relaxed));
-        let shard = candidate.shard();
-        match candidate.find(self.tables[shard].view(pin)) {
-            Some(found) => Some((shard, found)),
+        match candidate.find(self.tables[candidate.shard()].view(pin)) {
+            Some(found) => {
+                ahead(found.held.key(), found.held.value());
+                Some(candidate)
+            }
             None => self.draw_victim(home, pin),
         }
     }
 
     #[cold]
-    fn draw_victim<'g>(&'g self, home: usize, pin: &'g Pin<'_, K, V, T>) -> Option<Place<'g, K, V, T>> {
+    fn draw_victim(&self, home: usize, pin: &Pin<'_, K, V, T>) -> Option<Candidate> {
         let mut random = Random::new(self.foresight(home).then.load(Ordering::Relaxed), self.clock.ticks());
-        (0..DRAWS).find_map(|_| self.sampled_victim(home, random.next_seed(), pin))
-    }
-
-    /// The oldest entry of a sample.
-    fn sampled_victim<'g>(&'g self, home: usize, seed: u64, pin: &'g Pin<'_, K, V, T>) -> Option<Place<'g, K, V, T>> {
-        let candidate = self.oldest(home, seed, pin)?;
-        let found = candidate.find(self.tables[candidate.shard()].view(pin))?;
-        Some((candidate.shard(), found))
+        (0..DRAWS).find_map(|_| {
+            let candidate = self.oldest(home, random.next_seed(), pin)?;
+            candidate.find(self.tables[candidate.shard()].view(pin)).map(|_| candidate)
+        })
     }
 
     /// Finds the victim of the next insertion, and has the processor fetch what the one after that needs.
@@ -279,7 +284,7 @@ where
         let mut random = Random::new(hash, then);
         let then = random.next_seed();
         foresight.then.store(then, Ordering::Relaxed);
-        if self.tables.len() > FIT_A_CACHE {
+        if self.limits.capacity > FIT_A_CACHE {
             let (shard, mut random) = self.sampled_shard(home, then);
             let view = self.tables[shard].view(pin);
             for _ in 0..self.samples() {
@@ -293,21 +298,20 @@ where
     fn oldest(&self, home: usize, seed: u64, pin: &Pin<'_, K, V, T>) -> Option<Candidate> {
         let (shard, mut random) = self.sampled_shard(home, seed);
         let (view, now) = (self.tables[shard].view(pin), self.clock.now());
-        let mut oldest = view.oldest(random.next(), now);
+        let mut oldest = view.oldest(random.next(), now, !T::SHARES_LINES);
         for _ in 1..self.samples() {
-            let other = view.oldest(random.next(), now);
-            if other.0 > oldest.0 {
-                oldest = other;
-            }
+            let other = view.oldest(random.next(), now, !T::SHARES_LINES);
+            // Which it will be cannot be foreseen: no branch.
+            oldest = hint::select_unpredictable(other.0 > oldest.0, other, oldest);
         }
         let (age, at) = oldest;
         if age == 0 {
             return None;
         }
-        if self.tables.len() > FIT_A_CACHE {
+        if self.limits.capacity > FIT_A_CACHE {
             view.prefetch_slot(at);
         }
-        Some(Candidate::pack(shard, at, view.log(), view.mark(at)))
+        Some(Candidate::new(shard, at, view.mark(at)))
     }
 
     /// The shard that a seed chooses, and what chooses sets in it: where threads meet, the one whose lock is held anyway.
@@ -325,6 +329,6 @@ where
 
     #[inline]
     fn samples(&self) -> usize {
-        if self.limits.capacity < FEW { SAMPLES.0 } else { SAMPLES.1 }
+        if self.limits.capacity < FEW && !T::SHARES_LINES { SAMPLES.0 } else { SAMPLES.1 }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::table::{Body, Found, Position, View};
+use super::table::{Found, Position, View};
 
 /// Uses that count.
 pub(super) const MOST_USES: u16 = 3;
@@ -37,11 +37,11 @@ impl Queues {
     }
 
     /// The entry to remove; None if there is none but the one at `newcomer`. The lock of the shard is held.
-    pub(super) fn victim<'g, K, V, B: Body<K, V>>(
+    pub(super) fn victim<'g, K, V>(
         &mut self,
-        view: View<'g, K, V, B>,
+        view: View<'g, K, V>,
         newcomer: Option<Position>,
-    ) -> Option<Found<B::Held<'g>>> {
+    ) -> Option<Found<'g, K, V>> {
         let mut passed = 0;
         for _ in 0..2 * self.len() + PATIENCE {
             let from_small = self.main.is_empty() || self.small.len() * SMALL_SHARE > self.len();
@@ -68,7 +68,7 @@ impl Queues {
     }
 
     /// Forgets hashes without an entry, if there are more of them than of entries.
-    pub(super) fn clean<K, V, B: Body<K, V>>(&mut self, view: View<'_, K, V, B>, entries: usize) {
+    pub(super) fn clean<K, V>(&mut self, view: View<'_, K, V>, entries: usize) {
         if self.len() > 2 * entries + 64 {
             let mut seen = HashSet::new();
             let mut keep = |hash: &u64| view.with_hash(*hash).is_some() && seen.insert(*hash);

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::evict::Insertion;
+use super::evict::{Candidate, Insertion};
 use super::recency::Random;
 use super::reclaim::{Reclaim, Threading};
 use super::shard::Writer;
-use super::table::{Entry, Held};
+use super::table::Entry;
 use super::{FIT_A_CACHE, LruCache, NewEntry};
 use crate::error::Result;
 use crate::sync::Ordering;
@@ -14,7 +14,7 @@ use crate::sync::Ordering;
 impl<K, V, T> LruCache<K, V, T>
 where
     K: Clone + Send + Sync + 'static,
-    V: Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
     T: Threading,
 {
     /// Inserts or replaces an entry and makes room for it; false if it weighs more than the whole cache may, in which case
@@ -66,14 +66,15 @@ where
         mut test: impl FnMut(&K) -> Option<bool>,
         mut gone: impl FnMut(&K, &V),
     ) -> Result<bool, (Vec<K>, NewEntry<K, V>)> {
-        let pin = self.reclaim.pin();
+        let pin = self.reclaim.0.pin();
         let home = self.shard_of(entry.hash);
-        if self.tables.len() > FIT_A_CACHE {
+        if self.limits.capacity > FIT_A_CACHE {
             self.tables[home].view(&pin).prefetch_home(entry.hash);
         }
         let (hash, full) = (entry.hash, self.is_full());
         let mut writer = Writer::lock(self, home, &pin);
-        let victim = full.then(|| self.victim(home, &pin)).flatten();
+        writer.free();
+        let victim = if full { self.victim(home, &pin, |_, _| {}) } else { None };
         let old = match writer.view().find_plainly(entry.hash, |key, _| test(key)) {
             Ok(old) => Some(old),
             Err(false) => None,
@@ -98,7 +99,7 @@ where
         let entry = Entry::new(entry.hash, entry.key, entry.value, entry.weight, expires_at);
         self.count_weight(entry.about());
         let newcomer = match old {
-            Some(old) => writer.replace(old, entry),
+            Some(old) => writer.replace(old, entry, &mut gone),
             None => writer.add(entry, now, &mut gone),
         };
         if expiring {
@@ -112,13 +113,13 @@ where
             self.look_ahead(home, hash, &pin);
         }
         drop(pin);
-        self.reclaim.settle();
+        self.settle();
         Ok(true)
     }
 
     /// Inserts an entry of weight 0 that lives for ever, where that takes neither a clock nor a table of another size, nor a
-    /// key that only the caller can compare, and where the key is new. `ahead` sees who will go as early as that is known, and may
-    /// have the processor fetch what it points to; `gone` is as for [`Self::insert_noting`].
+    /// key that only the caller can compare. `ahead` sees who may go as early as that is known, and may have the processor
+    /// fetch what it points to; `gone` is as for [`Self::insert_noting`].
     ///
     /// # Errors
     /// Key and value back, to be inserted by [`Self::insert_noting`]; nothing was done.
@@ -135,47 +136,61 @@ where
         if !self.is_plain() {
             return Err((key, value));
         }
-        let pin = self.reclaim.pin();
+        // Nothing is looked at but the home shard, and the victim's where that is another and there is one thread.
+        let pin = self.reclaim.0.pin_locked();
         let home = self.shard_of(hash);
-        if self.tables.len() > FIT_A_CACHE {
+        if self.limits.capacity > FIT_A_CACHE {
             self.tables[home].view(&pin).prefetch_home(hash);
         }
         let mut writer = Writer::lock(self, home, &pin);
-        let full = self.len() >= self.limits.capacity;
-        let victim = if full { self.victim(home, &pin) } else { None };
-        if let Some((_, found)) = &victim {
-            ahead(found.held.key(), found.held.value());
-        }
+        writer.free();
         let view = writer.view();
-        let absent = match view.find_plainly(hash, |key, _| test(key)) {
-            Ok(_) => false,
-            Err(false) => true,
-            Err(true) => view.lacks(hash, test),
-        };
-        if !absent || !writer.fits(view) {
-            return Err((key, value));
-        }
-        let Some(at) = view.vacancy(hash) else { return Err((key, value)) };
-        // Who finds the cache full takes the victim's place, and the others one that is free.
-        if victim.is_none() && !self.count_entry_if_there_is_room() {
-            return Err((key, value));
-        }
-        writer.count_insertion();
-        writer.publish(view, at, Entry::plain(hash, key, value));
-        if let Some((shard, found)) = victim {
-            if shard == home {
-                writer.evict(view, found, Duration::ZERO, gone);
-            } else {
-                let mut writer = Writer::lock(self, shard, &pin);
-                writer.evict(writer.view(), found, Duration::ZERO, gone);
-                writer.shrink();
+        let full = self.len() >= self.limits.capacity;
+        let victim = if full { self.victim(home, &pin, ahead) } else { None };
+        match view.find_plainly(hash, |key, _| test(key)) {
+            Ok(old) => {
+                writer.count_insertion();
+                writer.replace(old, Entry::plain(hash, key, value), gone);
             }
-            self.look_ahead(home, hash, &pin);
+            Err(unclear) => {
+                if unclear || !writer.fits(view) {
+                    return Err((key, value));
+                }
+                let Some(at) = writer.vacancy(view, hash) else { return Err((key, value)) };
+                // Who finds the cache full takes the victim's place, and the others one that is free.
+                if victim.is_none() && !self.count_entry_if_there_is_room() {
+                    return Err((key, value));
+                }
+                writer.count_insertion();
+                writer.publish(view, at, Entry::plain(hash, key, value));
+                if let Some(victim) = victim {
+                    self.evict_plainly(&mut writer, home, victim, gone);
+                    self.look_ahead(home, hash, &pin);
+                }
+            }
         }
         drop(writer);
         drop(pin);
-        self.reclaim.settle();
+        self.settle();
         Ok(())
+    }
+
+    /// Removes the victim of an insertion into the shard whose writer this is.
+    #[inline(always)]
+    fn evict_plainly<'g>(
+        &'g self,
+        writer: &mut Writer<'g, '_, K, V, T>,
+        home: usize,
+        victim: Candidate,
+        gone: impl FnMut(&K, &V),
+    ) {
+        if victim.shard() == home {
+            writer.evict_candidate(victim, gone);
+        } else {
+            let mut other = Writer::lock(self, victim.shard(), writer.pin());
+            other.evict_candidate(victim, gone);
+            other.shrink();
+        }
     }
 
     /// Whether an entry comes and goes without a clock, weights or queues, if it brings none.

@@ -4,15 +4,17 @@
 //! of ten drawn from the whole cache is among the oldest fifth, nine times in ten.
 
 use super::reclaim::Threading;
-use super::table::{Body, Position, View};
+use super::table::{Position, View};
 use crate::sync::{AtomicU64, Ordering};
 
 /// Up to this capacity every lookup and every insertion has a time of its own, and the victim is the oldest of all.
 const STRICT_UP_TO: usize = 64;
 /// The strict clock stops here, until the marks are renumbered.
 const LAST_TICK: u64 = u16::MAX as u64;
-/// The clock of a large cache ticks about this often while the cache is filled once.
+/// The clock of a large cache ticks about this often while the cache is filled once; less often where threads meet, since
+/// after each tick the first to use an entry writes to a cache line that the others read.
 const TICKS_PER_FILL: usize = 256;
+const SHARED_TICKS_PER_FILL: usize = 16;
 /// When things were used, in ticks. Large caches tick once in many insertions, so that a lookup finds its mark made
 /// already, mostly, and the marks wrap around; small ones tick with every operation and renumber.
 pub(super) struct Clock {
@@ -38,7 +40,8 @@ impl Clock {
             return self.next::<T>();
         }
         // Once in about so many insertions; a power of two.
-        let every = 1 << (entries / TICKS_PER_FILL).checked_ilog2().unwrap_or(0);
+        let ticks = if T::SHARES_LINES { SHARED_TICKS_PER_FILL } else { TICKS_PER_FILL };
+        let every = 1 << (entries / ticks).checked_ilog2().unwrap_or(0);
         if insertions & (every - 1) == 0 {
             T::add(&self.ticks, 2);
         }
@@ -60,7 +63,7 @@ impl Clock {
     }
 
     /// Gives the entries of a strict cache the smallest marks that keep their order. The lock of its shard is held.
-    pub(super) fn renumber<K, V, B: Body<K, V>>(&self, view: View<'_, K, V, B>) {
+    pub(super) fn renumber<K, V>(&self, view: View<'_, K, V>) {
         let mut order: Vec<(u16, Position)> = view.entries().map(|found| (view.mark(found.at), found.at)).collect();
         order.sort_by_key(|&(mark, _)| mark);
         for (mark, (_, at)) in (1..).zip(&order) {

@@ -1,15 +1,18 @@
 //! One lock's share of a cache, and what its holder does: adding, replacing, removing, sweeping.
 
+use std::mem;
 use std::time::Duration;
 
-use super::evict::Foresight;
+use super::evict::{Candidate, Foresight};
 use super::fifo::{MOST_USES, Queues};
-use super::reclaim::{Lock, Reclaim, Threading};
-use super::table::{About, Bin, Entry, Found, Held, Position, WAYS};
-use super::{GarbageOf, HeldIn, Limits, LruCache, Pin, Policy, ReclaimOf, StateGuard, Stats, ViewOf};
+use super::reclaim::{Garbage, Lock, Reclaim, Threading};
+use super::table::{About, Entry, Found, Newcomer, Position, View, WAYS};
+use super::{Limits, LruCache, Pin, Policy, ReclaimOf, StateGuard, Stats};
 
 /// From so many shards on their tables lie in memory that they share.
 const MANY_SHARDS: usize = 8;
+/// What an entry is taken to hold beside its weight, in bytes.
+const ENTRY: u64 = 64;
 const NOT_ALONE: &str = "a comparison or callback of the cache tried to change it";
 /// Slots looked at for expired entries with each insertion.
 const SWEEP: usize = 4;
@@ -35,7 +38,7 @@ pub(super) struct State<B> {
     entries: usize,
     /// The number of the slot that is swept next.
     sweep_at: usize,
-    /// Garbage that the reclaimer was not given yet.
+    /// What the reclaimer knows of this shard.
     bag: B,
     /// The queues of the policy that needs some.
     pub(super) queues: Option<Box<Queues>>,
@@ -52,69 +55,99 @@ impl<B: Default> State<B> {
 /// The right to change a shard: its lock, and a hold on what is unlinked meanwhile.
 pub(super) struct Writer<'g, 'c, K, V, T: Threading>
 where
-    K: Send + 'static,
-    V: Send + 'static,
+    K: Clone + Send + 'static,
+    V: Clone + Send + 'static,
 {
     cache: &'g LruCache<K, V, T>,
     shard: usize,
     pub(super) state: StateGuard<'g, K, V, T>,
+    /// What was freed; dropped after the lock is released, since that comes first.
+    freed: Vec<Garbage<K, V>>,
     pin: &'g Pin<'c, K, V, T>,
 }
 
 impl<'g, 'c, K, V, T> Writer<'g, 'c, K, V, T>
 where
     K: Clone + Send + Sync + 'static,
-    V: Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
     T: Threading,
 {
     /// Waits for the lock of a shard.
     ///
     /// # Panics
     /// If an operation on a cache of one thread is under way, from inside of which this is called.
-    #[inline]
+    #[inline(always)]
     pub(super) fn lock(cache: &'g LruCache<K, V, T>, shard: usize, pin: &'g Pin<'c, K, V, T>) -> Self {
-        assert!(cache.reclaim.is_alone(pin), "{NOT_ALONE}");
-        Self { cache, shard, state: cache.shards[shard].0.lock.lock(), pin }
+        assert!(cache.reclaim.0.is_alone(pin), "{NOT_ALONE}");
+        Self { cache, shard, state: cache.shards[shard].0.lock.lock(), freed: Vec::new(), pin }
     }
 
     /// Also after a comparison: one may have let another operation in that is still looking.
     #[inline]
     fn assert_alone(&self) {
-        assert!(self.cache.reclaim.is_alone(self.pin), "{NOT_ALONE}");
+        assert!(self.cache.reclaim.0.is_alone(self.pin), "{NOT_ALONE}");
     }
 
     /// Takes the lock of a shard if that is possible at once.
     pub(super) fn try_lock(cache: &'g LruCache<K, V, T>, shard: usize, pin: &'g Pin<'c, K, V, T>) -> Option<Self> {
-        let state = cache.reclaim.is_alone(pin).then(|| cache.shards[shard].0.lock.try_lock())??;
-        Some(Self { cache, shard, state, pin })
+        let state = cache.reclaim.0.is_alone(pin).then(|| cache.shards[shard].0.lock.try_lock())??;
+        Some(Self { cache, shard, state, freed: Vec::new(), pin })
+    }
+
+    /// Frees the slots that nobody looks at any more.
+    #[inline]
+    pub(super) fn free(&mut self) {
+        self.cache.reclaim.0.free(&mut self.state.bag, self.cache.tables[self.shard].view(self.pin), &mut self.freed);
     }
 
     #[inline]
-    pub(super) fn view(&self) -> ViewOf<'g, K, V, T> {
+    pub(super) fn pin(&self) -> &'g Pin<'c, K, V, T> {
+        self.pin
+    }
+
+    #[inline]
+    pub(super) fn view(&self) -> View<'g, K, V> {
         self.cache.tables[self.shard].view(self.pin)
     }
 
     /// Whether `found` still lies where it was found.
-    pub(super) fn holds(&self, found: Found<HeldIn<'g, K, V, T>>) -> bool {
+    pub(super) fn holds(&self, found: Found<'g, K, V>) -> bool {
         self.view().entry(found.at).is_some_and(|here| here.held.is(found.held))
     }
 
     /// Removes an entry that is there, and counts it out.
-    pub(super) fn remove(&mut self, found: Found<HeldIn<'g, K, V, T>>, expired: bool) {
+    pub(super) fn remove(&mut self, found: Found<'g, K, V>, expired: bool) {
         self.state.stats.expirations += u64::from(expired);
         self.unlink(self.view(), found);
         self.cache.uncount_entry();
     }
 
     #[inline(always)]
-    fn unlink(&mut self, view: ViewOf<'g, K, V, T>, found: Found<HeldIn<'g, K, V, T>>) {
+    fn unlink(&mut self, view: View<'g, K, V>, found: Found<'g, K, V>) {
+        self.assert_alone();
         let about = view.about(found);
         self.forget(about);
-        view.unlink(found.at, about, &mut self.bin());
+        view.unlink(found.at, about);
+        self.retire(view, found.at, about);
+    }
+
+    /// Leaves the pair of a slot that was unlinked to the reclaimer.
+    #[inline(always)]
+    fn retire(&mut self, view: View<'g, K, V>, at: Position, about: Option<About>) {
+        // What need not be dropped holds nothing but its slot.
+        let holds = mem::needs_drop::<(K, V)>();
+        let bytes = if holds { about.map_or(0, |about| about.weight) + ENTRY } else { 0 };
+        self.cache.reclaim.0.retire(self.pin, &mut self.state.bag, view, at, bytes);
+    }
+
+    /// Where a new entry with this hash may lie.
+    #[inline]
+    pub(super) fn vacancy(&self, view: View<'g, K, V>, hash: u64) -> Option<Position> {
+        view.vacancy(hash, |set| ReclaimOf::<K, V, T>::kept(&self.state.bag, set))
     }
 
     /// Counts an entry that is too heavy, and removes the old one of its key.
-    pub(super) fn reject(mut self, old: Option<Found<HeldIn<'g, K, V, T>>>) {
+    pub(super) fn reject(mut self, old: Option<Found<'g, K, V>>) {
         self.state.stats.rejections += 1;
         if let Some(old) = old {
             self.remove(old, false);
@@ -137,8 +170,8 @@ where
     #[inline(always)]
     pub(super) fn evict(
         &mut self,
-        view: ViewOf<'g, K, V, T>,
-        found: Found<HeldIn<'g, K, V, T>>,
+        view: View<'g, K, V>,
+        found: Found<'g, K, V>,
         now: Duration,
         mut gone: impl FnMut(&K, &V),
     ) {
@@ -149,17 +182,33 @@ where
         self.unlink(view, found);
     }
 
+    /// Removes a candidate like [`Self::evict`], which was there when the lock was held already.
+    #[inline(always)]
+    pub(super) fn evict_candidate(&mut self, candidate: Candidate, gone: impl FnMut(&K, &V)) {
+        let view = self.view();
+        let found = view.entry(candidate.at()).expect("only who holds the lock removes it");
+        self.evict(view, found, Duration::ZERO, gone);
+    }
+
     /// Puts an entry in the place of one with the same key; returns where.
-    pub(super) fn replace(&mut self, old: Found<HeldIn<'g, K, V, T>>, entry: Entry<K, V>) -> Position {
-        self.forget(self.view().about(old));
+    pub(super) fn replace(&mut self, old: Found<'g, K, V>, entry: Entry<K, V>, gone: impl FnMut(&K, &V)) -> Position {
+        self.assert_alone();
+        let view = self.view();
+        let about = view.about(old);
+        self.forget(about);
         self.state.entries += 1;
-        let (at, view) = (old.at, self.view());
         let mark = match self.state.queues {
-            Some(_) => (view.mark(at) + 1).min(MOST_USES),
+            Some(_) => (view.mark(old.at) + 1).min(MOST_USES),
             None => self.cache.clock.inserted::<T>(self.cache.len(), self.insertions()),
         };
-        view.set_mark(at, mark);
-        view.replace(at, entry, &mut self.bin());
+        let Err(entry) = self.cache.reclaim.0.replace(view, old.at, mark, entry) else { return old.at };
+        let kept = |set| ReclaimOf::<K, V, T>::kept(&self.state.bag, set);
+        let Some(at) = view.successor(old.at, entry.about().hash, kept) else {
+            let newcomer = Newcomer { mark, entry, replaces: Some(old.at) };
+            return self.rebuild(view.len(), Some(newcomer), gone).expect("there is a newcomer");
+        };
+        view.succeed(old.at, at, mark, entry, about);
+        self.retire(view, old.at, about);
         at
     }
 
@@ -169,54 +218,75 @@ where
         let hash = entry.about().hash;
         self.assert_alone();
         self.fit(&mut gone);
-        let at = self.view().vacancy(hash).unwrap_or_else(|| self.make_vacancy(hash, now, &mut gone));
+        let Some(at) = self.vacancy(self.view(), hash).or_else(|| self.make_vacancy(hash, &mut gone)) else {
+            return self.add_crowding(entry, now, gone);
+        };
         self.publish(self.view(), at, entry);
         at
     }
 
     /// Puts an entry in a vacant slot of the shard's table.
     #[inline(always)]
-    pub(super) fn publish(&mut self, view: ViewOf<'g, K, V, T>, at: Position, entry: Entry<K, V>) {
+    pub(super) fn publish(&mut self, view: View<'g, K, V>, at: Position, entry: Entry<K, V>) {
         self.assert_alone();
+        let mark = self.admit(view, entry.about().hash);
+        view.publish(at, mark, entry);
+    }
+
+    /// Books a new entry; returns its mark.
+    #[inline(always)]
+    fn admit(&mut self, view: View<'g, K, V>, hash: u64) -> u16 {
         self.state.entries += 1;
         let entries = self.state.entries;
-        let mark = if let Some(queues) = &mut self.state.queues {
+        if let Some(queues) = &mut self.state.queues {
             queues.clean(view, entries);
-            queues.push(entry.about().hash);
+            queues.push(hash);
             0
         } else {
             self.cache.clock.inserted::<T>(self.cache.len(), self.insertions())
-        };
-        view.publish(at, mark, entry);
+        }
     }
 
     /// Whether the table has the right size for one entry more.
     #[inline]
-    pub(super) fn fits(&self, view: ViewOf<'g, K, V, T>) -> bool {
+    pub(super) fn fits(&self, view: View<'g, K, V>) -> bool {
         let (sets, entries) = (view.len(), self.state.entries + 1);
         entries * 4 <= sets * WAYS * 3 && entries >= sets
     }
 
-    /// Doubles a table that is so full that hashes crowd by chance; else too many of them are alike, and one must go.
+    /// Makes room for an entry in its home and the sets behind it: by a table without slots that are kept, or by one of
+    /// twice the size where hashes crowd by chance. None if too many are alike.
     #[cold]
-    fn make_vacancy(&mut self, hash: u64, now: Duration, mut gone: impl FnMut(&K, &V)) -> Position {
+    fn make_vacancy(&mut self, hash: u64, mut gone: impl FnMut(&K, &V)) -> Option<Position> {
         let sets = self.view().len();
-        if self.state.entries * 4 > sets * WAYS {
-            self.rebuild(sets * 2, &mut gone);
-            if let Some(at) = self.view().vacancy(hash) {
-                return at;
+        let crowd_by_chance = self.state.entries * 4 > sets * WAYS;
+        [(ReclaimOf::<K, V, T>::keeps(), sets), (crowd_by_chance, 2 * sets)].into_iter().find_map(|(useful, sets)| {
+            if useful {
+                self.rebuild(sets, None, &mut gone);
             }
-        }
-        let view = self.view();
+            self.vacancy(self.view(), hash)
+        })
+    }
+
+    /// Adds an entry where there is no room for it, in the place of one at its home.
+    #[cold]
+    fn add_crowding(&mut self, entry: Entry<K, V>, now: Duration, mut gone: impl FnMut(&K, &V)) -> Position {
+        let (view, hash) = (self.view(), entry.about().hash);
         let (lru, clock) = (self.state.queues.is_none(), &self.cache.clock);
-        let worth = |found: &Found<HeldIn<'g, K, V, T>>| {
+        let worth = |found: &Found<'g, K, V>| {
             let mark = view.mark(found.at);
             if lru { u16::MAX - clock.age(mark) } else { mark }
         };
         let found = view.at_home(hash).min_by_key(worth).expect("a set without a vacancy is full");
-        self.evict(view, found, now, gone);
+        self.evict(view, found, now, &mut gone);
         self.cache.uncount_entry();
-        found.at
+        if let Some(at) = self.vacancy(view, hash) {
+            self.publish(view, at, entry);
+            return at;
+        }
+        // Its slot is kept. A new table keeps none, and gives the newcomer its place first.
+        let mark = self.admit(view, hash);
+        self.rebuild(view.len(), Some(Newcomer { mark, entry, replaces: None }), gone).expect("there is a newcomer")
     }
 
     /// Doubles a table that one entry more would fill by over three quarters, or makes one smaller that is nearly empty.
@@ -225,7 +295,7 @@ where
         if !self.fits(self.view()) {
             let sets = self.view().len();
             if self.state.entries >= sets {
-                self.rebuild(sets * 2, &mut gone);
+                self.rebuild(sets * 2, None, &mut gone);
             } else {
                 self.shrink();
             }
@@ -238,24 +308,35 @@ where
         let sets = self.view().len();
         if self.state.entries + 1 < sets {
             // So few entries find a place, but for ones whose hashes agree.
-            self.rebuild((sets / 4).max(1), |_, _| {});
+            self.rebuild((sets / 4).max(1), None, |_, _| {});
         }
     }
 
-    /// Moves the entries to a table of another size. The few that find no place there are evicted.
+    /// Moves the entries to another table, to which a newcomer comes first. The few that find no place there are evicted.
+    /// Returns where the newcomer lies.
     #[cold]
-    fn rebuild(&mut self, sets: usize, mut gone: impl FnMut(&K, &V)) {
+    fn rebuild(
+        &mut self,
+        sets: usize,
+        newcomer: Option<Newcomer<K, V>>,
+        mut gone: impl FnMut(&K, &V),
+    ) -> Option<Position> {
+        self.assert_alone();
         let (cache, mut homeless) = (self.cache, Vec::new());
         let many = cache.tables.len() >= MANY_SHARDS;
-        cache.tables[self.shard].rebuild(sets, many, &mut self.bin(), |held| {
-            homeless.push(held.about());
-            gone(held.key(), held.value());
-        });
+        let hand_over = |view, found| ReclaimOf::<K, V, T>::hand_over(view, found);
+        let (old, newcomer) =
+            cache.tables[self.shard].rebuild(self.pin, (sets, many), newcomer, hand_over, |held| {
+                homeless.push(held.about());
+                gone(held.key(), held.value());
+            });
+        cache.reclaim.0.retire_table(self.pin, &mut self.state.bag, old);
         for about in homeless {
             self.state.stats.evictions += 1;
             self.forget(Some(about));
             cache.uncount_entry();
         }
+        newcomer
     }
 
     /// Removes what has expired among the next few slots.
@@ -265,7 +346,7 @@ where
             let slot = self.state.sweep_at % view.slots();
             self.state.sweep_at = slot + 1;
             if let Some(found) =
-                view.entry(ViewOf::<K, V, T>::position(slot)).filter(|found| found.held.is_expired(|| now))
+                view.entry(Position::numbered(slot)).filter(|found| found.held.is_expired(|| now))
             {
                 self.evict(view, found, now, &mut gone);
                 self.cache.uncount_entry();
@@ -275,21 +356,17 @@ where
 
     /// Removes everything.
     pub(super) fn clear(&mut self) {
-        let (cache, mut removed) = (self.cache, Vec::new());
-        cache.tables[self.shard].clear(&mut self.bin(), |about| removed.push(about));
-        for about in removed {
-            self.forget(Some(about));
+        self.assert_alone();
+        let (cache, view) = (self.cache, self.view());
+        let old = cache.tables[self.shard].clear();
+        for found in view.entries() {
+            self.forget(Some(found.held.about()));
             cache.uncount_entry();
         }
+        cache.reclaim.0.retire_table(self.pin, &mut self.state.bag, old);
         if let Some(queues) = &mut self.state.queues {
             queues.clear();
         }
-    }
-
-    #[inline]
-    fn bin(&mut self) -> Bin<'_, 'g, 'c, GarbageOf<K, V, T>, ReclaimOf<K, V, T>> {
-        self.assert_alone();
-        Bin { reclaim: &self.cache.reclaim, guard: self.pin, bag: &mut self.state.bag }
     }
 
     /// Books that an entry leaves the table.
@@ -305,7 +382,6 @@ where
 /// How much garbage a cache aims at, in bytes, and how much of it a shard gathers before it hands it over: 1 % of what
 /// the cache may hold, and 64 KiB at least, of which the shards gather no more than a half.
 pub(super) fn garbage_budget(limits: &Limits, shards: usize) -> (u64, u64) {
-    const ENTRY: u64 = 64;
     let whole = limits.max_bytes.unwrap_or(0).max((limits.capacity as u64).saturating_mul(ENTRY));
     let budget = (whole / 100).max(64 << 10);
     (budget, (budget / 2 / shards as u64).clamp(ENTRY, 64 * ENTRY))

@@ -8,8 +8,8 @@
 //! The *mark* of a slot says when or how often it was used. Marks lie beside the tags: a hit writes to a cache line that
 //! it has read already, and a victim is looked for among the marks of whole sets.
 //!
-//! How a slot holds its entry is the [`Body`]'s business: behind a pointer that readers may follow while a writer
-//! replaces it, or right there, where nobody else can be looking.
+//! Keys and values lie in their slots. A reader may still be looking at an entry that was removed, so a slot is used
+//! again only when the cache's reclaimer says that nobody can be; until then it is *kept*: filled, and without a tag.
 //!
 //! **Why a lookup is linearisable.** At any time a key lies in at most one slot of the current table. A hit returns an
 //! entry that was reachable when its slot was read. A lookup that misses has read every slot where the key may lie, one
@@ -17,144 +17,118 @@
 //! earlier than its slot was read, and at that moment it was nowhere. A table that was replaced meanwhile does not
 //! change any more: it shows the moment of its replacement, which lies within the lookup.
 //!
-//! **Why memory is safe.** Entries and tables are reached under a guard of the cache's reclaimer only, and go to that
-//! reclaimer when they are unlinked, each by the one step that unlinked it.
+//! A key that is inserted again moves to another slot: the new entry appears, the home counts a move, the old entry
+//! disappears. (Or one step does all, where the tags of both slots lie in one word.) A lookup that came too early for the new
+//! slot and too late for the old one finds that its home has counted a move meanwhile, and looks again. Lookups that see both
+//! return the one whose slot comes first: if that is the old one, none has missed it yet; if it is the new one, then
+//! later lookups see it too.
+//!
+//! **Why memory is safe.** Entries and tables are reached under a guard of the cache's reclaimer only. An entry does not
+//! change from the moment its tag appears until the reclaimer has waited for all guards under which the tag may have been
+//! seen; a table that was replaced goes to the reclaimer with everything that is filled in it.
 
 #![allow(unsafe_code)]
 
-mod body;
 #[cfg(not(loom))]
 mod chunks;
-mod inline;
+mod entry;
 mod marks;
 mod memory;
 mod set;
-mod shared;
 mod tags;
 mod view;
 
 use std::marker::PhantomData;
 
-pub use body::{About, Body, Entry, Held};
-pub use inline::Inline;
+pub(super) use entry::About;
+pub use entry::{Entry, Held};
 pub use memory::Memory;
 use set::Set;
-pub use shared::Shared;
-pub(super) use view::{Found, Position, View};
+pub use view::{Found, Position, View};
 
-use super::reclaim::Reclaim;
 use crate::sync::{AtomicPtr, Ordering};
 
-/// Slots of a set: as many as have their tags, and pointers to their entries, on two cache lines.
+/// Slots of a set: as many as have their tags and marks on one cache line.
 pub(super) const WAYS: usize = if cfg!(loom) { 2 } else { 12 };
 /// Sets that an entry may lie in.
 pub(super) const MAX_REACH: usize = if cfg!(loom) { 2 } else { 8 };
 
-/// Where a writer puts garbage: the reclaimer, the writer's guard, its shard's bag.
-pub(super) struct Bin<'b, 'g, 'c, G, R: Reclaim<G> + 'c> {
-    pub(super) reclaim: &'g R,
-    pub(super) guard: &'g R::Guard<'c>,
-    pub(super) bag: &'b mut R::Bag,
-}
-
-impl<G, R: Reclaim<G>> Bin<'_, '_, '_, G, R> {
-    #[inline(always)]
-    fn put(&mut self, garbage: Option<G>, weight: u64) {
-        if let Some(garbage) = garbage {
-            self.reclaim.retire(self.guard, self.bag, garbage, weight + 64);
-        }
-    }
-}
-
 /// Owns the sets of a shard and the entries in them.
-pub(super) struct Table<K, V, B: Body<K, V>> {
+pub(super) struct Table<K, V> {
     /// The word of its memory.
-    word: AtomicPtr<Set<B>>,
+    word: AtomicPtr<Set<K, V>>,
     owned: PhantomData<(K, V)>,
 }
 
-impl<K, V, B: Body<K, V>> Table<K, V, B> {
+impl<K, V> Table<K, V> {
     /// A table with one set.
     pub(super) fn new() -> Self {
-        Self { word: AtomicPtr::new(Memory::<K, V, B>::new(0, false).into_word()), owned: PhantomData }
+        Self { word: AtomicPtr::new(Memory::<K, V>::new(0, false).into_word()), owned: PhantomData }
     }
 
     /// The table as it is now.
     #[inline]
-    pub(super) fn view<'g, G>(&'g self, _guard: &'g G) -> View<'g, K, V, B> {
+    pub(super) fn view<'g, G>(&'g self, _guard: &'g G) -> View<'g, K, V> {
         // SAFETY: the memory is freed by the reclaimer, after it was replaced and the guard, under which it was
         // reachable, is dropped; or with `self`, which is borrowed for as long.
-        unsafe { Memory::<K, V, B>::view(self.word.load(Ordering::Acquire)) }
+        unsafe { Memory::<K, V>::view(self.word.load(Ordering::Acquire)) }
     }
 
-    /// Replaces the sets by `count` others, a power of two, with the same entries, but for those that find no place there, which are
-    /// shown to `homeless`. The lock of the shard is held.
-    pub(super) fn rebuild<R: Reclaim<B::Garbage>>(
-        &self,
-        count: usize,
-        one_of_many: bool,
-        bin: &mut Bin<'_, '_, '_, B::Garbage, R>,
-        mut homeless: impl FnMut(B::Held<'_>),
-    ) {
-        let (old, memory) = (self.view(bin.guard), Memory::<K, V, B>::new(count.trailing_zeros(), one_of_many));
-        // SAFETY: it lives until the end of this function at least: it is published, and the guard is held.
-        let new = unsafe { Memory::<K, V, B>::view(memory.word) };
-        let mut left = Vec::new();
-        for Found { at, held } in old.entries() {
-            let about = held.about();
-            if let Some(to) = new.vacancy(about.hash) {
-                let (from_body, to_body) = (&old.set(at.set).body, &new.set(to.set).body);
-                // SAFETY: one slot is taken, the other vacant, and the lock is held.
-                unsafe { from_body.hand_over(at.way as usize, old.apart(at), to_body, to.way as usize, new.apart(to)) };
-                new.link(to, old.mark(at), about);
+    /// Replaces the sets by `count` others, a power of two, with the newcomer, if there is one, and the same entries, each of
+    /// which `hand_over` moves or copies, but for those that find no place there, which are shown to `homeless` and stay.
+    /// Returns the old sets, and where the newcomer lies. The lock of the shard is held.
+    pub(super) fn rebuild<'g, G>(
+        &'g self,
+        guard: &'g G,
+        (count, one_of_many): (usize, bool),
+        newcomer: Option<Newcomer<K, V>>,
+        hand_over: impl Fn(View<'g, K, V>, Found<'g, K, V>) -> (K, V),
+        mut homeless: impl FnMut(Held<'g, K, V>),
+    ) -> (Memory<K, V>, Option<Position>) {
+        let (old, memory) = (self.view(guard), Memory::<K, V>::new(count.trailing_zeros(), one_of_many));
+        // SAFETY: it lives until the end of this block at least, and then it is published, and the guard is held.
+        let new = unsafe { Memory::<K, V>::view(memory.word) };
+        let none_kept = |_| 0;
+        let predecessor = newcomer.as_ref().and_then(|newcomer| newcomer.replaces);
+        let newcomer = newcomer.map(|Newcomer { mark, entry, .. }| {
+            let at = new.vacancy(entry.about.hash, none_kept).expect("an empty table has room");
+            new.publish(at, mark, entry);
+            at
+        });
+        for found in old.entries().filter(|found| Some(found.at) != predecessor) {
+            let about = found.held.about();
+            if let Some(to) = new.vacancy(about.hash, none_kept) {
+                let mark = old.mark(found.at);
+                let (key, value) = hand_over(old, found);
+                new.publish(to, mark, Entry { key, value, about });
             } else {
-                homeless(held);
-                left.push((at, about.weight));
+                homeless(found.held);
             }
         }
-        let old_memory = self.swap(memory);
-        for (at, weight) in left {
-            // SAFETY: the slot is taken, nothing else was done with its entry, and the lock is held.
-            bin.put(unsafe { old.set(at.set).body.take(at.way as usize) }, weight);
-        }
-        let bytes = old_memory.bytes();
-        bin.put(Some(B::garbage(old_memory)), bytes);
+        (self.swap(memory), newcomer)
     }
 
-    /// Removes everything, showing each entry to `gone` first. The lock of the shard is held.
-    pub(super) fn clear<R: Reclaim<B::Garbage>>(
-        &self,
-        bin: &mut Bin<'_, '_, '_, B::Garbage, R>,
-        mut gone: impl FnMut(About),
-    ) {
-        let old = self.view(bin.guard);
-        let old_memory = self.swap(Memory::new(0, false));
-        for Found { at, held } in old.entries() {
-            let about = held.about();
-            gone(about);
-            // SAFETY: the slot is taken and is looked at once here; the lock is held.
-            bin.put(unsafe { old.set(at.set).body.take(at.way as usize) }, about.weight);
-        }
-        let bytes = old_memory.bytes();
-        bin.put(Some(B::garbage(old_memory)), bytes);
+    /// Removes everything, and returns the old sets. The lock of the shard is held.
+    pub(super) fn clear(&self) -> Memory<K, V> {
+        self.swap(Memory::new(0, false))
     }
 
     /// Publishes other memory; returns the old one, which readers may still be looking at.
-    fn swap(&self, memory: Memory<K, V, B>) -> Memory<K, V, B> {
-        Memory { word: self.word.swap(memory.into_word(), Ordering::AcqRel), entries: PhantomData }
+    fn swap(&self, memory: Memory<K, V>) -> Memory<K, V> {
+        Memory { word: self.word.swap(memory.into_word(), Ordering::AcqRel), owns: PhantomData }
     }
 }
 
-impl<K, V, B: Body<K, V>> Drop for Table<K, V, B> {
+/// An entry that comes with a table.
+pub(super) struct Newcomer<K, V> {
+    pub(super) mark: u16,
+    pub(super) entry: Entry<K, V>,
+    /// The entry with the same key, which does not come along.
+    pub(super) replaces: Option<Position>,
+}
+
+impl<K, V> Drop for Table<K, V> {
     fn drop(&mut self) {
-        let memory = Memory::<K, V, B> { word: self.word.load(Ordering::Relaxed), entries: PhantomData };
-        // SAFETY: it is freed at the end of this function, and nobody else can reach it: `self` is borrowed mutably.
-        let view = unsafe { Memory::<K, V, B>::view(memory.word) };
-        for set in (0..view.len() as u32).map(|set| view.set(set)) {
-            for way in set.taken() {
-                // SAFETY: the slot is taken, and nobody else looks at it.
-                drop(unsafe { set.body.take(way) });
-            }
-        }
+        drop(Memory::<K, V> { word: self.word.load(Ordering::Relaxed), owns: PhantomData });
     }
 }

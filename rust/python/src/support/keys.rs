@@ -14,13 +14,8 @@ use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 use super::objects::Object;
 
 /// A key as the cache holds it.
+#[derive(Clone)]
 pub(crate) struct PyKey(pub(crate) Object);
-
-impl Clone for PyKey {
-    fn clone(&self) -> Self {
-        Self(self.0.another())
-    }
-}
 
 /// A key being looked up, and what was found out about others with its hash.
 pub(crate) struct Probe<'a, 'py> {

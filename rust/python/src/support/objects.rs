@@ -34,15 +34,6 @@ impl Object {
         self.0.bind(py)
     }
 
-    /// Another reference of the same kind.
-    pub(crate) fn another(&self) -> Self {
-        // SAFETY: the object is alive, and this thread is attached, as the type asks for.
-        unsafe { ffi::Py_INCREF(self.as_ptr()) };
-        // SAFETY: the reference was counted just now.
-        let reference = unsafe { std::ptr::read(&raw const self.0) };
-        Self(reference)
-    }
-
     /// Asks the processor to fetch the object, whose count of references is about to change.
     #[inline]
     pub(crate) fn prefetch(&self) {
@@ -57,6 +48,17 @@ impl Object {
     /// Shows it to the garbage collector.
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&*self.0)
+    }
+}
+
+impl Clone for Object {
+    /// Another reference.
+    fn clone(&self) -> Self {
+        // SAFETY: the object is alive, and this thread is attached, as the type asks for.
+        unsafe { ffi::Py_INCREF(self.as_ptr()) };
+        // SAFETY: the reference was counted just now.
+        let reference = unsafe { std::ptr::read(&raw const self.0) };
+        Self(reference)
     }
 }
 

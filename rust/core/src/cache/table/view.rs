@@ -4,16 +4,16 @@
 
 use std::marker::PhantomData;
 
-use super::body::{About, Body, Entry, Held, prefetch};
-use super::marks;
+use super::entry::{About, AboutCell, Entry, Held, prefetch};
+use super::marks::{self, Marks};
 use super::set::{Set, tag};
-use super::{Bin, MAX_REACH, Memory, WAYS};
-use crate::cache::reclaim::Reclaim;
+use super::tags::LANES;
+use super::{MAX_REACH, Memory, WAYS};
 use crate::sync::Ordering;
 
 /// A slot of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cache) struct Position {
+pub struct Position {
     pub(in crate::cache) set: u32,
     pub(in crate::cache) way: u32,
 }
@@ -24,79 +24,93 @@ impl Position {
     pub(super) fn new(set: usize, way: usize) -> Self {
         Self { set: set as u32, way: way as u32 }
     }
+
+    /// The slot with a number below [`View::slots`].
+    #[inline]
+    pub(in crate::cache) fn numbered(number: usize) -> Self {
+        Self::new(number / WAYS, number % WAYS)
+    }
+
+    /// Its number.
+    #[inline]
+    pub(in crate::cache) fn number(self) -> usize {
+        self.set as usize * WAYS + self.way as usize
+    }
 }
 
 /// An entry and where it lies.
-#[derive(Clone, Copy)]
-pub(in crate::cache) struct Found<H> {
+pub struct Found<'g, K, V> {
     pub(in crate::cache) at: Position,
-    pub(in crate::cache) held: H,
+    pub(in crate::cache) held: Held<'g, K, V>,
 }
 
-/// A table as it was reachable under a guard.
-pub(in crate::cache) struct View<'g, K, V, B: Body<K, V>> {
-    pub(super) start: *const Set<B>,
-    /// Of the number of sets.
-    pub(super) log: u32,
-    pub(super) lasts: PhantomData<(&'g Set<B>, &'g (K, V))>,
-}
-
-impl<K, V, B: Body<K, V>> Clone for View<'_, K, V, B> {
+impl<K, V> Clone for Found<'_, K, V> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<K, V, B: Body<K, V>> Copy for View<'_, K, V, B> {}
+impl<K, V> Copy for Found<'_, K, V> {}
 
-impl<'g, K: 'g, V: 'g, B: Body<K, V>> View<'g, K, V, B> {
-    /// The logarithm of the number of sets.
-    #[inline]
-    pub(in crate::cache) fn log(self) -> u32 {
-        self.log
+/// A table as it was reachable under a guard.
+pub struct View<'g, K, V> {
+    pub(super) start: *const Set<K, V>,
+    /// The number of sets, less one.
+    pub(super) mask: u32,
+    pub(super) lasts: PhantomData<(&'g Set<K, V>, &'g (K, V))>,
+}
+
+impl<K, V> Clone for View<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
     }
+}
 
+impl<K, V> Copy for View<'_, K, V> {}
+
+impl<'g, K: 'g, V: 'g> View<'g, K, V> {
     /// Sets of the table.
     #[inline]
     pub(in crate::cache) fn len(self) -> usize {
-        1 << self.log
+        self.mask as usize + 1
     }
 
+    /// Slots of the table.
     #[inline]
-    pub(super) fn mask(self) -> usize {
-        self.len() - 1
+    pub(in crate::cache) fn slots(self) -> usize {
+        WAYS * self.len()
     }
 
     /// A set; the number counts modulo their number.
     #[inline]
-    pub(super) fn set(self, set: u32) -> &'g Set<B> {
+    fn set(self, set: u32) -> &'g Set<K, V> {
         // SAFETY: the memory begins with so many sets, and lasts as long as 'g.
-        let set = unsafe { self.start.add(set as usize & self.mask()) };
+        let set = unsafe { self.start.add((set & self.mask) as usize) };
         // SAFETY: likewise.
         unsafe { &*set }
     }
 
-    #[inline]
-    pub(super) fn index(self, at: Position) -> usize {
-        debug_assert!((at.set as usize) < self.len() && (at.way as usize) < WAYS);
-        at.set as usize * WAYS + at.way as usize
-    }
-
     /// What is kept of a slot apart from its set.
     #[inline]
-    pub(super) fn apart(self, at: Position) -> &'g B::Apart {
-        let start = Memory::<K, V, B>::apart_at(self.log);
+    fn apart(self, at: Position) -> &'g AboutCell {
+        debug_assert!(at.number() < self.slots());
+        let start = Memory::<K, V>::apart_at(self.len());
         // SAFETY: what is kept apart comes last.
-        let apart = unsafe { self.start.byte_add(start).cast::<B::Apart>() };
+        let apart = unsafe { self.start.byte_add(start).cast::<AboutCell>() };
         // SAFETY: there is one for each slot, and the memory lasts as long as 'g.
-        let apart = unsafe { apart.add(self.index(at)) };
+        let apart = unsafe { apart.add(at.number()) };
         // SAFETY: likewise.
         unsafe { &*apart }
     }
 
     #[inline]
-    pub(super) fn home(self, hash: u64) -> u32 {
-        hash as u32 & self.mask() as u32
+    fn home(self, hash: u64) -> u32 {
+        hash as u32 & self.mask
+    }
+
+    /// How many sets behind its home a set lies.
+    fn distance(self, home: u32, set: u32) -> u32 {
+        set.wrapping_sub(home) & self.mask
     }
 
     /// When or how often a slot was used; the policy's business. 0 where it is empty.
@@ -111,35 +125,29 @@ impl<'g, K: 'g, V: 'g, B: Body<K, V>> View<'g, K, V, B> {
     }
 
     /// How long ago the slot was used that was used least recently at `now`, of the set that a number of 32 bits chooses;
-    /// 0 if all of them are empty. And that slot.
+    /// 0 if all of them are empty. And that slot. `alone`: no other thread writes marks meanwhile.
     #[inline(always)]
-    pub(in crate::cache) fn oldest(self, number: u64, now: u16) -> (i16, Position) {
+    pub(in crate::cache) fn oldest(self, number: u64, now: u16, alone: bool) -> (i16, Position) {
         let set = self.chosen(number);
         let marks = &self.set(set).marks;
-        let (rank, way) = if B::EXCLUSIVE {
-            // SAFETY: no other thread writes to them meanwhile.
-            let marks = unsafe { &*marks.as_ptr().cast::<[u16; WAYS]>() };
-            marks::oldest(marks, now)
+        let marks = if alone && cfg!(not(loom)) {
+            // SAFETY: no other thread writes to them meanwhile, and they are aligned like words.
+            unsafe { *marks.as_ptr().cast::<Marks>() }
         } else {
-            marks::oldest(&std::array::from_fn(|way| marks[way].load(Ordering::Relaxed)), now)
+            marks::gather(|way| marks[way].load(Ordering::Relaxed))
         };
+        let (rank, way) = marks::oldest(marks, now);
         (rank, Position::new(set as usize, way))
     }
 
     #[inline]
     fn chosen(self, number: u64) -> u32 {
-        ((number << self.log) >> 32) as u32
+        ((number * self.len() as u64) >> 32) as u32
     }
 
     /// The entries of the set that [`Self::oldest`] looks at.
-    pub(in crate::cache) fn sampled(self, number: u64) -> impl Iterator<Item = Found<B::Held<'g>>> {
+    pub(in crate::cache) fn sampled(self, number: u64) -> impl Iterator<Item = Found<'g, K, V>> {
         self.in_set(self.chosen(number))
-    }
-
-    /// The slot with a number below [`Self::slots`].
-    #[inline]
-    pub(in crate::cache) fn position(number: usize) -> Position {
-        Position::new(number / WAYS, number % WAYS)
     }
 
     /// Asks the processor to fetch the home of this hash.
@@ -147,13 +155,13 @@ impl<'g, K: 'g, V: 'g, B: Body<K, V>> View<'g, K, V, B> {
     pub(in crate::cache) fn prefetch_home(self, hash: u64) {
         let home = self.set(self.home(hash));
         prefetch(home);
-        home.body.prefetch();
+        home.prefetch();
     }
 
     /// Asks the processor to fetch a slot; its tag and its mark are at hand.
     #[inline]
     pub(in crate::cache) fn prefetch_slot(self, at: Position) {
-        self.set(at.set).body.prefetch_slot(at.way as usize);
+        self.set(at.set).prefetch_slot(at.way as usize);
     }
 
     /// Asks the processor to fetch the marks that [`Self::oldest`] looks at.
@@ -164,58 +172,90 @@ impl<'g, K: 'g, V: 'g, B: Body<K, V>> View<'g, K, V, B> {
 
     /// The entry of a slot, if it holds one.
     #[inline(always)]
-    pub(in crate::cache) fn entry(self, at: Position) -> Option<Found<B::Held<'g>>> {
-        if (at.set as usize) < self.len() && self.set(at.set).is_taken(at.way as usize) {
-            self.held(at).map(|held| Found { at, held })
-        } else {
-            None
-        }
+    pub(in crate::cache) fn entry(self, at: Position) -> Option<Found<'g, K, V>> {
+        (at.set <= self.mask && self.set(at.set).is_taken(at.way as usize)).then(|| self.found(at))
     }
 
-    /// The entry of a slot whose mark was not 0 just now. (Where threads meet, a late reader may have marked an empty one.)
+    /// The entry of a slot whose tag was seen under the guard that this view lives as long as.
     #[inline(always)]
-    pub(in crate::cache) fn marked(self, at: Position) -> Option<Found<B::Held<'g>>> {
-        debug_assert!(!B::EXCLUSIVE || self.set(at.set).is_taken(at.way as usize));
-        self.held(at).map(|held| Found { at, held })
-    }
-
-    /// The entry of a slot that is taken.
-    #[inline(always)]
-    pub(super) fn held(self, at: Position) -> Option<B::Held<'g>> {
-        let set = self.set(at.set);
-        let expires = set.expiring.load(Ordering::Relaxed) >> at.way & 1 != 0;
-        // SAFETY: the slot is taken.
-        unsafe { set.body.look(at.way as usize, self.apart(at), expires) }
+    fn found(self, at: Position) -> Found<'g, K, V> {
+        let (set, way) = (self.set(at.set), at.way as usize);
+        // SAFETY: the slot was taken, so it is filled, and stays so as long as the guard is held.
+        let pair = unsafe { set.pair(way) };
+        Found { at, held: Held { pair, about: self.apart(at), expires: set.expires(way) } }
     }
 
     /// What is known of an entry that a slot holds; cheaper than [`Held::about`] if that is nothing.
     #[inline]
-    pub(in crate::cache) fn about(self, found: Found<B::Held<'g>>) -> Option<About> {
+    pub(in crate::cache) fn about(self, found: Found<'g, K, V>) -> Option<About> {
         (!self.set(found.at.set).is_plain(found.at.way as usize)).then(|| found.held.about())
     }
 
-    /// The entry with this hash at its home, if it is there, lives for ever and its key passes `test`; false if the table
-    /// holds no such entry at all, and true if that was not found out here.
+    /// The entry with this hash, if it lives for ever and its key passes `test`; false if the table holds no such entry, and
+    /// true if that was not found out here.
     #[inline(always)]
     pub(in crate::cache) fn find_plainly(
         self,
         hash: u64,
         mut test: impl FnMut(&K, &V) -> Option<bool>,
-    ) -> Result<Found<B::Held<'g>>, bool> {
+    ) -> Result<Found<'g, K, V>, bool> {
         let home = self.home(hash);
         let set = self.set(home);
-        set.body.prefetch();
-        let mut unclear = false;
-        for way in set.tagged(tag(hash)) {
-            let at = Position::new(home as usize, way);
-            let Some(held) = self.held(at) else { continue };
-            match test(held.key(), held.value()) {
-                Some(true) if !held.expires() => return Ok(Found { at, held }),
-                Some(false) => {}
-                _ => unclear = true,
+        set.prefetch();
+        loop {
+            let (moves, mut unclear) = (set.moves(), false);
+            if let Some(found) = self.find_in(home, hash, &mut unclear, &mut test) {
+                return Ok(found);
+            }
+            if set.reach.load(Ordering::Acquire) != 0
+                && let Some(found) = self.find_behind(home, hash, &mut unclear, &mut test)
+            {
+                return Ok(found);
+            }
+            if set.moves() == moves {
+                return Err(unclear);
             }
         }
-        Err(unclear || set.reach.load(Ordering::Acquire) != 0)
+    }
+
+    /// Like [`Self::find_plainly`], in the sets behind the home.
+    #[inline(never)]
+    fn find_behind(
+        self,
+        home: u32,
+        hash: u64,
+        unclear: &mut bool,
+        test: &mut impl FnMut(&K, &V) -> Option<bool>,
+    ) -> Option<Found<'g, K, V>> {
+        let mut distance = 0;
+        // Read after the tags of the set before: an entry that was there all the time is within the reach all the time.
+        while distance < u32::from(self.set(home).reach.load(Ordering::Acquire)) {
+            distance += 1;
+            let set = (home + distance) & self.mask;
+            if let Some(found) = self.find_in(set, hash, unclear, test) {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    #[inline(always)]
+    fn find_in(
+        self,
+        set: u32,
+        hash: u64,
+        unclear: &mut bool,
+        test: &mut impl FnMut(&K, &V) -> Option<bool>,
+    ) -> Option<Found<'g, K, V>> {
+        for way in self.set(set).tagged(tag(hash)) {
+            let found = self.found(Position::new(set as usize, way));
+            match test(found.held.key(), found.held.value()) {
+                Some(true) if !found.held.expires() => return Some(found),
+                Some(false) => {}
+                _ => *unclear = true,
+            }
+        }
+        None
     }
 
     /// The entry with this hash whose key passes `test`, or, where some are undecided and none passes, their keys.
@@ -224,7 +264,7 @@ impl<'g, K: 'g, V: 'g, B: Body<K, V>> View<'g, K, V, B> {
         self,
         hash: u64,
         mut test: impl FnMut(&K) -> Option<bool>,
-    ) -> Result<Option<Found<B::Held<'g>>>, Vec<K>>
+    ) -> Result<Option<Found<'g, K, V>>, Vec<K>>
     where
         K: Clone,
     {
@@ -243,131 +283,147 @@ impl<'g, K: 'g, V: 'g, B: Body<K, V>> View<'g, K, V, B> {
         }
     }
 
-    /// Whether there is certainly no entry with this hash whose key passes `test`.
-    #[inline(never)]
-    pub(in crate::cache) fn lacks(self, hash: u64, mut test: impl FnMut(&K) -> Option<bool>) -> bool {
-        self.first(hash, |held| test(held.key()) != Some(false)).is_none()
-    }
-
     /// An entry with this hash.
-    pub(in crate::cache) fn with_hash(self, hash: u64) -> Option<Found<B::Held<'g>>> {
+    pub(in crate::cache) fn with_hash(self, hash: u64) -> Option<Found<'g, K, V>> {
         self.first(hash, |held| held.about().hash == hash)
     }
 
     /// The first entry that passes `test`, of those where one with this hash may lie and whose tags are alike.
     #[inline]
-    fn first(self, hash: u64, mut test: impl FnMut(B::Held<'g>) -> bool) -> Option<Found<B::Held<'g>>> {
+    fn first(self, hash: u64, mut test: impl FnMut(Held<'g, K, V>) -> bool) -> Option<Found<'g, K, V>> {
         let home = self.home(hash);
-        let mut distance = 0;
+        let set = self.set(home);
         loop {
-            let set = (home + distance) & self.mask() as u32;
-            self.set(set).body.prefetch();
-            for way in self.set(set).tagged(tag(hash)) {
-                let at = Position::new(set as usize, way);
-                if let Some(held) = self.held(at).filter(|held| test(*held)) {
-                    return Some(Found { at, held });
+            let moves = set.moves();
+            let mut distance = 0;
+            loop {
+                let number = (home + distance) & self.mask;
+                self.set(number).prefetch();
+                for way in self.set(number).tagged(tag(hash)) {
+                    let found = self.found(Position::new(number as usize, way));
+                    if test(found.held) {
+                        return Some(found);
+                    }
                 }
+                if distance >= u32::from(set.reach.load(Ordering::Acquire)) {
+                    break;
+                }
+                distance += 1;
             }
-            // Read after the tags: an entry that was there all the time is within the reach all the time.
-            if distance >= u32::from(self.set(home).reach.load(Ordering::Acquire)) {
+            if set.moves() == moves {
                 return None;
             }
-            distance += 1;
         }
     }
 
     /// The entries in the home set of a hash.
-    pub(in crate::cache) fn at_home(self, hash: u64) -> impl Iterator<Item = Found<B::Held<'g>>> {
+    pub(in crate::cache) fn at_home(self, hash: u64) -> impl Iterator<Item = Found<'g, K, V>> {
         self.in_set(self.home(hash))
     }
 
     /// The entries of the table that are there now.
-    pub(in crate::cache) fn entries(self) -> impl Iterator<Item = Found<B::Held<'g>>> {
+    pub(in crate::cache) fn entries(self) -> impl Iterator<Item = Found<'g, K, V>> {
         (0..self.len() as u32).flat_map(move |set| self.in_set(set))
     }
 
-    pub(in crate::cache) fn in_set(self, set: u32) -> impl Iterator<Item = Found<B::Held<'g>>> {
-        let positions = self.set(set).taken().map(move |way| Position::new(set as usize, way));
-        positions.filter_map(move |at| self.held(at).map(|held| Found { at, held }))
+    pub(in crate::cache) fn in_set(self, set: u32) -> impl Iterator<Item = Found<'g, K, V>> {
+        self.set(set).taken().map(move |way| self.found(Position::new(set as usize, way)))
     }
 
-    /// Where a new entry with this hash may lie. The lock of the shard is held.
+    /// Where a new entry with this hash may lie. `kept` tells the slots of a set that are not free though no lookup finds
+    /// anything there. The lock of the shard is held.
     #[inline]
-    pub(in crate::cache) fn vacancy(self, hash: u64) -> Option<Position> {
-        self.vacant(self.home(hash), hash).or_else(|| self.vacancy_elsewhere(hash))
+    pub(in crate::cache) fn vacancy(self, hash: u64, kept: impl Fn(u32) -> u32) -> Option<Position> {
+        let home = self.home(hash);
+        let way = choose(self.free(home, &kept), hash);
+        way.map(|way| Position::new(home as usize, way)).or_else(|| self.vacancy_behind(home, hash, kept))
     }
 
-    /// A free slot of a set. Which one depends on the hash: were it always the first, slots of the same way would have
-    /// been filled at about the same time, and a sample of them would be of one age.
+    /// Where a new entry may lie that takes the place of that with the same key at `at`: at its home, and where one step
+    /// gives it the old one's tag, if possible.
+    pub(in crate::cache) fn successor(self, at: Position, hash: u64, kept: impl Fn(u32) -> u32) -> Option<Position> {
+        let home = self.home(hash);
+        if at.set == home {
+            let way = (self.free(home, &kept) & Set::<K, V>::beside(at.way as usize)).trailing_zeros() as usize;
+            if way < WAYS {
+                return Some(Position::new(home as usize, way));
+            }
+        }
+        self.vacancy(hash, kept)
+    }
+
     #[inline]
-    fn vacant(self, set: u32, hash: u64) -> Option<Position> {
-        let free = !self.set(set).taken().0 & ((1 << WAYS) - 1);
-        let start = (((hash >> 32) & 0xFFFF) as usize * WAYS) >> 16;
-        let way = start + ((free | free << WAYS) >> start).trailing_zeros() as usize;
-        (free != 0).then(|| Position::new(set as usize, if way < WAYS { way } else { way - WAYS }))
+    fn free(self, set: u32, kept: impl Fn(u32) -> u32) -> u32 {
+        !(self.set(set).taken().0 | kept(set)) & ((1 << WAYS) - 1)
     }
 
     #[cold]
-    fn vacancy_elsewhere(self, hash: u64) -> Option<Position> {
-        let further = 1..MAX_REACH.min(self.len()) as u32;
-        further.into_iter().find_map(|distance| self.vacant((self.home(hash) + distance) & self.mask() as u32, hash))
-    }
-
-    /// Slots of the table.
-    pub(in crate::cache) fn slots(self) -> usize {
-        WAYS << self.log
+    fn vacancy_behind(self, home: u32, hash: u64, kept: impl Fn(u32) -> u32) -> Option<Position> {
+        (1..MAX_REACH.min(self.len()) as u32).find_map(|distance| {
+            let set = (home + distance) & self.mask;
+            choose(self.free(set, &kept), hash).map(|way| Position::new(set as usize, way))
+        })
     }
 
     /// Publishes an entry in a vacant slot. The lock of the shard is held.
     #[inline(always)]
     pub(in crate::cache) fn publish(self, at: Position, mark: u16, entry: Entry<K, V>) {
-        let about = entry.about;
-        // SAFETY: the slot is vacant, and the lock is held.
-        unsafe { self.set(at.set).body.fill(at.way as usize, self.apart(at), entry) };
-        self.link(at, mark, about);
-    }
-
-    /// Makes the entry that a slot was filled with visible.
-    #[inline(always)]
-    pub(super) fn link(self, at: Position, mark: u16, about: About) {
-        let (set, home) = (self.set(at.set), self.home(about.hash));
-        self.set_mark(at, mark);
-        set.note(at.way as usize, about, home == at.set);
-        set.set_tag(at.way as usize, tag(about.hash));
+        let about = self.fill(at, mark, entry);
+        let home = self.home(about.hash);
         if home != at.set {
-            let distance = (at.set.wrapping_sub(home) & self.mask() as u32) as u16;
+            let distance = self.distance(home, at.set) as u16;
             let home = self.set(home);
             home.displaced.store(home.displaced.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
             home.reach.store(home.reach.load(Ordering::Relaxed).max(distance), Ordering::Release);
         }
+        self.set(at.set).set_tag(at.way as usize, tag(about.hash));
     }
 
-    /// Puts an entry in the place of one with the same key. The lock of the shard is held.
-    pub(in crate::cache) fn replace<R: Reclaim<B::Garbage>>(
-        self,
-        at: Position,
-        entry: Entry<K, V>,
-        bin: &mut Bin<'_, '_, '_, B::Garbage, R>,
-    ) {
-        let (set, about) = (self.set(at.set), entry.about);
-        // SAFETY: the slot is taken, and the lock is held.
-        let old = unsafe { set.body.replace(at.way as usize, self.apart(at), entry) };
-        set.forget(at.way as usize);
-        set.note(at.way as usize, about, self.home(about.hash) == at.set);
-        bin.put(old, about.weight);
-    }
-
-    /// Removes the entry of a slot, which must hold one, of which this is known. The lock of the shard is held.
+    /// Fills a vacant slot, where no lookup finds it yet.
     #[inline(always)]
-    pub(in crate::cache) fn unlink<R: Reclaim<B::Garbage>>(
-        self,
-        at: Position,
-        about: Option<About>,
-        bin: &mut Bin<'_, '_, '_, B::Garbage, R>,
-    ) {
-        let set = self.set(at.set);
-        set.set_tag(at.way as usize, 0);
-        set.forget(at.way as usize);
+    fn fill(self, at: Position, mark: u16, entry: Entry<K, V>) -> About {
+        let (set, about) = (self.set(at.set), entry.about);
+        // SAFETY: the slot is vacant, so nobody holds a reference into it.
+        unsafe { (*self.apart(at).get()).write(about) };
+        // SAFETY: likewise.
+        unsafe { set.fill(at.way as usize, (entry.key, entry.value)) };
+        self.set_mark(at, mark);
+        set.note(at.way as usize, about, self.home(about.hash) == at.set);
+        about
+    }
+
+    /// Publishes an entry at a [`Self::successor`] of the one with the same key, and removes that from the table. Its slot
+    /// stays filled. The lock of the shard is held.
+    pub(in crate::cache) fn succeed(self, old: Position, at: Position, mark: u16, entry: Entry<K, V>, about: Option<About>) {
+        if old.set == at.set && old.way as usize / LANES == at.way as usize / LANES {
+            let tag = tag(self.fill(at, mark, entry).hash);
+            self.set(at.set).move_tag(old.way as usize, at.way as usize, tag);
+            self.set_mark(old, 0);
+        } else {
+            let home = self.set(self.home(entry.about.hash));
+            self.publish(at, mark, entry);
+            // In between: a lookup that came too early for the new slot and too late for the old one sees it.
+            home.count_move();
+            self.unlink(old, about);
+        }
+    }
+
+    /// Puts an entry in the place of one with the same key, which it returns. The lock of the shard is held.
+    ///
+    /// # Safety
+    /// Nobody looks at the old entry.
+    pub(in crate::cache) unsafe fn replace(self, at: Position, mark: u16, entry: Entry<K, V>) -> (K, V) {
+        // SAFETY: the caller's.
+        let old = unsafe { self.empty(at) };
+        self.fill(at, mark, entry);
+        old
+    }
+
+    /// Removes the entry of a slot, which must hold one, of which this is known, from the table. The slot stays filled.
+    /// The lock of the shard is held.
+    #[inline(always)]
+    pub(in crate::cache) fn unlink(self, at: Position, about: Option<About>) {
+        self.set(at.set).set_tag(at.way as usize, 0);
         self.set_mark(at, 0);
         let home = about.map_or(at.set, |about| self.home(about.hash));
         if home != at.set {
@@ -378,9 +434,25 @@ impl<'g, K: 'g, V: 'g, B: Body<K, V>> View<'g, K, V, B> {
                 home.reach.store(0, Ordering::Release);
             }
         }
-        // SAFETY: the slot was taken, and the lock is held.
-        bin.put(unsafe { set.body.take(at.way as usize) }, about.map_or(0, |about| about.weight));
     }
+
+    /// Takes the pair out of a slot. The lock of the shard is held.
+    ///
+    /// # Safety
+    /// The slot is filled, and nobody looks at it, nor will find it.
+    #[inline(always)]
+    pub(in crate::cache) unsafe fn empty(self, at: Position) -> (K, V) {
+        // SAFETY: the caller's.
+        unsafe { self.set(at.set).empty(at.way as usize) }
+    }
+}
+
+/// One of some free slots. Which one depends on the hash, so that slots of a set are filled at different times.
+#[inline]
+fn choose(free: u32, hash: u64) -> Option<usize> {
+    let start = (((hash >> 32) & 0xFFFF) as usize * WAYS) >> 16;
+    let way = start + ((free | free << WAYS) >> start).trailing_zeros() as usize;
+    (free != 0).then(|| if way < WAYS { way } else { way - WAYS })
 }
 
 #[cold]

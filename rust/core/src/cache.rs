@@ -115,6 +115,7 @@ pub struct Stats {
 type ReclaimOf<K, V, T> = <T as Threading>::Reclaim<K, V>;
 /// A hold on what can be reached from the cache.
 type Pin<'c, K, V, T> = <ReclaimOf<K, V, T> as Reclaim<K, V>>::Guard<'c>;
+type FreedBy<K, V, T> = <ReclaimOf<K, V, T> as Reclaim<K, V>>::Freed;
 type BagOf<K, V, T> = <ReclaimOf<K, V, T> as Reclaim<K, V>>::Bag;
 type LockOf<K, V, T> = <T as Threading>::Lock<State<BagOf<K, V, T>>>;
 type Shards<K, V, T> = Box<[Apart<Shard<LockOf<K, V, T>>>]>;
@@ -365,11 +366,11 @@ where
     /// Counters since the cache was made, and what it holds now.
     pub fn stats(&self) -> Stats {
         let mut sum = self.shards.iter().fold(Stats::default(), |mut sum, shard| {
-            let stats = shard.0.lock.lock().stats;
-            sum.insertions += stats.insertions;
-            sum.evictions += stats.evictions;
-            sum.expirations += stats.expirations;
-            sum.rejections += stats.rejections;
+            let counts = shard.0.lock.lock().counts;
+            sum.insertions += counts.insertions;
+            sum.evictions += counts.evictions;
+            sum.expirations += counts.expirations;
+            sum.rejections += counts.rejections;
             sum
         });
         (sum.hits, sum.misses) = self.counters.sums();
@@ -463,8 +464,8 @@ where
     /// Books the newcomer's weight and whether it will expire; before it can be found, so that it cannot be booked out
     /// earlier.
     fn count_weight(&self, entry: About) {
-        if entry.weight != 0 {
-            T::add(&self.bytes.0, entry.weight);
+        if entry.weight() != 0 {
+            T::add(&self.bytes.0, entry.weight());
         }
         if entry.expires() {
             T::add(&self.expiring.0, 1);
@@ -472,8 +473,8 @@ where
     }
 
     fn uncount_weight(&self, entry: About) {
-        if entry.weight != 0 {
-            T::add(&self.bytes.0, entry.weight.wrapping_neg());
+        if entry.weight() != 0 {
+            T::add(&self.bytes.0, entry.weight().wrapping_neg());
         }
         if entry.expires() {
             T::add(&self.expiring.0, 1u64.wrapping_neg());

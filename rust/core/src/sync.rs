@@ -25,37 +25,5 @@ pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     }
 }
 
-#[cfg(not(loom))]
+#[cfg_attr(loom, path = "sync/readers_model.rs")]
 pub(crate) mod readers;
-
-/// The stand-in for the model checker: nobody ever stops reading, so nothing is destroyed or used again, and the number of
-/// states stays small. What it cannot show, stress tests and sanitizers look at.
-#[cfg(loom)]
-pub(crate) mod readers {
-    pub struct Guard;
-
-    pub(crate) fn pin() -> Guard {
-        Guard
-    }
-
-    pub(crate) fn unprotected() -> Guard {
-        Guard
-    }
-
-    impl Guard {
-        pub(crate) fn thread(&self) -> usize {
-            0
-        }
-    }
-
-    #[derive(Default)]
-    pub(crate) struct Present;
-
-    impl Present {
-        pub(crate) fn note(&mut self) {}
-
-        pub(crate) fn is_gone(&mut self) -> bool {
-            false
-        }
-    }
-}

@@ -8,7 +8,7 @@ use super::table::{Position, View};
 use crate::sync::{AtomicU64, Ordering};
 
 /// Up to this capacity every lookup and every insertion has a time of its own, and the victim is the oldest of all.
-const STRICT_UP_TO: usize = 64;
+const STRICT_UP_TO: usize = if cfg!(loom) { 1 } else { 64 };
 /// The strict clock stops here, until the marks are renumbered.
 const LAST_TICK: u64 = u16::MAX as u64;
 /// The clock of a large cache ticks about this often while the cache is filled once; less often where threads meet, since
@@ -34,7 +34,7 @@ impl Clock {
     }
 
     /// The mark of what is inserted now, into so many entries, by a shard that has inserted as often as this.
-    #[inline]
+    #[inline(always)]
     pub(super) fn inserted<T: Threading>(&self, entries: usize, insertions: u64) -> u16 {
         if self.strict {
             return self.next::<T>();

@@ -108,6 +108,9 @@ pub trait Reclaim<K, V> {
     /// What is known of the slots of one shard that are kept; under that shard's lock.
     type Bag: Default + Send + 'static;
 
+    /// What was freed and is still to be dropped.
+    type Freed: Default;
+
     /// A reclaimer that aims at no more than `budget` bytes of garbage, with bags of `share` bytes.
     fn new(budget: u64, share: u64) -> Self;
     /// Holds on to whatever can be found from now on.
@@ -136,7 +139,7 @@ pub trait Reclaim<K, V> {
     fn kept(bag: &Self::Bag, set: u32) -> u32;
     /// Frees what is kept and nobody looks at any more; what was in it goes to `freed`, to be dropped when the lock is
     /// released.
-    fn free(&self, bag: &mut Self::Bag, view: View<'_, K, V>, freed: &mut Vec<Garbage<K, V>>);
+    fn free(&self, bag: &mut Self::Bag, view: View<'_, K, V>, freed: &mut Self::Freed);
     /// Whether so much is kept that somebody should see to it.
     fn is_over_budget(&self) -> bool;
     /// Has everything freed that can be, and waits for readers if that is not enough. The caller holds neither a guard nor

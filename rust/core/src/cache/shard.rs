@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::evict::{Candidate, Foresight};
 use super::fifo::{MOST_USES, Queues};
-use super::reclaim::{Garbage, Lock, Reclaim, Threading};
+use super::reclaim::{Lock, Reclaim, Threading};
 use super::table::{About, Entry, Found, Newcomer, Position, View, WAYS};
-use super::{Limits, LruCache, Pin, Policy, ReclaimOf, StateGuard, Stats};
+use super::{FreedBy, Limits, LruCache, Pin, Policy, ReclaimOf, StateGuard};
 
 /// From so many shards on their tables lie in memory that they share.
 const MANY_SHARDS: usize = 8;
@@ -18,9 +18,10 @@ const NOT_ALONE: &str = "a comparison or callback of the cache tried to change i
 const SWEEP: usize = 4;
 
 /// A share of a cache.
+#[repr(C)]
 pub(super) struct Shard<L> {
-    pub(super) lock: L,
     pub(super) foresight: Foresight,
+    pub(super) lock: L,
 }
 
 impl<L> Shard<L> {
@@ -33,22 +34,34 @@ impl<L> Shard<L> {
 }
 
 /// What a shard's lock guards, beside the right to change its table.
+///
+/// What each insertion needs comes first: these lines go from processor to processor.
+#[repr(C)]
 pub(super) struct State<B> {
     /// Entries in the table.
     entries: usize,
-    /// The number of the slot that is swept next.
-    sweep_at: usize,
-    /// What the reclaimer knows of this shard.
-    bag: B,
+    pub(super) counts: Counts,
     /// The queues of the policy that needs some.
     pub(super) queues: Option<Box<Queues>>,
-    pub(super) stats: Stats,
+    /// What the reclaimer knows of this shard.
+    bag: B,
+    /// The number of the slot that is swept next.
+    sweep_at: usize,
+}
+
+/// What became of entries; see [`Stats`](super::Stats).
+#[derive(Clone, Copy, Default)]
+pub(super) struct Counts {
+    pub(super) insertions: u64,
+    pub(super) evictions: u64,
+    pub(super) expirations: u64,
+    pub(super) rejections: u64,
 }
 
 impl<B: Default> State<B> {
     pub(super) fn new(policy: Policy) -> Self {
         let queues = (policy == Policy::S3Fifo).then(Box::default);
-        Self { entries: 0, sweep_at: 0, bag: B::default(), queues, stats: Stats::default() }
+        Self { entries: 0, counts: Counts::default(), queues, bag: B::default(), sweep_at: 0 }
     }
 }
 
@@ -62,7 +75,7 @@ where
     shard: usize,
     pub(super) state: StateGuard<'g, K, V, T>,
     /// What was freed; dropped after the lock is released, since that comes first.
-    freed: Vec<Garbage<K, V>>,
+    freed: FreedBy<K, V, T>,
     pin: &'g Pin<'c, K, V, T>,
 }
 
@@ -79,7 +92,7 @@ where
     #[inline(always)]
     pub(super) fn lock(cache: &'g LruCache<K, V, T>, shard: usize, pin: &'g Pin<'c, K, V, T>) -> Self {
         assert!(cache.reclaim.0.is_alone(pin), "{NOT_ALONE}");
-        Self { cache, shard, state: cache.shards[shard].0.lock.lock(), freed: Vec::new(), pin }
+        Self { cache, shard, state: cache.shards[shard].0.lock.lock(), freed: FreedBy::<K, V, T>::default(), pin }
     }
 
     /// Also after a comparison: one may have let another operation in that is still looking.
@@ -91,7 +104,7 @@ where
     /// Takes the lock of a shard if that is possible at once.
     pub(super) fn try_lock(cache: &'g LruCache<K, V, T>, shard: usize, pin: &'g Pin<'c, K, V, T>) -> Option<Self> {
         let state = cache.reclaim.0.is_alone(pin).then(|| cache.shards[shard].0.lock.try_lock())??;
-        Some(Self { cache, shard, state, freed: Vec::new(), pin })
+        Some(Self { cache, shard, state, freed: FreedBy::<K, V, T>::default(), pin })
     }
 
     /// Frees the slots that nobody looks at any more.
@@ -105,7 +118,7 @@ where
         self.pin
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn view(&self) -> View<'g, K, V> {
         self.cache.tables[self.shard].view(self.pin)
     }
@@ -117,7 +130,7 @@ where
 
     /// Removes an entry that is there, and counts it out.
     pub(super) fn remove(&mut self, found: Found<'g, K, V>, expired: bool) {
-        self.state.stats.expirations += u64::from(expired);
+        self.state.counts.expirations += u64::from(expired);
         self.unlink(self.view(), found);
         self.cache.uncount_entry();
     }
@@ -136,19 +149,19 @@ where
     fn retire(&mut self, view: View<'g, K, V>, at: Position, about: Option<About>) {
         // What need not be dropped holds nothing but its slot.
         let holds = mem::needs_drop::<(K, V)>();
-        let bytes = if holds { about.map_or(0, |about| about.weight) + ENTRY } else { 0 };
+        let bytes = if holds { about.map_or(0, |about| about.weight()) + ENTRY } else { 0 };
         self.cache.reclaim.0.retire(self.pin, &mut self.state.bag, view, at, bytes);
     }
 
     /// Where a new entry with this hash may lie.
-    #[inline]
+    #[inline(always)]
     pub(super) fn vacancy(&self, view: View<'g, K, V>, hash: u64) -> Option<Position> {
         view.vacancy(hash, |set| ReclaimOf::<K, V, T>::kept(&self.state.bag, set))
     }
 
     /// Counts an entry that is too heavy, and removes the old one of its key.
     pub(super) fn reject(mut self, old: Option<Found<'g, K, V>>) {
-        self.state.stats.rejections += 1;
+        self.state.counts.rejections += 1;
         if let Some(old) = old {
             self.remove(old, false);
         }
@@ -157,12 +170,12 @@ where
     /// A number that grows by one with each insertion. The shards are out of step, so that they do not all tick at once.
     #[inline]
     fn insertions(&self) -> u64 {
-        self.state.stats.insertions.wrapping_add((self.shard as u64).wrapping_mul(0x9E37_79B9))
+        self.state.counts.insertions.wrapping_add((self.shard as u64).wrapping_mul(0x9E37_79B9))
     }
 
     /// Counts an insertion.
     pub(super) fn count_insertion(&mut self) {
-        self.state.stats.insertions += 1;
+        self.state.counts.insertions += 1;
     }
 
     /// Removes an entry of the shard to make room, or because its time is over, after showing it to `gone`. What the
@@ -176,8 +189,8 @@ where
         mut gone: impl FnMut(&K, &V),
     ) {
         let expired = found.held.is_expired(|| now);
-        self.state.stats.expirations += u64::from(expired);
-        self.state.stats.evictions += u64::from(!expired);
+        self.state.counts.expirations += u64::from(expired);
+        self.state.counts.evictions += u64::from(!expired);
         gone(found.held.key(), found.held.value());
         self.unlink(view, found);
     }
@@ -332,7 +345,7 @@ where
             });
         cache.reclaim.0.retire_table(self.pin, &mut self.state.bag, old);
         for about in homeless {
-            self.state.stats.evictions += 1;
+            self.state.counts.evictions += 1;
             self.forget(Some(about));
             cache.uncount_entry();
         }

@@ -51,7 +51,7 @@ use crate::sync::{AtomicPtr, Ordering};
 /// Slots of a set: as many as have their tags and marks on one cache line.
 pub(super) const WAYS: usize = if cfg!(loom) { 2 } else { 12 };
 /// Sets that an entry may lie in.
-pub(super) const MAX_REACH: usize = if cfg!(loom) { 2 } else { 8 };
+pub(super) const MAX_REACH: usize = if cfg!(loom) { 2 } else { 16 };
 
 /// Owns the sets of a shard and the entries in them.
 pub(super) struct Table<K, V> {

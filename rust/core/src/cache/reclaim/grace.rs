@@ -33,9 +33,12 @@ const YIELDS_PER_LOOK: usize = 16;
 const GATHERED_SHARE: usize = 16;
 const GATHERED: usize = 64;
 
-/// What is kept of a shard's table.
+/// What is kept of a shard's table; what each removal needs first.
 #[doc(hidden)]
+#[repr(C)]
 pub struct Kept<K, V> {
+    /// Whether there is something to do: enough is gathered, or there are tables.
+    due: bool,
     /// By set, one bit for each slot.
     slots: Vec<u16>,
     gathered: Batch,
@@ -43,11 +46,10 @@ pub struct Kept<K, V> {
     tables: VecDeque<OldTable<K, V>>,
     /// Memory for the next batch.
     spare: Batch,
-    /// Whether there is something to do: enough is gathered, or there are tables.
-    due: bool,
 }
 
 #[derive(Default)]
+#[repr(C)]
 struct Batch {
     slots: Vec<Position>,
     bytes: u64,
@@ -71,6 +73,7 @@ impl<K, V> Default for Kept<K, V> {
 impl<K: Clone + Send + 'static, V: Clone + Send + 'static> Reclaim<K, V> for GracePeriods {
     type Guard<'a> = Guard;
     type Bag = Kept<K, V>;
+    type Freed = Vec<Garbage<K, V>>;
 
     fn new(budget: u64, share: u64) -> Self {
         Self { waiting: AtomicU64::new(0), grown: AtomicU64::new(0), budget, share }

@@ -38,6 +38,7 @@ impl<K, V> Reclaim<K, V> for Limbo<K, V> {
     where
         Self: 'a;
     type Bag = ();
+    type Freed = ();
 
     fn new(_budget: u64, _share: u64) -> Self {
         Self {
@@ -102,7 +103,7 @@ impl<K, V> Reclaim<K, V> for Limbo<K, V> {
     }
 
     #[inline]
-    fn free(&self, _bag: &mut (), _view: View<'_, K, V>, _freed: &mut Vec<Garbage<K, V>>) {}
+    fn free(&self, _bag: &mut (), _view: View<'_, K, V>, _freed: &mut ()) {}
 
     #[inline]
     fn is_over_budget(&self) -> bool {

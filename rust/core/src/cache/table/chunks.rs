@@ -76,10 +76,22 @@ impl Chunk {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
+        give_back(self.start);
         // SAFETY: it was allocated with this layout, and all blocks came back.
         unsafe { dealloc(self.start, layout()) };
     }
 }
+
+/// Gives the pages back at once: allocators keep large blocks that are freed.
+#[cfg(all(target_os = "linux", not(miri)))]
+fn give_back(chunk: *mut u8) {
+    // SAFETY: the whole range is about to be freed, and nobody reads what is in it.
+    unsafe { libc::madvise(chunk.cast(), CHUNK, libc::MADV_DONTNEED) };
+}
+
+/// Elsewhere the allocator may keep them.
+#[cfg(not(all(target_os = "linux", not(miri))))]
+fn give_back(_chunk: *mut u8) {}
 
 /// Asks for a huge page. The answer does not matter.
 #[cfg(all(target_os = "linux", not(miri)))]

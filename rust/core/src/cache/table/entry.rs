@@ -20,24 +20,38 @@ pub struct Entry<K, V> {
 #[derive(Clone, Copy)]
 pub struct About {
     pub(in crate::cache) hash: u64,
-    /// In nanoseconds, or [`NEVER`].
-    expires_at: u64,
-    pub(in crate::cache) weight: u64,
+    pub(super) terms: Terms,
 }
 
-/// Where [`About`] lies: apart from the sets, because lookups seldom need it.
-pub(super) type AboutCell = UnsafeCell<MaybeUninit<About>>;
+/// What is known of an entry beside its hash.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Terms {
+    /// In nanoseconds, or [`NEVER`].
+    expires_at: u64,
+    weight: u64,
+}
+
+/// Of an entry that lives for ever and weighs nothing.
+const PLAIN: Terms = Terms { expires_at: NEVER, weight: 0 };
+
+/// What is kept of a slot apart from its set, because lookups seldom need it: the hash of its entry, and, unless the set
+/// says that the entry is plain, its terms.
+#[derive(Clone, Copy)]
+pub(super) struct Apart<'g> {
+    pub(super) hash: &'g UnsafeCell<MaybeUninit<u64>>,
+    pub(super) terms: &'g UnsafeCell<MaybeUninit<Terms>>,
+}
 
 impl<K, V> Entry<K, V> {
     pub(in crate::cache) fn new(hash: u64, key: K, value: V, weight: u64, expires_at: Option<Duration>) -> Self {
-        let about = About { hash, expires_at: expires_at.map_or(NEVER, nanoseconds), weight };
-        Self { key, value, about }
+        let terms = Terms { expires_at: expires_at.map_or(NEVER, nanoseconds), weight };
+        Self { key, value, about: About { hash, terms } }
     }
 
     /// An entry that weighs nothing and lives for ever.
     #[inline(always)]
     pub(in crate::cache) fn plain(hash: u64, key: K, value: V) -> Self {
-        Self { key, value, about: About { hash, expires_at: NEVER, weight: 0 } }
+        Self { key, value, about: About { hash, terms: PLAIN } }
     }
 
     pub(in crate::cache) fn about(&self) -> About {
@@ -47,8 +61,18 @@ impl<K, V> Entry<K, V> {
 
 impl About {
     #[inline]
+    pub(super) fn is_plain(self) -> bool {
+        self.terms == PLAIN
+    }
+
+    #[inline]
     pub(in crate::cache) fn expires(self) -> bool {
-        self.expires_at != NEVER
+        self.terms.expires_at != NEVER
+    }
+
+    #[inline]
+    pub(in crate::cache) fn weight(self) -> u64 {
+        self.terms.weight
     }
 }
 
@@ -59,8 +83,10 @@ fn nanoseconds(time: Duration) -> u64 {
 /// An entry in its slot, as long as the guard is held under which it was found.
 pub struct Held<'g, K, V> {
     pub(super) pair: &'g (K, V),
-    pub(super) about: &'g AboutCell,
+    pub(super) apart: Apart<'g>,
     pub(super) expires: bool,
+    /// Whether all that is known of it is its hash.
+    pub(super) plain: bool,
 }
 
 impl<K, V> Clone for Held<'_, K, V> {
@@ -82,11 +108,21 @@ impl<'g, K, V> Held<'g, K, V> {
         &self.pair.1
     }
 
-    pub(in crate::cache) fn about(self) -> About {
+    pub(in crate::cache) fn hash(self) -> u64 {
         // SAFETY: it is written before the slot can be found, and not again before nobody holds the slot any more.
-        let about = unsafe { *self.about.get() };
+        let hash = unsafe { *self.apart.hash.get() };
         // SAFETY: it was written with the pair.
-        unsafe { about.assume_init() }
+        unsafe { hash.assume_init() }
+    }
+
+    pub(in crate::cache) fn about(self) -> About {
+        if self.plain {
+            return About { hash: self.hash(), terms: PLAIN };
+        }
+        // SAFETY: as for the hash.
+        let terms = unsafe { *self.apart.terms.get() };
+        // SAFETY: they were written with the pair, because the entry is not plain.
+        About { hash: self.hash(), terms: unsafe { terms.assume_init() } }
     }
 
     /// Whether it will expire; cheaper than `about`.
@@ -98,7 +134,7 @@ impl<'g, K, V> Held<'g, K, V> {
     /// Whether its time is over; looks at the clock only if there is one to be over.
     #[inline]
     pub(in crate::cache) fn is_expired(self, now: impl FnOnce() -> Duration) -> bool {
-        self.expires && self.about().expires_at <= nanoseconds(now())
+        self.expires && self.about().terms.expires_at <= nanoseconds(now())
     }
 
     /// Whether both are the same entry.

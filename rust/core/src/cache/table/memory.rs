@@ -10,7 +10,7 @@ use std::ptr;
 use super::WAYS;
 #[cfg(not(loom))]
 use super::chunks;
-use super::entry::{About, AboutCell};
+use super::entry::Terms;
 use super::set::Set;
 use super::view::View;
 
@@ -30,7 +30,7 @@ unsafe impl<K: Send, V: Send> Send for Memory<K, V> {}
 const ALIGN: usize = 64;
 const IN_CHUNK: usize = 32;
 /// Smaller tables are on their way to grow.
-const CHUNKS_FROM: u32 = 8;
+const CHUNKS_FROM: u32 = 6;
 
 impl<K, V> Memory<K, V> {
     /// An empty table of 2^log sets, in a chunk that it shares with others if it is one of many.
@@ -71,16 +71,18 @@ impl<K, V> Memory<K, V> {
         start
     }
 
+    /// Where the hashes begin, and the rest of what is kept apart, in bytes from the start.
     #[inline]
-    pub(super) fn apart_at(sets: usize) -> usize {
-        const { assert!(align_of::<AboutCell>() <= align_of::<Set<K, V>>()) };
-        size_of::<Set<K, V>>() * sets
+    pub(super) fn apart_at(sets: usize) -> (usize, usize) {
+        const { assert!(align_of::<u64>() <= align_of::<Set<K, V>>() && align_of::<Terms>() <= align_of::<u64>()) };
+        let hashes = size_of::<Set<K, V>>() * sets;
+        (hashes, hashes + WAYS * size_of::<u64>() * sets)
     }
 
     fn layout(log: u32) -> Layout {
         const { assert!(align_of::<Set<K, V>>() >= ALIGN && size_of::<Set<K, V>>() > 0) };
         debug_assert!((log as usize) < IN_CHUNK);
-        let size = Self::apart_at(1 << log) + ((WAYS * size_of::<About>()) << log);
+        let size = Self::apart_at(1 << log).1 + ((WAYS * size_of::<Terms>()) << log);
         Layout::from_size_align(size, align_of::<Set<K, V>>()).expect("a table's size is one that a layout can say")
     }
 

@@ -6,7 +6,7 @@ use std::cell::UnsafeCell;
 use std::mem::{self, MaybeUninit};
 
 use super::WAYS;
-use super::entry::{About, prefetch};
+use super::entry::prefetch;
 use super::tags::{self, LANES, TAKEN, WORDS};
 use crate::sync::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
@@ -65,40 +65,40 @@ impl<K, V> Set<K, V> {
     }
 
     /// Asks the processor to fetch the slots.
-    #[inline]
+    #[inline(always)]
     pub(super) fn prefetch(&self) {
         for way in (0..WAYS).step_by(64 / size_of::<(K, V)>().clamp(1, 64)) {
             self.prefetch_slot(way);
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn prefetch_slot(&self, way: usize) {
         prefetch(&raw const self.slots[way]);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_taken(&self, way: usize) -> bool {
         self.tags[way / LANES].load(Ordering::Acquire) >> (16 * (way % LANES)) & TAKEN != 0
     }
 
-    #[inline]
+    #[inline(always)]
     fn load_tags(&self) -> [u64; WORDS] {
         std::array::from_fn(|word| self.tags[word].load(Ordering::Acquire))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn taken(&self) -> Ways {
         Ways(tags::taken(self.load_tags()))
     }
 
     /// The slots with this tag, and now and then one with another.
-    #[inline]
+    #[inline(always)]
     pub(super) fn tagged(&self, tag: u64) -> Ways {
         Ways(tags::equal(self.load_tags(), tag))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn set_tag(&self, way: usize, tag: u64) {
         let (word, shift) = (&self.tags[way / LANES], 16 * (way % LANES));
         let others = word.load(Ordering::Relaxed) & !(0xFFFF << shift);
@@ -129,18 +129,18 @@ impl<K, V> Set<K, V> {
         self.moves.store(self.moves.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
     }
 
-    /// Notes what is known of a slot's entry.
-    #[inline]
-    pub(super) fn note(&self, way: usize, about: About, at_home: bool) {
+    /// Notes of a slot's entry whether it will expire, and whether it is plain.
+    #[inline(always)]
+    pub(super) fn note(&self, way: usize, expires: bool, plain: bool) {
         let write = |bits: &AtomicU16, bit: bool| {
             let others = bits.load(Ordering::Relaxed) & !(1 << way);
             bits.store(others | u16::from(bit) << way, Ordering::Relaxed);
         };
-        write(&self.expiring, about.expires());
-        write(&self.plain, at_home && about.weight == 0 && !about.expires());
+        write(&self.expiring, expires);
+        write(&self.plain, plain);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn is_plain(&self, way: usize) -> bool {
         self.plain.load(Ordering::Relaxed) >> way & 1 != 0
     }

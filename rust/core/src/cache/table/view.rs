@@ -2,9 +2,11 @@
 
 #![allow(unsafe_code)]
 
+use std::cell::UnsafeCell;
 use std::marker::PhantomData;
+use std::mem::{self, MaybeUninit};
 
-use super::entry::{About, AboutCell, Entry, Held, prefetch};
+use super::entry::{About, Apart, Entry, Held, Terms, prefetch};
 use super::marks::{self, Marks};
 use super::set::{Set, tag};
 use super::tags::LANES;
@@ -91,16 +93,20 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
     }
 
     /// What is kept of a slot apart from its set.
-    #[inline]
-    fn apart(self, at: Position) -> &'g AboutCell {
+    #[inline(always)]
+    fn apart(self, at: Position) -> Apart<'g> {
         debug_assert!(at.number() < self.slots());
-        let start = Memory::<K, V>::apart_at(self.len());
-        // SAFETY: what is kept apart comes last.
-        let apart = unsafe { self.start.byte_add(start).cast::<AboutCell>() };
-        // SAFETY: there is one for each slot, and the memory lasts as long as 'g.
-        let apart = unsafe { apart.add(at.number()) };
+        let (hashes, terms) = Memory::<K, V>::apart_at(self.len());
+        // SAFETY: the hashes come after the sets.
+        let hash = unsafe { self.start.byte_add(hashes).cast::<UnsafeCell<MaybeUninit<u64>>>() };
+        // SAFETY: and the rest after the hashes.
+        let terms = unsafe { self.start.byte_add(terms).cast::<UnsafeCell<MaybeUninit<Terms>>>() };
+        // SAFETY: there is one for each slot.
+        let (hash, terms) = (unsafe { hash.add(at.number()) }, terms.wrapping_add(at.number()));
+        // SAFETY: it lies in the memory, which lasts as long as 'g.
+        let hash = unsafe { &*hash };
         // SAFETY: likewise.
-        unsafe { &*apart }
+        Apart { hash, terms: unsafe { &*terms } }
     }
 
     #[inline]
@@ -150,18 +156,24 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
         self.in_set(self.chosen(number))
     }
 
-    /// Asks the processor to fetch the home of this hash.
+    /// Asks the processor to fetch the home of this hash, and where its hashes lie.
     #[inline]
     pub(in crate::cache) fn prefetch_home(self, hash: u64) {
-        let home = self.set(self.home(hash));
-        prefetch(home);
-        home.prefetch();
+        let home = self.home(hash);
+        let set = self.set(home);
+        prefetch(set);
+        set.prefetch();
+        for way in [0, WAYS - 1] {
+            prefetch(self.apart(Position::new(home as usize, way)).hash);
+        }
     }
 
-    /// Asks the processor to fetch a slot; its tag and its mark are at hand.
+    /// Asks the processor to fetch a slot whose pair will be dropped; its tag and its mark are at hand.
     #[inline]
     pub(in crate::cache) fn prefetch_slot(self, at: Position) {
-        self.set(at.set).prefetch_slot(at.way as usize);
+        if mem::needs_drop::<(K, V)>() {
+            self.set(at.set).prefetch_slot(at.way as usize);
+        }
     }
 
     /// Asks the processor to fetch the marks that [`Self::oldest`] looks at.
@@ -173,7 +185,7 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
     /// The entry of a slot, if it holds one.
     #[inline(always)]
     pub(in crate::cache) fn entry(self, at: Position) -> Option<Found<'g, K, V>> {
-        (at.set <= self.mask && self.set(at.set).is_taken(at.way as usize)).then(|| self.found(at))
+        if at.set <= self.mask && self.set(at.set).is_taken(at.way as usize) { Some(self.found(at)) } else { None }
     }
 
     /// The entry of a slot whose tag was seen under the guard that this view lives as long as.
@@ -182,13 +194,13 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
         let (set, way) = (self.set(at.set), at.way as usize);
         // SAFETY: the slot was taken, so it is filled, and stays so as long as the guard is held.
         let pair = unsafe { set.pair(way) };
-        Found { at, held: Held { pair, about: self.apart(at), expires: set.expires(way) } }
+        Found { at, held: Held { pair, apart: self.apart(at), expires: set.expires(way), plain: set.is_plain(way) } }
     }
 
     /// What is known of an entry that a slot holds; cheaper than [`Held::about`] if that is nothing.
-    #[inline]
+    #[inline(always)]
     pub(in crate::cache) fn about(self, found: Found<'g, K, V>) -> Option<About> {
-        (!self.set(found.at.set).is_plain(found.at.way as usize)).then(|| found.held.about())
+        (!found.held.plain).then(|| found.held.about())
     }
 
     /// The entry with this hash, if it lives for ever and its key passes `test`; false if the table holds no such entry, and
@@ -271,7 +283,7 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
         let mut undecided = None;
         let found = self.first(hash, |held| {
             test(held.key()).unwrap_or_else(|| {
-                if held.about().hash == hash {
+                if held.hash() == hash {
                     note(&mut undecided, held.key());
                 }
                 false
@@ -285,7 +297,7 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
 
     /// An entry with this hash.
     pub(in crate::cache) fn with_hash(self, hash: u64) -> Option<Found<'g, K, V>> {
-        self.first(hash, |held| held.about().hash == hash)
+        self.first(hash, |held| held.hash() == hash)
     }
 
     /// The first entry that passes `test`, of those where one with this hash may lie and whose tags are alike.
@@ -383,12 +395,17 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
     #[inline(always)]
     fn fill(self, at: Position, mark: u16, entry: Entry<K, V>) -> About {
         let (set, about) = (self.set(at.set), entry.about);
+        let (apart, plain) = (self.apart(at), about.is_plain() && self.home(about.hash) == at.set);
         // SAFETY: the slot is vacant, so nobody holds a reference into it.
-        unsafe { (*self.apart(at).get()).write(about) };
+        unsafe { (*apart.hash.get()).write(about.hash) };
+        if !plain {
+            // SAFETY: likewise.
+            unsafe { (*apart.terms.get()).write(about.terms) };
+        }
         // SAFETY: likewise.
         unsafe { set.fill(at.way as usize, (entry.key, entry.value)) };
         self.set_mark(at, mark);
-        set.note(at.way as usize, about, self.home(about.hash) == at.set);
+        set.note(at.way as usize, about.expires(), plain);
         about
     }
 

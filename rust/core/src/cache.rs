@@ -29,7 +29,7 @@ use table::{About, Found, Position, Table, View};
 const SHARD_ENTRIES: usize = 2048;
 const MAX_SHARDS: usize = 2048;
 /// And no fewer only to have more locks: small tables are less even, and keep more of their slots for readers.
-const LEAST_SHARD_ENTRIES: usize = 96;
+const LEAST_SHARD_ENTRIES: usize = if cfg!(loom) { 1 } else { 96 };
 /// The tables for so many entries are likely to lie in the processor's second cache, from where nothing needs to be fetched
 /// ahead.
 const FIT_A_CACHE: usize = 4096;
@@ -129,24 +129,34 @@ struct Apart<T>(T);
 /// A concurrent cache bounded by entries and by bytes, approximately least recently used or S3-FIFO.
 ///
 /// **Bounds.** The accepted entries never exceed a bound by more than the one item that each writer is just inserting; an
-/// item heavier than the whole cache may be is refused. An entry may go before the cache is full only where more than 96
+/// item heavier than the whole cache may be is refused. An entry may go before the cache is full only where more than 192
 /// hashes agree in the bits that choose a place.
 ///
-/// **Recency** is approximate: the victim is an expired one, or the oldest of about ten entries (twenty, below 4,096
-/// entries) that a random place in the table chooses and whose keys have nothing in common. On the recorded traces that
-/// stays within half a percentage point of strict LRU (`benches/results/`). Up to a capacity of 64 it is strict.
+/// **Recency** is approximate: the victim is an expired one, or the oldest of the entries in two sets of twelve slots
+/// (three, below a capacity of 4,096) that are drawn at random; as `Concurrent`, in two sets of the shard that the new
+/// entry comes to. On the recorded traces that stays within half a percentage point of strict LRU (`benches/results/`).
+/// Up to a capacity of 64 it is strict.
+///
+/// **Keys and values** lie in the tables, of which up to two thirds may be empty: large ones should be boxed. As
+/// `Concurrent`, a table that grows or shrinks clones them, with the lock of its shard held, so they should be cheap to
+/// clone (an `Arc`) and must not use the cache when they are.
 ///
 /// **Keys** are compared by a closure that may answer "cannot tell here" (None), so that comparisons that run foreign code
 /// happen outside of the lock; see [`Lookup::Undecided`]. The closure must not use the cache itself.
 ///
-/// **Progress.** `get` and `peek` are wait-free: they look at 96 slots at most, take no lock and allocate nothing; `get`
-/// writes one mark, if it is not there already. (Up to a capacity of 64 it writes a clock as well, and once in 65,535
-/// times tries a lock.) A `get` that meets an expired entry removes it if the lock is free. `insert` and `remove` hold the
-/// lock of one shard at a time, for a bounded number of steps, except when its table doubles or shrinks; `clear` and
-/// `snapshot` lock one shard after another.
+/// **Progress.** `get` and `peek` take no lock and allocate nothing. They look at 192 slots at most, and again if they found
+/// nothing while a key of the same home was inserted anew: lock-free, and wait-free but for that. `get` writes one mark,
+/// if it is not there already. (Up to a capacity of 64 it writes a clock as well, and once in 65,535 times tries a lock.)
+/// A `get` that meets an expired entry removes it if the lock is free. `insert` and `remove` hold the lock of one shard at
+/// a time, for a bounded number of steps, except when its table is replaced; `clear` and `snapshot` lock one shard after
+/// another.
 ///
-/// **Cost.** O(1). Beside key and value, of 16 bytes together, 57 to 77 bytes measured as `Concurrent`, 70 with S3-FIFO
-/// (`benches/results/`); an insertion allocates once.
+/// **Destruction.** What is removed as `Concurrent` is dropped by a later writer of the same shard, when everybody who
+/// might be looking at it has stopped; until then a shard keeps some tens of entries. Writers that find more than 1 % of
+/// the cache's bytes kept (64 KiB, if that is more) free what they can, and past four times that they give way to the
+/// reader that holds it up.
+///
+/// **Cost.** O(1); once a cache is full, an insertion allocates nothing as a rule. Memory: `benches/results/`.
 pub struct LruCache<K, V, T: Threading = Concurrent>
 where
     K: Clone + Send + 'static,
@@ -243,8 +253,12 @@ where
         mut test: impl FnMut(&K) -> Option<bool>,
         take: impl FnOnce(&V) -> R,
     ) -> Lookup<K, R> {
-        let pin = self.reclaim.0.pin();
         let shard = self.shard_of(hash);
+        if T::SHARES_LINES && self.limits.capacity > FIT_A_CACHE {
+            // To begin to read holds back every load that follows.
+            self.tables[shard].prefetch(hash, false);
+        }
+        let pin = self.reclaim.0.pin();
         let view = self.tables[shard].view(&pin);
         let found = match view.find_plainly(hash, |key, _| test(key)) {
             Ok(found) => Some(found),
@@ -342,7 +356,7 @@ where
             Writer::lock(self, shard, &pin).clear();
         }
         drop(pin);
-        self.settle();
+        self.free_everywhere();
     }
 
     /// Takes something from each live entry; under `Lru` from the most recently used ones first, as far as that is known.
@@ -400,10 +414,11 @@ where
     /// Frees what shards keep that nobody writes to.
     #[cold]
     fn free_everywhere(&self) {
-        let pin = self.reclaim.0.pin();
+        // Under the locks; reading ourselves we would wait for ourselves.
+        let pin = self.reclaim.0.pin_locked();
         for shard in 0..self.shards.len() {
             if let Some(mut writer) = Writer::try_lock(self, shard, &pin) {
-                writer.free();
+                writer.free_all();
             }
         }
     }

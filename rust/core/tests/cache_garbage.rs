@@ -33,8 +33,12 @@ impl Drop for Counted {
 }
 
 fn insert(cache: &LruCache<u64, Counted>, key: u64, alive: &Arc<AtomicUsize>) {
+    insert_weighing(cache, key, alive, 0);
+}
+
+fn insert_weighing(cache: &LruCache<u64, Counted>, key: u64, alive: &Arc<AtomicUsize>, weight: u64) {
     let hash = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let entry = NewEntry { hash, key, value: Counted::new(alive), weight: 0, time_to_live: None };
+    let entry = NewEntry { hash, key, value: Counted::new(alive), weight, time_to_live: None };
     assert!(cache.insert(entry, || Duration::ZERO, |other| Some(*other == key)).is_ok());
 }
 
@@ -56,6 +60,22 @@ fn garbage_is_bounded() {
         drop(cache);
         assert_eq!(alive.load(Ordering::SeqCst), 0, "garbage outlives its cache");
     }
+}
+
+/// What weighs much is not kept for long: here each value is a tenth of all that the cache may hold.
+#[test]
+fn heavy_garbage_is_dropped_at_once() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (alive, weight) = (Arc::new(AtomicUsize::new(0)), 1 << 20);
+    let limits = Limits { capacity: 100_000, max_bytes: Some(10 * weight), ..Limits::default() };
+    let cache = LruCache::new(limits).unwrap();
+    for key in 0..2000 {
+        insert_weighing(&cache, key, &alive, weight);
+        // What it holds, what the insertion removed, and what the one before left in a shard that nobody has looked at since.
+        assert!(alive.load(Ordering::SeqCst) <= 10 + 2, "{} values are alive", alive.load(Ordering::SeqCst));
+    }
+    cache.clear();
+    assert_eq!(alive.load(Ordering::SeqCst), 0, "clearing drops everything");
 }
 
 /// A writer does not wait for ever for a reader that stands still.

@@ -142,13 +142,13 @@ where
     }
 
     /// Removes an entry, unless it is gone, or the newcomer.
-    fn evict_place(&self, (shard, found): Place<'g, K, V>, gone: impl FnMut(&K, &V)) -> bool {
+    fn evict_place(&self, (shard, found): Place<'g, K, V>, mut gone: impl FnMut(&K, &V)) -> bool {
         let mut writer = Writer::lock(self.cache, shard, self.pin);
         let still_there = (shard != self.home || found.at != self.newcomer) && writer.holds(found);
         if still_there {
-            writer.evict(writer.view(), found, self.now, gone);
+            writer.evict(writer.view(), found, self.now, &mut gone);
             if shard != self.home {
-                writer.shrink();
+                writer.shrink(gone);
             }
         }
         still_there
@@ -230,8 +230,9 @@ impl Candidate {
 
     /// The entry, if there is one and it was not used since. (If the table was replaced meanwhile, another as old as that.)
     #[inline(always)]
-    pub(super) fn find<'g, K, V>(self, view: View<'g, K, V>) -> Option<Found<'g, K, V>> {
-        view.entry(self.at()).filter(|found| view.mark(found.at) == self.0 as u16)
+    pub(super) fn find<K, V>(self, view: View<'_, K, V>) -> Option<Found<'_, K, V>> {
+        let mark = self.0 as u16;
+        view.entry(self.at()).filter(|found| mark != 0 && view.mark(found.at) == mark)
     }
 }
 
@@ -246,7 +247,7 @@ where
         &self.shards[if T::SHARES_LINES { home } else { 0 }].0.foresight
     }
 
-    /// Whom an insertion into the shard `home` should remove, in which shard; found earlier, mostly. None if the samples
+    /// Whom an insertion into the shard `home`, whose lock is held, should remove; found earlier, mostly. None if the samples
     /// are empty.
     #[inline(always)]
     pub(super) fn victim<'g>(
@@ -256,13 +257,14 @@ where
         ahead: impl FnOnce(&K, &V),
     ) -> Option<Candidate> {
         let candidate = Candidate(self.foresight(home).next.load(Ordering::Relaxed));
-        match candidate.find(self.tables[candidate.shard()].view(pin)) {
-            Some(found) => {
-                ahead(found.held.key(), found.held.value());
-                Some(candidate)
-            }
-            None => self.draw_victim(home, pin),
+        // Where threads meet, nothing but the home shard may be looked at: its lock is what is held. 0 may mean another.
+        if (!T::SHARES_LINES || candidate.shard() == home)
+            && let Some(found) = candidate.find(self.tables[candidate.shard()].view(pin))
+        {
+            ahead(found.held.key(), found.held.value());
+            return Some(candidate);
         }
+        self.draw_victim(home, pin)
     }
 
     #[cold]
@@ -270,7 +272,15 @@ where
         let mut random = Random::new(self.foresight(home).then.load(Ordering::Relaxed), self.clock.ticks());
         (0..DRAWS).find_map(|_| {
             let candidate = self.oldest(home, random.next_seed(), pin)?;
-            candidate.find(self.tables[candidate.shard()].view(pin)).map(|_| candidate)
+            let view = self.tables[candidate.shard()].view(pin);
+            if candidate.find(view).is_none() {
+                if view.entry(candidate.at()).is_none() {
+                    // A late reader marked an empty slot, which would be drawn again and again.
+                    view.set_mark(candidate.at(), 0);
+                }
+                return None;
+            }
+            Some(candidate)
         })
     }
 

@@ -69,7 +69,7 @@ where
         let pin = self.reclaim.0.pin();
         let home = self.shard_of(entry.hash);
         if self.limits.capacity > FIT_A_CACHE {
-            self.tables[home].view(&pin).prefetch_home(entry.hash);
+            self.tables[home].prefetch(entry.hash, true);
         }
         let (hash, full) = (entry.hash, self.is_full());
         let mut writer = Writer::lock(self, home, &pin);
@@ -99,7 +99,7 @@ where
         let entry = Entry::new(entry.hash, entry.key, entry.value, entry.weight, expires_at);
         self.count_weight(entry.about());
         let newcomer = match old {
-            Some(old) => writer.replace(old, entry, &mut gone),
+            Some(old) => writer.replace((old.at, old.about()), entry, &mut gone),
             None => writer.add(entry, now, &mut gone),
         };
         if expiring {
@@ -119,7 +119,7 @@ where
 
     /// Inserts an entry of weight 0 that lives for ever, where that takes neither a clock nor a table of another size, nor a
     /// key that only the caller can compare. `ahead` sees who may go as early as that is known, and may have the processor
-    /// fetch what it points to; `gone` is as for [`Self::insert_noting`].
+    /// fetch what it points to; it and `gone` are as `gone` of [`Self::insert_noting`].
     ///
     /// # Errors
     /// Key and value back, to be inserted by [`Self::insert_noting`]; nothing was done.
@@ -136,11 +136,11 @@ where
         if !self.is_plain() {
             return Err((key, value));
         }
-        // Nothing is looked at but the home shard, and the victim's where that is another and there is one thread.
+        // Nothing is looked at but the home shard, under its lock; and, where there is one thread, the victim's.
         let pin = self.reclaim.0.pin_locked();
         let home = self.shard_of(hash);
         if self.limits.capacity > FIT_A_CACHE {
-            self.tables[home].view(&pin).prefetch_home(hash);
+            self.tables[home].prefetch(hash, true);
         }
         let mut writer = Writer::lock(self, home, &pin);
         writer.free();
@@ -150,7 +150,7 @@ where
         match view.find_plainly(hash, |key, _| test(key)) {
             Ok(old) => {
                 writer.count_insertion();
-                writer.replace(old, Entry::plain(hash, key, value), gone);
+                writer.replace((old.at, old.about()), Entry::plain(hash, key, value), gone);
             }
             Err(unclear) => {
                 if unclear || !writer.fits(view) {
@@ -182,14 +182,14 @@ where
         writer: &mut Writer<'g, '_, K, V, T>,
         home: usize,
         victim: Candidate,
-        gone: impl FnMut(&K, &V),
+        mut gone: impl FnMut(&K, &V),
     ) {
         if victim.shard() == home {
             writer.evict_candidate(victim, gone);
         } else {
             let mut other = Writer::lock(self, victim.shard(), writer.pin());
-            other.evict_candidate(victim, gone);
-            other.shrink();
+            other.evict_candidate(victim, &mut gone);
+            other.shrink(gone);
         }
     }
 

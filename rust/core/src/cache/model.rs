@@ -18,7 +18,9 @@ fn cache(capacity: usize) -> Arc<Cache> {
     Arc::new(Cache::new(Limits { capacity, ..Limits::default() }).unwrap())
 }
 
-/// Keys of one tag, and of one home where there are two.
+/// Keys of one tag, and of one home where there are two; and of the first shard, but for this one and those beyond.
+const SECOND_SHARD: u64 = 1 << 39;
+
 fn hash(key: u64) -> u64 {
     key << 8
 }
@@ -197,6 +199,22 @@ fn victims_of_usual_insertions_are_counted_once() {
         assert!(matches!(get(&cache, 2), Some(20) | None));
         writer.join().unwrap();
         assert_eq!(cache.len(), 2);
+        check(&cache);
+    });
+}
+
+/// The first insertion into a shard of a full cache, while the table of the other shard goes.
+#[test]
+fn nobody_looks_at_the_table_of_a_shard_whose_lock_another_holds() {
+    explore_with(2, || {
+        let cache = cache(2);
+        insert_plainly(&cache, 1, 10);
+        insert_plainly(&cache, 2, 20);
+        let other = cache.clone();
+        let writer = loom::thread::spawn(move || insert_plainly(&other, SECOND_SHARD, 30));
+        cache.clear();
+        writer.join().unwrap();
+        assert!(matches!(get(&cache, SECOND_SHARD), Some(30) | None));
         check(&cache);
     });
 }

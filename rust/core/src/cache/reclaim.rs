@@ -129,16 +129,18 @@ pub trait Reclaim<K, V> {
     /// # Errors
     /// The entry back, where somebody may be looking at the old one.
     fn replace(&self, view: View<'_, K, V>, at: Position, mark: u16, entry: Entry<K, V>) -> Result<(), Entry<K, V>>;
-    /// Takes care of the sets, and what is filled in them, that were replaced.
-    fn retire_table(&self, guard: &Self::Guard<'_>, bag: &mut Self::Bag, memory: Memory<K, V>);
+    /// Takes care of the sets, and what is filled in them, that were replaced; the entries in them hold this many bytes.
+    fn retire_table(&self, guard: &Self::Guard<'_>, bag: &mut Self::Bag, memory: Memory<K, V>, bytes: u64);
     /// Whether slots that were unlinked may be kept.
     fn keeps() -> bool;
     /// The pair of an entry, for another table.
     fn hand_over<'g>(view: View<'g, K, V>, found: Found<'g, K, V>) -> (K, V);
     /// The slots of a set that are kept.
     fn kept(bag: &Self::Bag, set: u32) -> u32;
-    /// Frees what is kept and nobody looks at any more; what was in it goes to `freed`, to be dropped when the lock is
-    /// released.
+    /// Has the next [`Self::free`] do all that it can.
+    fn hurry(bag: &mut Self::Bag);
+    /// Frees what is kept and nobody looks at any more, if enough is; what was in it goes to `freed`, to be dropped when the
+    /// lock is released.
     fn free(&self, bag: &mut Self::Bag, view: View<'_, K, V>, freed: &mut Self::Freed);
     /// Whether so much is kept that somebody should see to it.
     fn is_over_budget(&self) -> bool;
@@ -166,7 +168,7 @@ impl Threading for Concurrent {
     type Reclaim<K: Clone + Send + 'static, V: Clone + Send + 'static> = GracePeriods;
     type Lock<S: Send + 'static> = Mutex<S>;
     const SHARES_LINES: bool = true;
-    const MIN_SHARDS: usize = 16;
+    const MIN_SHARDS: usize = if cfg!(loom) { 2 } else { 16 };
     const STRIPES: usize = 32;
 
     #[inline]
@@ -177,7 +179,6 @@ impl Threading for Concurrent {
     fn replace(number: &AtomicU64, old: u64, new: u64) -> bool {
         number.compare_exchange_weak(old, new, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
-
 }
 
 /// One thread at a time, which something outside sees to (such a cache is not `Sync`); for keys and values that only

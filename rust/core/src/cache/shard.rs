@@ -13,6 +13,8 @@ use super::{FreedBy, Limits, LruCache, Pin, Policy, ReclaimOf, StateGuard};
 const MANY_SHARDS: usize = 8;
 /// What an entry is taken to hold beside its weight, in bytes.
 const ENTRY: u64 = 64;
+/// And what it is taken to hold at most, so that sums cannot overflow.
+const MOST_HELD: u64 = 1 << 48;
 const NOT_ALONE: &str = "a comparison or callback of the cache tried to change it";
 /// Slots looked at for expired entries with each insertion.
 const SWEEP: usize = 4;
@@ -107,10 +109,16 @@ where
         Some(Self { cache, shard, state, freed: FreedBy::<K, V, T>::default(), pin })
     }
 
-    /// Frees the slots that nobody looks at any more.
+    /// Frees the slots that nobody looks at any more, if it is time to.
     #[inline]
     pub(super) fn free(&mut self) {
         self.cache.reclaim.0.free(&mut self.state.bag, self.cache.tables[self.shard].view(self.pin), &mut self.freed);
+    }
+
+    /// Frees all that nobody looks at any more.
+    pub(super) fn free_all(&mut self) {
+        ReclaimOf::<K, V, T>::hurry(&mut self.state.bag);
+        self.free();
     }
 
     #[inline]
@@ -138,19 +146,26 @@ where
     #[inline(always)]
     fn unlink(&mut self, view: View<'g, K, V>, found: Found<'g, K, V>) {
         self.assert_alone();
-        let about = view.about(found);
+        let about = found.about();
         self.forget(about);
         view.unlink(found.at, about);
-        self.retire(view, found.at, about);
+        self.cache.reclaim.0.retire(self.pin, &mut self.state.bag, view, found.at, Self::holding(about));
     }
 
-    /// Leaves the pair of a slot that was unlinked to the reclaimer.
+    /// How many bytes an entry is taken to hold until it is dropped: none, if it need not be.
     #[inline(always)]
-    fn retire(&mut self, view: View<'g, K, V>, at: Position, about: Option<About>) {
-        // What need not be dropped holds nothing but its slot.
-        let holds = mem::needs_drop::<(K, V)>();
-        let bytes = if holds { about.map_or(0, |about| about.weight()) + ENTRY } else { 0 };
-        self.cache.reclaim.0.retire(self.pin, &mut self.state.bag, view, at, bytes);
+    fn holding(about: Option<About>) -> u64 {
+        let weight = about.map_or(0, About::weight).min(MOST_HELD);
+        if mem::needs_drop::<(K, V)>() { weight + ENTRY } else { 0 }
+    }
+
+    /// How many bytes the entries of a table are taken to hold that is about to be replaced.
+    fn all_hold(view: View<'g, K, V>) -> u64 {
+        if mem::needs_drop::<(K, V)>() && ReclaimOf::<K, V, T>::keeps() {
+            view.entries().map(|found| Self::holding(found.about())).sum()
+        } else {
+            0
+        }
     }
 
     /// Where a new entry with this hash may lie.
@@ -203,25 +218,38 @@ where
         self.evict(view, found, Duration::ZERO, gone);
     }
 
-    /// Puts an entry in the place of one with the same key; returns where.
-    pub(super) fn replace(&mut self, old: Found<'g, K, V>, entry: Entry<K, V>, gone: impl FnMut(&K, &V)) -> Position {
+    /// Puts an entry in the place of one with the same key, of which this is known; returns where.
+    pub(super) fn replace(
+        &mut self,
+        (old, about): (Position, Option<About>),
+        entry: Entry<K, V>,
+        gone: impl FnMut(&K, &V),
+    ) -> Position {
         self.assert_alone();
         let view = self.view();
-        let about = view.about(old);
-        self.forget(about);
-        self.state.entries += 1;
         let mark = match self.state.queues {
-            Some(_) => (view.mark(old.at) + 1).min(MOST_USES),
+            Some(_) => (view.mark(old) + 1).min(MOST_USES),
             None => self.cache.clock.inserted::<T>(self.cache.len(), self.insertions()),
         };
-        let Err(entry) = self.cache.reclaim.0.replace(view, old.at, mark, entry) else { return old.at };
         let kept = |set| ReclaimOf::<K, V, T>::kept(&self.state.bag, set);
-        let Some(at) = view.successor(old.at, entry.about().hash, kept) else {
-            let newcomer = Newcomer { mark, entry, replaces: Some(old.at) };
-            return self.rebuild(view.len(), Some(newcomer), gone).expect("there is a newcomer");
+        let at = match self.cache.reclaim.0.replace(view, old, mark, entry) {
+            Ok(()) => old,
+            Err(entry) => match view.successor(old, entry.about().hash, kept) {
+                Some(at) => {
+                    view.succeed(old, at, mark, entry, about);
+                    self.cache.reclaim.0.retire(self.pin, &mut self.state.bag, view, old, Self::holding(about));
+                    at
+                }
+                None => {
+                    let newcomer = Newcomer { mark, entry, replaces: Some(old) };
+                    self.rebuild(view.len(), Some(newcomer), gone).expect("there is a newcomer")
+                }
+            },
         };
-        view.succeed(old.at, at, mark, entry, about);
-        self.retire(view, old.at, about);
+        // The shard has as many as before.
+        if let Some(about) = about {
+            self.cache.uncount_weight(about);
+        }
         at
     }
 
@@ -273,7 +301,8 @@ where
     fn make_vacancy(&mut self, hash: u64, mut gone: impl FnMut(&K, &V)) -> Option<Position> {
         let sets = self.view().len();
         let crowd_by_chance = self.state.entries * 4 > sets * WAYS;
-        [(ReclaimOf::<K, V, T>::keeps(), sets), (crowd_by_chance, 2 * sets)].into_iter().find_map(|(useful, sets)| {
+        let kept = self.view().is_kept_from(hash, |set| ReclaimOf::<K, V, T>::kept(&self.state.bag, set));
+        [(kept, sets), (crowd_by_chance, 2 * sets)].into_iter().find_map(|(useful, sets)| {
             if useful {
                 self.rebuild(sets, None, &mut gone);
             }
@@ -310,18 +339,18 @@ where
             if self.state.entries >= sets {
                 self.rebuild(sets * 2, None, &mut gone);
             } else {
-                self.shrink();
+                self.shrink(gone);
             }
         }
     }
 
     /// Quarters a table with fewer entries than sets: draws for a victim would find it empty.
     #[inline]
-    pub(super) fn shrink(&mut self) {
+    pub(super) fn shrink(&mut self, gone: impl FnMut(&K, &V)) {
         let sets = self.view().len();
         if self.state.entries + 1 < sets {
             // So few entries find a place, but for ones whose hashes agree.
-            self.rebuild((sets / 4).max(1), None, |_, _| {});
+            self.rebuild((sets / 4).max(1), None, gone);
         }
     }
 
@@ -336,18 +365,19 @@ where
     ) -> Option<Position> {
         self.assert_alone();
         let (cache, mut homeless) = (self.cache, Vec::new());
-        let many = cache.tables.len() >= MANY_SHARDS;
+        let (many, bytes) = (cache.tables.len() >= MANY_SHARDS, Self::all_hold(self.view()));
         let hand_over = |view, found| ReclaimOf::<K, V, T>::hand_over(view, found);
         let (old, newcomer) =
-            cache.tables[self.shard].rebuild(self.pin, (sets, many), newcomer, hand_over, |held| {
-                homeless.push(held.about());
-                gone(held.key(), held.value());
-            });
-        cache.reclaim.0.retire_table(self.pin, &mut self.state.bag, old);
-        for about in homeless {
+            cache.tables[self.shard].rebuild(self.pin, (sets, many), newcomer, hand_over, |found| homeless.push(found));
+        cache.reclaim.0.retire_table(self.pin, &mut self.state.bag, old, bytes);
+        for found in &homeless {
             self.state.counts.evictions += 1;
-            self.forget(Some(about));
+            self.forget(Some(found.held.about()));
             cache.uncount_entry();
+        }
+        // Now that all is in its place: the old table is not dropped yet.
+        for found in homeless {
+            gone(found.held.key(), found.held.value());
         }
         newcomer
     }
@@ -358,9 +388,7 @@ where
         for _ in 0..SWEEP {
             let slot = self.state.sweep_at % view.slots();
             self.state.sweep_at = slot + 1;
-            if let Some(found) =
-                view.entry(Position::numbered(slot)).filter(|found| found.held.is_expired(|| now))
-            {
+            if let Some(found) = view.entry(Position::numbered(slot)).filter(|found| found.held.is_expired(|| now)) {
                 self.evict(view, found, now, &mut gone);
                 self.cache.uncount_entry();
             }
@@ -370,13 +398,13 @@ where
     /// Removes everything.
     pub(super) fn clear(&mut self) {
         self.assert_alone();
-        let (cache, view) = (self.cache, self.view());
+        let (cache, view, bytes) = (self.cache, self.view(), Self::all_hold(self.view()));
         let old = cache.tables[self.shard].clear();
         for found in view.entries() {
             self.forget(Some(found.held.about()));
             cache.uncount_entry();
         }
-        cache.reclaim.0.retire_table(self.pin, &mut self.state.bag, old);
+        cache.reclaim.0.retire_table(self.pin, &mut self.state.bag, old, bytes);
         if let Some(queues) = &mut self.state.queues {
             queues.clear();
         }

@@ -1,8 +1,8 @@
 //! The lock-free part of the cache: sets of slots that readers walk while one writer at a time changes them.
 //!
 //! A table is a power of two of *sets*. The low bits of a hash name its home set; an entry lies in one of the 12 slots
-//! (*ways*) of its home, or, where those are taken, of one of the next seven sets. Fifteen other bits of the hash are the
-//! slot's *tag*, so that a lookup touches the tags, the right slot and the right entry alone. An entry never moves to
+//! (*ways*) of its home, or, where those are taken, of one of the next fifteen sets. Fifteen other bits of the hash are the
+//! slot's *tag*, so that a lookup touches the tags and the right slot alone. An entry never moves to
 //! another slot of the same table; a larger or smaller table takes its place as a whole.
 //!
 //! The *mark* of a slot says when or how often it was used. Marks lie beside the tags: a hit writes to a cache line that
@@ -41,7 +41,7 @@ mod view;
 use std::marker::PhantomData;
 
 pub(super) use entry::About;
-pub use entry::{Entry, Held};
+pub use entry::Entry;
 pub use memory::Memory;
 use set::Set;
 pub use view::{Found, Position, View};
@@ -74,8 +74,23 @@ impl<K, V> Table<K, V> {
         unsafe { Memory::<K, V>::view(self.word.load(Ordering::Acquire)) }
     }
 
+    /// Tells this table from the one that takes its place.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn word(&self) -> usize {
+        self.word.load(Ordering::Relaxed).addr()
+    }
+
+    /// Asks the processor to fetch the home of this hash, and where its hashes lie if they are wanted. Nothing is looked at,
+    /// so no guard is needed.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, hash: u64, hashes: bool) {
+        // SAFETY: the view is not used but for addresses.
+        let view = unsafe { Memory::<K, V>::view(self.word.load(Ordering::Relaxed)) };
+        view.prefetch(hash, hashes);
+    }
+
     /// Replaces the sets by `count` others, a power of two, with the newcomer, if there is one, and the same entries, each of
-    /// which `hand_over` moves or copies, but for those that find no place there, which are shown to `homeless` and stay.
+    /// which `hand_over` moves or copies, but for those that find no place there, which go to `homeless` and stay.
     /// Returns the old sets, and where the newcomer lies. The lock of the shard is held.
     pub(super) fn rebuild<'g, G>(
         &'g self,
@@ -83,7 +98,7 @@ impl<K, V> Table<K, V> {
         (count, one_of_many): (usize, bool),
         newcomer: Option<Newcomer<K, V>>,
         hand_over: impl Fn(View<'g, K, V>, Found<'g, K, V>) -> (K, V),
-        mut homeless: impl FnMut(Held<'g, K, V>),
+        mut homeless: impl FnMut(Found<'g, K, V>),
     ) -> (Memory<K, V>, Option<Position>) {
         let (old, memory) = (self.view(guard), Memory::<K, V>::new(count.trailing_zeros(), one_of_many));
         // SAFETY: it lives until the end of this block at least, and then it is published, and the guard is held.
@@ -102,7 +117,7 @@ impl<K, V> Table<K, V> {
                 let (key, value) = hand_over(old, found);
                 new.publish(to, mark, Entry { key, value, about });
             } else {
-                homeless(found.held);
+                homeless(found);
             }
         }
         (self.swap(memory), newcomer)

@@ -2,7 +2,7 @@
 //!
 //! Each thread has a counter that is odd while the thread reads. Who has made something unreachable looks at all counters
 //! once and may destroy it when each of those that were odd has changed: a grace period of user-space read-copy-update
-//! (Desnoyers, McKenney, Stern, Dagenais and Walpole, "User-level implementations of read-copy update", 2012). To begin to
+//! (Desnoyers, `McKenney`, Stern, Dagenais and Walpole, "User-level implementations of read-copy update", 2012). To begin to
 //! read is one atomic step on the thread's own cache line; nothing is allocated, and nobody runs anybody else's clean-up.
 
 use std::cell::Cell;
@@ -69,6 +69,10 @@ impl Reader {
 
 static NUMBERS: AtomicU64 = AtomicU64::new(0);
 
+fn is_reading(turn: u64) -> bool {
+    turn & 1 != 0
+}
+
 /// As long as it is held, its thread reads. Guards of a thread are dropped in the reverse order of their making.
 pub struct Guard {
     reader: &'static Reader,
@@ -115,7 +119,7 @@ impl Reader {
     #[inline]
     fn pin(&'static self, ends: Ends) -> Guard {
         let turn = self.turn.load(Ordering::Relaxed);
-        if turn % 2 != 0 {
+        if is_reading(turn) {
             return Guard { reader: self, ends: Ends::Nothing, of_this_thread: PhantomData };
         }
         // Before anything is read: either who makes something unreachable and looks at this counter afterwards finds it
@@ -165,7 +169,7 @@ impl Present {
         // After what this thread has done, so that who has begun to read and is not seen here sees all of that.
         std::sync::atomic::fence(Ordering::SeqCst);
         let reading = Reader::all().map(|reader| (reader, reader.turn.load(Ordering::Acquire)));
-        self.0.extend(reading.filter(|(_, turn)| turn % 2 != 0));
+        self.0.extend(reading.filter(|(_, turn)| is_reading(*turn)));
     }
 
     /// Whether all of them have stopped, be it that they read again.

@@ -10,8 +10,9 @@ use crate::cache::table::{Entry, Found, Memory, Position, View};
 use crate::sync::readers::{self, Guard, Present};
 use crate::sync::{AtomicU64, Ordering};
 
-/// Keeps the slots that were unlinked. When a shard has gathered some, it notes who is reading; when it has gathered as many
-/// again, those have stopped, as a rule, and the first slots are free.
+/// Keeps the slots that were unlinked. When a shard has gathered some, its next writer notes who is reading; those have
+/// stopped, as a rule, when as many are gathered again, and the first slots are free. If nobody is reading they are free at
+/// once.
 ///
 /// A reader that the system stops in the middle of a lookup holds up all of that, and more and more is kept. So what is kept
 /// is counted, and writers that find too much of it give way to the reader.
@@ -32,6 +33,7 @@ const YIELDS_PER_LOOK: usize = 16;
 /// A shard gathers one in this many of its slots, before it notes who is reading.
 const GATHERED_SHARE: usize = 16;
 const GATHERED: usize = 64;
+const GATHERED_IN_SET: u32 = 3;
 
 /// What is kept of a shard's table; what each removal needs first.
 #[doc(hidden)]
@@ -39,6 +41,8 @@ const GATHERED: usize = 64;
 pub struct Kept<K, V> {
     /// Whether there is something to do: enough is gathered, or there are tables.
     due: bool,
+    /// Whether enough is gathered.
+    full: bool,
     /// By set, one bit for each slot.
     slots: Vec<u16>,
     gathered: Batch,
@@ -53,6 +57,8 @@ pub struct Kept<K, V> {
 struct Batch {
     slots: Vec<Position>,
     bytes: u64,
+    /// How many of them are counted as waiting.
+    counted: u64,
     readers: Present,
 }
 
@@ -66,7 +72,7 @@ impl<K, V> Default for Kept<K, V> {
     fn default() -> Self {
         let (gathered, spare) = (Batch::default(), Batch::default());
         let (slots, waiting, tables) = (Vec::new(), VecDeque::new(), VecDeque::new());
-        Self { slots, gathered, waiting, tables, spare, due: false }
+        Self { slots, gathered, waiting, tables, spare, due: false, full: false }
     }
 }
 
@@ -104,21 +110,30 @@ impl<K: Clone + Send + 'static, V: Clone + Send + 'static> Reclaim<K, V> for Gra
         if bag.slots.is_empty() {
             bag.slots = vec![0; view.len()];
         }
-        bag.slots[at.set as usize] |= 1 << at.way;
+        let of_set = &mut bag.slots[at.set as usize];
+        *of_set |= 1 << at.way;
+        // A key that is inserted again and again must not fill the sets around its home.
+        let crowded = of_set.count_ones() > GATHERED_IN_SET;
         bag.gathered.slots.push(at);
         bag.gathered.bytes += bytes;
         let most = (view.slots() / GATHERED_SHARE).clamp(1, GATHERED);
-        bag.due |= bag.gathered.slots.len() >= most || bag.gathered.bytes >= self.share;
+        bag.full |= crowded || bag.gathered.slots.len() >= most || bag.gathered.bytes >= self.share;
+        if bag.full {
+            bag.due = true;
+            self.count(&mut bag.gathered);
+        }
     }
 
     fn replace(&self, _view: View<'_, K, V>, _at: Position, _mark: u16, entry: Entry<K, V>) -> Result<(), Entry<K, V>> {
         Err(entry)
     }
 
-    fn retire_table(&self, _guard: &Guard, bag: &mut Kept<K, V>, memory: Memory<K, V>) {
+    fn retire_table(&self, _guard: &Guard, bag: &mut Kept<K, V>, memory: Memory<K, V>, bytes: u64) {
         // What is kept in the table goes with it.
-        let of_batches: u64 = bag.waiting.iter().map(|batch| batch.bytes).sum();
-        let more = mem::take(&mut bag.gathered).bytes + memory.bytes();
+        self.count(&mut bag.gathered);
+        let of_batches: u64 = bag.waiting.iter().map(|batch| batch.counted).sum();
+        let of_batches = of_batches + mem::take(&mut bag.gathered).counted;
+        let more = memory.bytes() + bytes;
         let mut readers = Present::default();
         readers.note();
         let tables = mem::take(&mut bag.tables);
@@ -138,6 +153,10 @@ impl<K: Clone + Send + 'static, V: Clone + Send + 'static> Reclaim<K, V> for Gra
     #[inline]
     fn kept(bag: &Kept<K, V>, set: u32) -> u32 {
         bag.slots.get(set as usize).map_or(0, |slots| u32::from(*slots))
+    }
+
+    fn hurry(bag: &mut Kept<K, V>) {
+        (bag.due, bag.full) = (true, true);
     }
 
     #[inline]
@@ -168,6 +187,14 @@ impl<K: Clone + Send + 'static, V: Clone + Send + 'static> Reclaim<K, V> for Gra
 }
 
 impl GracePeriods {
+    /// Counts what a batch holds as waiting.
+    fn count(&self, batch: &mut Batch) {
+        if batch.bytes > batch.counted {
+            self.add(batch.bytes - batch.counted);
+            batch.counted = batch.bytes;
+        }
+    }
+
     fn add(&self, bytes: u64) {
         self.waiting.fetch_add(bytes, Ordering::Relaxed);
         self.grown.store(1, Ordering::Relaxed);
@@ -175,6 +202,13 @@ impl GracePeriods {
 
     #[cold]
     fn free_some<K, V>(&self, bag: &mut Kept<K, V>, view: View<'_, K, V>, freed: &mut Vec<Garbage<K, V>>) {
+        if mem::take(&mut bag.full) && !bag.gathered.slots.is_empty() {
+            let spare = mem::take(&mut bag.spare);
+            let mut batch = mem::replace(&mut bag.gathered, spare);
+            batch.readers.note();
+            self.count(&mut batch);
+            bag.waiting.push_back(batch);
+        }
         let mut bytes = 0;
         while bag.waiting.front_mut().is_some_and(|batch| batch.readers.is_gone()) {
             let Some(mut batch) = bag.waiting.pop_front() else { break };
@@ -186,7 +220,8 @@ impl GracePeriods {
                     freed.push(Garbage::Pair(unsafe { view.empty(at) }));
                 }
             }
-            bytes += mem::take(&mut batch.bytes);
+            bytes += mem::take(&mut batch.counted);
+            batch.bytes = 0;
             bag.spare = batch;
         }
         while bag.tables.front_mut().is_some_and(|table| table.readers.is_gone()) {
@@ -196,13 +231,6 @@ impl GracePeriods {
         }
         if bytes != 0 {
             self.waiting.fetch_sub(bytes, Ordering::Relaxed);
-        }
-        if !bag.gathered.slots.is_empty() {
-            let spare = mem::take(&mut bag.spare);
-            let mut batch = mem::replace(&mut bag.gathered, spare);
-            batch.readers.note();
-            self.add(batch.bytes);
-            bag.waiting.push_back(batch);
         }
         bag.due = !bag.tables.is_empty();
     }

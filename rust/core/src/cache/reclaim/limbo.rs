@@ -84,7 +84,7 @@ impl<K, V> Reclaim<K, V> for Limbo<K, V> {
         Ok(())
     }
 
-    fn retire_table(&self, _guard: &LimboGuard<'_, K, V>, _bag: &mut (), memory: Memory<K, V>) {
+    fn retire_table(&self, _guard: &LimboGuard<'_, K, V>, _bag: &mut (), memory: Memory<K, V>, _bytes: u64) {
         self.keep_more(Garbage::Table(memory));
     }
 
@@ -101,6 +101,8 @@ impl<K, V> Reclaim<K, V> for Limbo<K, V> {
     fn kept(_bag: &(), _set: u32) -> u32 {
         0
     }
+
+    fn hurry(_bag: &mut ()) {}
 
     #[inline]
     fn free(&self, _bag: &mut (), _view: View<'_, K, V>, _freed: &mut ()) {}

@@ -51,9 +51,9 @@ mod sse2 {
     #![allow(clippy::multiple_unsafe_ops_per_block, reason = "each is an instruction that touches no memory")]
 
     use std::arch::x86_64::{
-        __m128i, _mm_adds_epi16, _mm_andnot_si128, _mm_cmpeq_epi16, _mm_cvtsi64_si128, _mm_cvtsi128_si32, _mm_max_epi16,
-        _mm_movemask_epi8, _mm_packs_epi16, _mm_set_epi64x, _mm_set1_epi16, _mm_setzero_si128, _mm_shuffle_epi32,
-        _mm_shufflelo_epi16, _mm_sub_epi16,
+        __m128i, _mm_adds_epi16, _mm_andnot_si128, _mm_cmpeq_epi16, _mm_cvtsi64_si128, _mm_cvtsi128_si32,
+        _mm_max_epi16, _mm_movemask_epi8, _mm_packs_epi16, _mm_set_epi64x, _mm_set1_epi16, _mm_setzero_si128,
+        _mm_shuffle_epi32, _mm_shufflelo_epi16, _mm_sub_epi16,
     };
 
     use super::{Marks, WAYS};
@@ -113,6 +113,10 @@ mod tests {
         let mut marks = [0; WAYS];
         assert_eq!(oldest(gather(|way| marks[way]), 5).0, 0, "all empty");
         (marks[3], marks[7], marks[9]) = (4, 65_530, 8);
-        assert_eq!(oldest(gather(|way| marks[way]), 5), (12, 7), "eleven ticks ago; 8 was marked just now by somebody else");
+        assert_eq!(
+            oldest(gather(|way| marks[way]), 5),
+            (12, 7),
+            "eleven ticks ago; 8 was marked just now by somebody else"
+        );
     }
 }

@@ -46,6 +46,14 @@ pub struct Found<'g, K, V> {
     pub(in crate::cache) held: Held<'g, K, V>,
 }
 
+impl<K, V> Found<'_, K, V> {
+    /// What is known of the entry; None, which is cheaper, if that is nothing but its hash, and the entry is at home.
+    #[inline(always)]
+    pub(in crate::cache) fn about(&self) -> Option<About> {
+        (!self.held.plain).then(|| self.held.about())
+    }
+}
+
 impl<K, V> Clone for Found<'_, K, V> {
     fn clone(&self) -> Self {
         *self
@@ -59,7 +67,7 @@ pub struct View<'g, K, V> {
     pub(super) start: *const Set<K, V>,
     /// The number of sets, less one.
     pub(super) mask: u32,
-    pub(super) lasts: PhantomData<(&'g Set<K, V>, &'g (K, V))>,
+    pub(super) lasts: PhantomData<&'g Set<K, V>>,
 }
 
 impl<K, V> Clone for View<'_, K, V> {
@@ -137,8 +145,11 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
         let set = self.chosen(number);
         let marks = &self.set(set).marks;
         let marks = if alone && cfg!(not(loom)) {
-            // SAFETY: no other thread writes to them meanwhile, and they are aligned like words.
-            unsafe { *marks.as_ptr().cast::<Marks>() }
+            const { assert!(mem::offset_of!(Set<K, V>, marks).is_multiple_of(align_of::<Marks>())) };
+            #[allow(clippy::cast_ptr_alignment, reason = "they are aligned like words")]
+            let marks = marks.as_ptr().cast::<Marks>();
+            // SAFETY: no other thread writes to them meanwhile.
+            unsafe { *marks }
         } else {
             marks::gather(|way| marks[way].load(Ordering::Relaxed))
         };
@@ -156,15 +167,19 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
         self.in_set(self.chosen(number))
     }
 
-    /// Asks the processor to fetch the home of this hash, and where its hashes lie.
-    #[inline]
-    pub(in crate::cache) fn prefetch_home(self, hash: u64) {
-        let home = self.home(hash);
-        let set = self.set(home);
+    /// Asks the processor to fetch the home of this hash, and where its hashes lie if they are wanted; looks at nothing.
+    #[inline(always)]
+    pub(super) fn prefetch(self, hash: u64, hashes: bool) {
+        let home = self.home(hash) as usize;
+        let set = self.start.wrapping_add(home);
         prefetch(set);
-        set.prefetch();
-        for way in [0, WAYS - 1] {
-            prefetch(self.apart(Position::new(home as usize, way)).hash);
+        for line in 1..size_of::<Set<K, V>>().div_ceil(64).min(4) {
+            prefetch(set.wrapping_byte_add(64 * line));
+        }
+        if hashes {
+            let first = self.start.cast::<u64>().wrapping_byte_add(Memory::<K, V>::apart_at(self.len()).0);
+            prefetch(first.wrapping_add(home * WAYS));
+            prefetch(first.wrapping_add(home * WAYS + WAYS - 1));
         }
     }
 
@@ -195,12 +210,6 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
         // SAFETY: the slot was taken, so it is filled, and stays so as long as the guard is held.
         let pair = unsafe { set.pair(way) };
         Found { at, held: Held { pair, apart: self.apart(at), expires: set.expires(way), plain: set.is_plain(way) } }
-    }
-
-    /// What is known of an entry that a slot holds; cheaper than [`Held::about`] if that is nothing.
-    #[inline(always)]
-    pub(in crate::cache) fn about(self, found: Found<'g, K, V>) -> Option<About> {
-        (!found.held.plain).then(|| found.held.about())
     }
 
     /// The entry with this hash, if it lives for ever and its key passes `test`; false if the table holds no such entry, and
@@ -364,6 +373,12 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
         self.vacancy(hash, kept)
     }
 
+    /// Whether slots are kept that an entry with this hash could have.
+    pub(in crate::cache) fn is_kept_from(self, hash: u64, kept: impl Fn(u32) -> u32) -> bool {
+        let sets = 0..MAX_REACH.min(self.len()) as u32;
+        sets.into_iter().any(|distance| kept((self.home(hash) + distance) & self.mask) != 0)
+    }
+
     #[inline]
     fn free(self, set: u32, kept: impl Fn(u32) -> u32) -> u32 {
         !(self.set(set).taken().0 | kept(set)) & ((1 << WAYS) - 1)
@@ -411,7 +426,14 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
 
     /// Publishes an entry at a [`Self::successor`] of the one with the same key, and removes that from the table. Its slot
     /// stays filled. The lock of the shard is held.
-    pub(in crate::cache) fn succeed(self, old: Position, at: Position, mark: u16, entry: Entry<K, V>, about: Option<About>) {
+    pub(in crate::cache) fn succeed(
+        self,
+        old: Position,
+        at: Position,
+        mark: u16,
+        entry: Entry<K, V>,
+        about: Option<About>,
+    ) {
         if old.set == at.set && old.way as usize / LANES == at.way as usize / LANES {
             let tag = tag(self.fill(at, mark, entry).hash);
             self.set(at.set).move_tag(old.way as usize, at.way as usize, tag);
@@ -467,7 +489,8 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
 /// One of some free slots. Which one depends on the hash, so that slots of a set are filled at different times.
 #[inline]
 fn choose(free: u32, hash: u64) -> Option<usize> {
-    let start = (((hash >> 32) & 0xFFFF) as usize * WAYS) >> 16;
+    // Other bits than those that choose the shard and the set.
+    let start = (((hash >> 16) & 0xFFFF) as usize * WAYS) >> 16;
     let way = start + ((free | free << WAYS) >> start).trailing_zeros() as usize;
     (free != 0).then(|| if way < WAYS { way } else { way - WAYS })
 }

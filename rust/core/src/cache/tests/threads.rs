@@ -106,3 +106,42 @@ fn what_goes_is_destroyed_once() {
     drop(cache);
     assert_eq!(alive.load(Ordering::SeqCst), 0, "values were never destroyed");
 }
+
+/// Each overwriting keeps a slot for a while; that must not drive the entry out of its table.
+#[test]
+fn a_key_that_is_inserted_again_and_again_needs_no_new_table() {
+    let cache = LruCache::<u64, u64>::new(limits(4000, None)).unwrap();
+    let insert = |key: u64, value| {
+        cache.insert(entry(mix(key), key, value, 0), || NOW, |other| Some(*other == key)).unwrap();
+    };
+    (0..4000).for_each(|key| insert(key, 0));
+    let tables = || cache.tables.iter().map(|table| table.word()).collect::<Vec<_>>();
+    let before = tables();
+    (0..5000).for_each(|value| insert(7, value));
+    assert_eq!(cache.get(mix(7), || NOW, |key| Some(*key == 7)), Lookup::Hit(4999));
+    assert_eq!(tables(), before);
+}
+
+/// The first insertion of a shard into a full cache knows no victim, and must not look for one in another shard, whose
+/// table may be going.
+#[test]
+fn first_insertions_of_a_shard_while_all_tables_go() {
+    for round in 0..if cfg!(miri) { 2 } else { 200 } {
+        let cache = LruCache::<u64, u64>::new(limits(2000, None)).unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..3u64 {
+                let cache = &cache;
+                scope.spawn(move || {
+                    for step in 0..2500 {
+                        let key = round << 32 | thread << 16 | step;
+                        cache.insert(entry(mix(key), key, key, 0), || NOW, |other| Some(*other == key)).unwrap();
+                    }
+                });
+            }
+            scope.spawn(|| (0..20).for_each(|_| cache.clear()));
+        });
+        let stats = cache.stats();
+        assert!(stats.entries <= 2000);
+        assert_eq!(cache.snapshot(NOW, |key, _| *key).len() as u64, stats.entries);
+    }
+}

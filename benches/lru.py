@@ -256,9 +256,7 @@ def measure_insertions(bench: Bench, size: int, built: dict[str, Contender], new
     """Time insertions of new keys into full caches; `cache[key] = value` has the second half of the new keys."""
     half = len(new) // 2
     measures = {
-        name: timed(one.insertion, one.pieces(new[:half]))
-        for name, one in built.items()
-        if one.insertion is not None
+        name: timed(one.insertion, one.pieces(new[:half])) for name, one in built.items() if one.insertion is not None
     }
     for name in ("llmfast", "cachebox"):
         loop = functools.partial(assign, built[name].cache)

@@ -144,17 +144,17 @@ struct Apart<T>(T);
 /// **Keys** are compared by a closure that may answer "cannot tell here" (None), so that comparisons that run foreign code
 /// happen outside of the lock; see [`Lookup::Undecided`]. The closure must not use the cache itself.
 ///
-/// **Progress.** `get` and `peek` take no lock and allocate nothing. They look at 192 slots at most, and again if they found
+/// **Progress.** `get` and `peek` take no lock and allocate nothing (but for what a thread is known by, once). They look at 192 slots at most, and again if they found
 /// nothing while a key of the same home was inserted anew: lock-free, and wait-free but for that. `get` writes one mark,
 /// if it is not there already. (Up to a capacity of 64 it writes a clock as well, and once in 65,535 times tries a lock.)
 /// A `get` that meets an expired entry removes it if the lock is free. `insert` and `remove` hold the lock of one shard at
 /// a time, for a bounded number of steps, except when its table is replaced; `clear` and `snapshot` lock one shard after
 /// another.
 ///
-/// **Destruction.** What is removed as `Concurrent` is dropped by a later writer of the same shard, when everybody who
-/// might be looking at it has stopped; until then a shard keeps some tens of entries. Writers that find more than 1 % of
-/// the cache's bytes kept (64 KiB, if that is more) free what they can, and past four times that they give way to the
-/// reader that holds it up.
+/// **Destruction.** What is removed as `Concurrent` is dropped by a later writer, when everybody who might be looking at
+/// it has stopped; until then each shard may keep twice 64 entries, and a table that was replaced. Writers that find more
+/// than 1 % of the cache's bytes kept (64 KiB, if that is more) free what they can in all shards, and past four times that
+/// they give way to the reader that holds it up. `clear` drops all that nobody is looking at.
 ///
 /// **Cost.** O(1); once a cache is full, an insertion allocates nothing as a rule. Memory: `benches/results/`.
 pub struct LruCache<K, V, T: Threading = Concurrent>
@@ -324,7 +324,8 @@ where
         }
     }
 
-    /// Removes an entry, and takes what it returns from its value; an expired one counts as absent.
+    /// Removes an entry, and takes what it returns from its value; an expired one counts as absent. A lock is held
+    /// meanwhile: `take` must not use the cache.
     pub fn remove_with<R>(
         &self,
         hash: u64,
@@ -360,7 +361,7 @@ where
     }
 
     /// Takes something from each live entry; under `Lru` from the most recently used ones first, as far as that is known.
-    /// Each shard is shown as it is at one moment.
+    /// Each shard is shown as it is at one moment, under its lock: `take` must not use the cache.
     pub fn snapshot<R>(&self, now: Duration, take: impl Fn(&K, &V) -> R) -> Vec<R> {
         let pin = self.reclaim.0.pin();
         let mut entries = Vec::with_capacity(self.len());

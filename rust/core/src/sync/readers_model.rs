@@ -1,5 +1,5 @@
-//! What [`super::readers`] is to the model checker: the same counters and fences, in cells that the checker watches, and a
-//! list of threads behind a lock.
+//! What `readers.rs` is to the model checker: the same counters, in cells that the checker watches, with the fence that
+//! other processors than x86 take, and a list of threads behind a lock. Threads do not give their counters back.
 
 use std::marker::PhantomData;
 use std::sync::Arc;

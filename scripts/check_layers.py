@@ -51,7 +51,7 @@ MAY_NOT_TAKE_PLAIN_DATA = frozenset({"error", "sync", "kernel", "map"})
 
 # Where `unsafe` may stand.
 UNSAFE_FILES = re.compile(
-    r"rust/core/src/(cache/table(/\w+)?|map|kernel/[\w/]+)\.rs|rust/python/src/support(/\w+)?\.rs"
+    r"rust/core/src/(cache/table(/\w+)?|cache/reclaim/\w+|map|kernel/[\w/]+)\.rs|rust/python/src/support(/\w+)?\.rs"
 )
 
 BINDING_MAX_LINES = 150

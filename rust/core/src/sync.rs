@@ -7,10 +7,10 @@ pub(crate) use loom::sync::{Mutex, MutexGuard};
 #[cfg(all(not(loom), any(test, feature = "encoder")))]
 pub(crate) use std::sync::Barrier;
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU16, AtomicU32, AtomicU64, Ordering, fence};
 pub(crate) use std::sync::{Arc, PoisonError, TryLockError};
 #[cfg(not(loom))]
-pub(crate) use std::sync::{Mutex, MutexGuard, RwLock};
+pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock, RwLock};
 
 /// Locks `mutex`, also when a thread panicked while it held it: the structures behind our locks are whole between any
 /// two statements that can panic, so a poisoned lock says nothing about the data.

@@ -231,26 +231,34 @@ where
             Some(_) => (view.mark(old) + 1).min(MOST_USES),
             None => self.cache.clock.inserted::<T>(self.cache.len(), self.insertions()),
         };
-        let kept = |set| ReclaimOf::<K, V, T>::kept(&self.state.bag, set);
         let at = match self.cache.reclaim.0.replace(view, old, mark, entry) {
             Ok(()) => old,
-            Err(entry) => match view.successor(old, entry.about().hash, kept) {
-                Some(at) => {
-                    view.succeed(old, at, mark, entry, about);
-                    self.cache.reclaim.0.retire(self.pin, &mut self.state.bag, view, old, Self::holding(about));
-                    at
-                }
-                None => {
-                    let newcomer = Newcomer { mark, entry, replaces: Some(old) };
-                    self.rebuild(view.len(), Some(newcomer), gone).expect("there is a newcomer")
-                }
-            },
+            Err(entry) => self.succeed((old, about), mark, entry, gone),
         };
         // The shard has as many as before.
         if let Some(about) = about {
             self.cache.uncount_weight(about);
         }
         at
+    }
+
+    /// Puts an entry in another slot than that with the same key, which goes.
+    fn succeed(
+        &mut self,
+        (old, about): (Position, Option<About>),
+        mark: u16,
+        entry: Entry<K, V>,
+        gone: impl FnMut(&K, &V),
+    ) -> Position {
+        let view = self.view();
+        let kept = |set| ReclaimOf::<K, V, T>::kept(&self.state.bag, set);
+        if let Some(at) = view.successor(old, entry.about().hash, kept) {
+            view.succeed(old, at, mark, entry, about);
+            self.cache.reclaim.0.retire(self.pin, &mut self.state.bag, view, old, Self::holding(about));
+            return at;
+        }
+        let newcomer = Newcomer { mark, entry, replaces: Some(old) };
+        self.rebuild(view.len(), Some(newcomer), gone).expect("there is a newcomer")
     }
 
     /// Adds an entry whose key is not there; returns where. Where its hash finds no place, an entry at its home goes.

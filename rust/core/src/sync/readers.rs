@@ -7,10 +7,8 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
-use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
 
-use super::{AtomicU64, Ordering};
+use super::{AtomicBool, AtomicU64, OnceLock, Ordering, fence};
 
 /// What there is of a thread that reads. It is never freed: threads to come get it.
 ///
@@ -129,7 +127,7 @@ impl Reader {
             self.turn.swap(turn + 1, Ordering::SeqCst);
         } else {
             self.turn.store(turn + 1, Ordering::Release);
-            std::sync::atomic::fence(Ordering::SeqCst);
+            fence(Ordering::SeqCst);
         }
         Guard { reader: self, ends, of_this_thread: PhantomData }
     }
@@ -167,7 +165,7 @@ impl Present {
     pub(crate) fn note(&mut self) {
         self.0.clear();
         // After what this thread has done, so that who has begun to read and is not seen here sees all of that.
-        std::sync::atomic::fence(Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         let reading = Reader::all().map(|reader| (reader, reader.turn.load(Ordering::Acquire)));
         self.0.extend(reading.filter(|(_, turn)| is_reading(*turn)));
     }

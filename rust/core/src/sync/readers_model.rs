@@ -2,10 +2,11 @@
 //! other processors than x86 take, and a list of threads behind a lock. Threads do not give their counters back.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use loom::sync::Mutex;
-use loom::sync::atomic::{AtomicU64, Ordering, fence};
+use loom::sync::atomic::fence;
+
+use super::{Arc, AtomicU64, Ordering};
 
 /// Odd while its thread reads.
 struct Reader(AtomicU64);

@@ -115,7 +115,7 @@ fn a_key_that_is_inserted_again_and_again_needs_no_new_table() {
         cache.insert(entry(mix(key), key, value, 0), || NOW, |other| Some(*other == key)).unwrap();
     };
     (0..4000).for_each(|key| insert(key, 0));
-    let tables = || cache.tables.iter().map(|table| table.word()).collect::<Vec<_>>();
+    let tables = || cache.tables.iter().map(Table::word).collect::<Vec<_>>();
     let before = tables();
     (0..5000).for_each(|value| insert(7, value));
     assert_eq!(cache.get(mix(7), || NOW, |key| Some(*key == 7)), Lookup::Hit(4999));

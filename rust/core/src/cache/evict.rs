@@ -10,8 +10,8 @@ use super::table::{Found, Position, View};
 use super::{FIT_A_CACHE, LruCache, Pin, Policy};
 use crate::sync::{AtomicU64, Ordering};
 
-/// Sets whose oldest entries compete while there are fewer entries than [`FEW`], and beyond. The entries of one set
-/// compete again and again, which costs hits; the more so the fewer sets there are.
+/// Sets whose oldest entries compete below a capacity of [`FEW`], and beyond. The entries of one set compete again and
+/// again, which costs hits; the more so the fewer sets there are. (Where threads meet, two are enough of a small shard.)
 const SAMPLES: (usize, usize) = (3, 2);
 const FEW: usize = 4096;
 /// Candidates that are drawn at most, from tables that are nearly empty.

@@ -1,6 +1,7 @@
 //! Nearest vectors by cosine.
 
 mod block;
+mod check;
 mod file;
 mod scan;
 #[cfg(test)]
@@ -79,9 +80,7 @@ impl FlatIndex {
     ///
     /// Those of [`FlatIndex::new`].
     pub fn with_kernel(dim: usize, kernel: Kernel) -> Result<Self> {
-        if !(1..=MAX_DIM).contains(&dim) {
-            return Err(Error::new(ErrorKind::Config, format!("expected 1 to {MAX_DIM} dimensions, got {dim}")));
-        }
+        check::dim(dim)?;
         Ok(Self { dim, kernel, state: RwLock::default() })
     }
 
@@ -119,7 +118,7 @@ impl FlatIndex {
     ///
     /// `DimensionMismatch`; `InvalidVector` for NaN, infinity or zeros alone; `DuplicateId` when any partition has the id.
     pub fn add(&self, id: u64, vector: &[f32], partition: u128) -> Result<()> {
-        let square = self.check(vector)?;
+        let square = check::vector(self.kernel, self.dim, vector)?;
         self.write().add(partition, &[id], vector, &[square], self.dim)
     }
 
@@ -129,11 +128,8 @@ impl FlatIndex {
     ///
     /// Those of [`FlatIndex::add`], naming the row; `Config` when there are not as many ids as rows.
     pub fn add_many(&self, ids: &[u64], matrix: &[f32], partition: u128) -> Result<()> {
-        let squares = self.check_matrix(matrix)?;
-        if squares.len() != ids.len() {
-            let message = format!("expected as many rows as ids, got {} rows and {} ids", squares.len(), ids.len());
-            return Err(Error::new(ErrorKind::Config, message));
-        }
+        let squares = check::matrix(self.kernel, self.dim, matrix)?;
+        check::ids(ids, squares.len())?;
         self.write().add(partition, ids, matrix, &squares, self.dim)
     }
 
@@ -143,7 +139,7 @@ impl FlatIndex {
     ///
     /// `DimensionMismatch`; `InvalidVector` for NaN, infinity or zeros alone; `UnknownId` when there is no such row.
     pub fn update(&self, id: u64, vector: &[f32]) -> Result<()> {
-        let square = self.check(vector)?;
+        let square = check::vector(self.kernel, self.dim, vector)?;
         let mut state = self.write();
         let unknown = || Error::new(ErrorKind::UnknownId, format!("no row has id {id}"));
         let Place { block, slot } = state.places.get(&id).copied().ok_or_else(unknown)?;
@@ -162,8 +158,8 @@ impl FlatIndex {
     ///
     /// `DimensionMismatch`; `InvalidVector` for NaN, infinity or zeros alone; `Config` for k = 0 or a `min_score` of NaN.
     pub fn search(&self, vector: &[f32], k: usize, min_score: f64, partition: u128) -> Result<Vec<Hit>> {
-        check_search(k, min_score)?;
-        let square = self.check(vector)?;
+        check::search(k, min_score)?;
+        let square = check::vector(self.kernel, self.dim, vector)?;
         Ok(self.read().search(&Query::new(self.kernel, vector, square), k, min_score, partition))
     }
 
@@ -173,8 +169,8 @@ impl FlatIndex {
     ///
     /// Those of [`FlatIndex::search`], naming the row.
     pub fn search_many(&self, matrix: &[f32], k: usize, min_score: f64, partition: u128) -> Result<Vec<Vec<Hit>>> {
-        check_search(k, min_score)?;
-        let squares = self.check_matrix(matrix)?;
+        check::search(k, min_score)?;
+        let squares = check::matrix(self.kernel, self.dim, matrix)?;
         let state = self.read();
         let queries = matrix.chunks_exact(self.dim).zip(squares);
         let queries = queries.map(|(vector, square)| Query::new(self.kernel, vector, square));
@@ -210,34 +206,6 @@ impl FlatIndex {
         file::load(path, kernel)
     }
 
-    /// The square of the vector's length, when it is a vector that this index can hold.
-    fn check(&self, vector: &[f32]) -> Result<f64> {
-        if vector.len() != self.dim {
-            return Err(Error::dimension(self.dim, vector.len()));
-        }
-        let invalid = |message: String| Err(Error::new(ErrorKind::InvalidVector, message));
-        if let Some(at) = vector.iter().position(|x| !x.is_finite()) {
-            return invalid(format!("component {at} is {}", if vector[at].is_nan() { "NaN" } else { "infinite" }));
-        }
-        // The square of the smallest f32 is 2e-90, so that only zeros give zero.
-        let square = self.kernel.dot_f64(vector, vector);
-        if square == 0.0 { invalid("all components are zero: the vector has no direction".into()) } else { Ok(square) }
-    }
-
-    /// [`FlatIndex::check`] for the rows of a matrix; an error in one of several names the row.
-    fn check_matrix(&self, matrix: &[f32]) -> Result<Vec<f64>> {
-        if !matrix.len().is_multiple_of(self.dim) {
-            let message = format!("expected rows of {} dimensions, got {} values", self.dim, matrix.len());
-            return Err(Error::new(ErrorKind::DimensionMismatch, message));
-        }
-        let named = |row: usize, error: Error| match matrix.len() / self.dim {
-            1 => error,
-            _ => Error::new(error.kind(), format!("row {row}: {error}")),
-        };
-        let rows = matrix.chunks_exact(self.dim).enumerate();
-        rows.map(|(row, vector)| self.check(vector).map_err(|error| named(row, error))).collect()
-    }
-
     /// The state is whole between any two statements that can panic, so a poisoned lock says nothing about it.
     fn read(&self) -> impl std::ops::Deref<Target = State> + '_ {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
@@ -246,16 +214,6 @@ impl FlatIndex {
     fn write(&self) -> impl std::ops::DerefMut<Target = State> + '_ {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn check_search(k: usize, min_score: f64) -> Result<()> {
-    if k == 0 {
-        return Err(Error::new(ErrorKind::Config, "expected k of at least 1, got 0"));
-    }
-    if min_score.is_nan() {
-        return Err(Error::new(ErrorKind::Config, "expected a number as min_score, got NaN"));
-    }
-    Ok(())
 }
 
 impl State {

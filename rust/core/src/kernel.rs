@@ -6,8 +6,14 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+pub mod codes;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod pack;
 mod pages;
+mod prefetch;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -16,7 +22,10 @@ use std::fmt;
 use std::ops::Deref;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::sync::OnceLock;
+use codes::SignTable;
 pub use pack::{PANEL, Packed, Rows, RowsMut};
+pub(crate) use prefetch::prefetch;
 
 /// Half the relative distance between neighbouring f32 values: the largest relative error of one rounding.
 pub const UNIT_ROUNDOFF: f64 = 1.0 / (1 << 24) as f64;
@@ -41,6 +50,20 @@ pub trait Operations: Sync {
 
     /// Σ aᵢbᵢ in f64. The products are exact and the order of the sums is fixed: all kernels give the same bits.
     fn dot_f64(&self, a: &[f32], b: &[f32]) -> f64;
+
+    /// For each group of 32 rows, which of them reach the limit that `table` sets for their level.
+    ///
+    /// Bit `r` of `masks[g]` is for row `r` of group `g`; `levels` holds a number below 16 a row. See [`codes`] for the
+    /// layout. All kernels give the same bits.
+    fn scan_signs(&self, table: &SignTable, signs: &[u8], levels: &[u8], masks: &mut [u32]);
+
+    /// `out[q · rows + r] = Σ nᵢqᵢ` for each row `r` of `rows`, nibbles nᵢ of 0 to 15 as in [`codes`], and each query.
+    ///
+    /// Queries have the same length, a multiple of 64, and components of −127 to 127. Exact.
+    fn dot_nibbles(&self, queries: &[&[i8]], rows: &[u8], out: &mut [i32]);
+
+    /// `out[r] = Σ nᵢqᵢ` as in [`Operations::dot_nibbles`], for one query and rows that lie apart.
+    fn dot_nibbles_of(&self, query: &[i8], rows: &[&[u8]], out: &mut [i32]);
 
     /// `out[i][j] = bias[j] + Σ a[i][k]·b[k][j]`, each off by at most `matmul_error(depth)` times the sum of magnitudes.
     ///
@@ -67,18 +90,20 @@ pub struct Kernel(&'static dyn Operations);
 impl Kernel {
     /// Every kernel that this processor can run, the plainest first.
     pub fn available() -> Vec<Self> {
-        let plain = Self(&scalar::Scalar);
-        let best = Self::best();
-        if best.name() == plain.name() { vec![plain] } else { vec![plain, best] }
+        let mut all = vec![Self(&scalar::Scalar)];
+        #[cfg(target_arch = "x86_64")]
+        all.extend(avx2::Avx2::detect().map(|kernel| Self(kernel)));
+        #[cfg(target_arch = "x86_64")]
+        all.extend(avx512::Avx512::detect().map(|kernel| Self(kernel)));
+        #[cfg(target_arch = "aarch64")]
+        all.extend(neon::Neon::detect().map(|kernel| Self(kernel)));
+        all
     }
 
-    /// The fastest kernel that this processor can run.
+    /// The fastest kernel that this processor can run. The choice is made once.
     pub fn best() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        if let Some(kernel) = avx2::Avx2::detect() {
-            return Self(kernel);
-        }
-        Self(&scalar::Scalar)
+        static BEST: OnceLock<Kernel> = OnceLock::new();
+        *BEST.get_or_init(|| Self::available().pop().unwrap_or(Self(&scalar::Scalar)))
     }
 
     /// The kernel called `name`.

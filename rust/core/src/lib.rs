@@ -14,7 +14,6 @@ pub mod index;
 pub mod kernel;
 #[cfg(not(loom))]
 pub mod ledger;
-#[cfg(feature = "encoder")]
 #[cfg(not(loom))]
 mod map;
 #[cfg(not(loom))]

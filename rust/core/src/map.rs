@@ -1,26 +1,72 @@
 //! Files as memory.
 #![allow(unsafe_code)]
 
+#[cfg(feature = "map")]
 use std::fs::File;
 use std::io;
 use std::ops::Deref;
 use std::path::Path;
 
-/// A file that is read through memory, page by page when it is touched.
+/// A file that is read through memory, page by page when it is touched, or by copies of parts of it.
 ///
 /// Whoever writes to the file while it is mapped changes what is read here, and whoever shortens it ends the process
-/// with a signal: replace such a file by a rename.
+/// with a signal: replace such a file by a rename. Built without memory maps, it is read as a whole.
 #[derive(Debug)]
-pub(crate) struct FileMap(memmap2::Mmap);
+pub(crate) struct FileMap {
+    #[cfg(feature = "map")]
+    map: memmap2::Mmap,
+    #[cfg(feature = "map")]
+    file: File,
+    #[cfg(not(feature = "map"))]
+    words: Vec<u64>,
+    length: usize,
+}
 
+#[cfg(feature = "map")]
 impl FileMap {
     /// Maps a file for reading.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         // SAFETY: the map is private and read only, and only bytes are read from it, for which every value is valid. That
-        // nobody writes to a model's weights in place while they are used is what the type's documentation asks for.
+        // nobody writes to such a file in place while it is used is what the type's documentation asks for.
         let map = unsafe { memmap2::Mmap::map(&file) }?;
-        Ok(Self(map))
+        let length = map.len();
+        Ok(Self { map, file, length })
+    }
+
+    /// Copies a part of the file, without making more of it resident than that: a page of a map that is touched brings its
+    /// neighbours with it, some hundred kilobytes.
+    #[cfg(unix)]
+    pub(crate) fn read_at(&self, place: usize, into: &mut [u8]) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(&self.file, into, place as u64)
+    }
+
+    /// Copies a part of the file.
+    #[cfg(not(unix))]
+    pub(crate) fn read_at(&self, place: usize, into: &mut [u8]) -> io::Result<()> {
+        let _ = &self.file;
+        into.copy_from_slice(&self[place..place + into.len()]);
+        Ok(())
+    }
+}
+
+#[cfg(not(feature = "map"))]
+impl FileMap {
+    /// Reads a file. Its bytes begin where eight of them could be a number, as a map's do.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let bytes = std::fs::read(path)?;
+        let words = bytes.chunks(8).map(|chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            u64::from_ne_bytes(word)
+        });
+        Ok(Self { words: words.collect(), length: bytes.len() })
+    }
+
+    /// Copies a part of the file.
+    pub(crate) fn read_at(&self, place: usize, into: &mut [u8]) -> io::Result<()> {
+        into.copy_from_slice(&self[place..place + into.len()]);
+        Ok(())
     }
 }
 
@@ -28,6 +74,10 @@ impl Deref for FileMap {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.0
+        #[cfg(feature = "map")]
+        let bytes = &*self.map;
+        #[cfg(not(feature = "map"))]
+        let bytes = bytemuck::cast_slice(&self.words);
+        &bytes[..self.length]
     }
 }

@@ -81,8 +81,8 @@ impl PyFlatIndex {
         py.detach(|| self.0.update(id, &vector)).map_err(to_py)
     }
 
-    fn remove(&self, py: Python<'_>, id: u64) -> bool {
-        py.detach(|| self.0.remove(id))
+    fn remove(&self, py: Python<'_>, id: u64) -> PyResult<bool> {
+        py.detach(|| self.0.remove(id)).map_err(to_py)
     }
 
     #[pyo3(signature = (vector, k = 1, *, min_score = -1.0, partition = 0))]
@@ -116,6 +116,10 @@ impl PyFlatIndex {
         py.detach(|| self.0.save(&path)).map_err(to_py)
     }
 
+    fn compact(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        py.detach(|| self.0.compact(&path)).map_err(to_py)
+    }
+
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         if !path.exists() {
@@ -139,8 +143,8 @@ impl PyFlatIndex {
         py.detach(|| self.0.len())
     }
 
-    fn __contains__(&self, py: Python<'_>, id: u64) -> bool {
-        py.detach(|| self.0.contains(id))
+    fn __contains__(&self, py: Python<'_>, id: u64) -> PyResult<bool> {
+        py.detach(|| self.0.contains(id)).map_err(to_py)
     }
 }
 

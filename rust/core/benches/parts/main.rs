@@ -7,6 +7,7 @@ use std::time::Duration;
 use llmfast_core::cache::{Limits, LruCache, NewEntry};
 use llmfast_core::index::FlatIndex;
 use llmfast_core::kernel::Kernel;
+use llmfast_core::kernel::codes::SignTable;
 use llmfast_core::request::{Request, Scope, Secret, Value};
 use llmfast_core::router::{Router, Table};
 use measure::measure;
@@ -90,11 +91,29 @@ fn kernel() {
     let (a, b) = (numbers.vector(DIM), numbers.vector(DIM));
     let rows = numbers.vector(1_000 * DIM);
     let mut scores = vec![0.0; 1_000];
+    let bytes = |numbers: &mut Numbers, count: usize| (0..count).map(|_| numbers.next() as u8).collect::<Vec<_>>();
+    let (signs, nibbles) = (bytes(&mut numbers, 1_024 * DIM / 8), bytes(&mut numbers, 1_024 * DIM / 2));
+    let (levels, mut masks) = (vec![7; 1_024], [0; 32]);
+    let mut table = SignTable::new(&a);
+    table.set_limits(&[0.4 * DIM as f64; 16]);
+    let queries: Vec<Vec<i8>> =
+        (0..8).map(|_| bytes(&mut numbers, DIM).iter().map(|b| (b >> 1) as i8 - 64).collect()).collect();
+    let queries: Vec<&[i8]> = queries.iter().map(Vec::as_slice).collect();
+    let mut products = vec![0; 8 * 1_024];
     for kernel in Kernel::available() {
         let name = kernel.name();
         measure(&format!("kernel {name}: dot, {DIM} dimensions"), || kernel.dot(&a, &b));
         measure(&format!("kernel {name}: dot in f64, {DIM} dimensions"), || kernel.dot_f64(&a, &b));
         measure(&format!("kernel {name}: dot with 1000 rows"), || kernel.dot_rows(&a, &rows, &mut scores));
+        measure(&format!("kernel {name}: signs of 1024 rows"), || {
+            kernel.scan_signs(&table, &signs, &levels, &mut masks)
+        });
+        measure(&format!("kernel {name}: nibbles of 1024 rows, 1 query"), || {
+            kernel.dot_nibbles(&queries[..1], &nibbles, &mut products[..1_024]);
+        });
+        measure(&format!("kernel {name}: nibbles of 1024 rows, 8 queries"), || {
+            kernel.dot_nibbles(&queries, &nibbles, &mut products);
+        });
     }
 }
 

@@ -1,10 +1,12 @@
 //! AVX2 and FMA, for x86-64 processors since 2013.
 #![allow(unsafe_code)]
 
+pub(super) mod codes;
 mod elementwise;
 mod matmul;
 mod reduce;
 
+use super::codes::{FourProducts, SignTable, dot_nibbles, dot_nibbles_of};
 use super::{Operations, Packed, Rows, RowsMut};
 
 /// Kernel of 256-bit registers with fused multiplication. A value exists only where the processor has both.
@@ -39,6 +41,19 @@ impl Operations for Avx2 {
         unsafe { reduce::dot_f64(a, b) }
     }
 
+    fn scan_signs(&self, table: &SignTable, signs: &[u8], levels: &[u8], masks: &mut [u32]) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2.
+        unsafe { codes::scan_signs(table, signs, levels, masks) }
+    }
+
+    fn dot_nibbles(&self, queries: &[&[i8]], rows: &[u8], out: &mut [i32]) {
+        dot_nibbles(self, queries, rows, out);
+    }
+
+    fn dot_nibbles_of(&self, query: &[i8], rows: &[&[u8]], out: &mut [i32]) {
+        dot_nibbles_of(self, query, rows, out);
+    }
+
     fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, out: RowsMut<'_>) {
         // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
         unsafe { matmul::matmul(a, b, bias, out) }
@@ -62,5 +77,17 @@ impl Operations for Avx2 {
     fn layer_norm(&self, x: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32) {
         // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
         unsafe { reduce::layer_norm(x, gamma, beta, epsilon) }
+    }
+}
+
+impl FourProducts for Avx2 {
+    fn of_queries(&self, queries: &[&[i8]; 4], row: &[u8]) -> [i32; 4] {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2.
+        unsafe { codes::of_queries(queries, row) }
+    }
+
+    fn of_rows(&self, query: &[i8], rows: &[&[u8]; 4]) -> [i32; 4] {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2.
+        unsafe { codes::of_rows(query, rows) }
     }
 }

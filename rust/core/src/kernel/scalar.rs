@@ -1,5 +1,6 @@
 //! Plain arithmetic for every processor, and the description of what the other kernels compute.
 
+use super::codes::{self, BLOCK, FourProducts, GROUP, SignTable};
 use super::pack::{check_product, panel_bias};
 use super::{LANES, LANES_F64, Operations, PANEL, Packed, Rows, RowsMut};
 
@@ -52,6 +53,30 @@ impl Operations for Scalar {
         join(&sums)
     }
 
+    fn scan_signs(&self, table: &SignTable, signs: &[u8], levels: &[u8], masks: &mut [u32]) {
+        table.check(signs, levels, masks);
+        let columns = table.entries().as_chunks::<2>().0;
+        let groups = signs.chunks_exact(columns.len().max(1) * GROUP).zip(levels.as_chunks::<GROUP>().0);
+        for ((group, levels), mask) in groups.zip(masks) {
+            let mut sums = [0_u16; GROUP];
+            for (column, [low, high]) in group.as_chunks::<GROUP>().0.iter().zip(columns) {
+                for (sum, byte) in sums.iter_mut().zip(column) {
+                    *sum += u16::from(low[usize::from(byte & 15)]) + u16::from(high[usize::from(byte >> 4)]);
+                }
+            }
+            let pass = |row: usize| sums[row] >= table.limits()[usize::from(levels[row] & 15)];
+            *mask = (0..GROUP).fold(0, |mask, row| mask | u32::from(pass(row)) << row);
+        }
+    }
+
+    fn dot_nibbles(&self, queries: &[&[i8]], rows: &[u8], out: &mut [i32]) {
+        codes::dot_nibbles(self, queries, rows, out);
+    }
+
+    fn dot_nibbles_of(&self, query: &[i8], rows: &[&[u8]], out: &mut [i32]) {
+        codes::dot_nibbles_of(self, query, rows, out);
+    }
+
     fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, mut out: RowsMut<'_>) {
         check_product(&a, b, bias, &out);
         for (first, width) in b.panels() {
@@ -101,6 +126,27 @@ impl Operations for Scalar {
             *x = (*x - mean) * inverse * gamma + beta;
         }
     }
+}
+
+impl FourProducts for Scalar {
+    fn of_queries(&self, queries: &[&[i8]; 4], row: &[u8]) -> [i32; 4] {
+        queries.map(|query| dot_nibbles(query, row))
+    }
+
+    fn of_rows(&self, query: &[i8], rows: &[&[u8]; 4]) -> [i32; 4] {
+        rows.map(|row| dot_nibbles(query, row))
+    }
+}
+
+fn dot_nibbles(query: &[i8], row: &[u8]) -> i32 {
+    let mut sum = 0;
+    for (query, bytes) in query.as_chunks::<BLOCK>().0.iter().zip(row.as_chunks::<{ BLOCK / 2 }>().0) {
+        let (low, high) = query.split_at(BLOCK / 2);
+        for ((byte, low), high) in bytes.iter().zip(low).zip(high) {
+            sum += i32::from(byte & 15) * i32::from(*low) + i32::from(byte >> 4) * i32::from(*high);
+        }
+    }
+    sum
 }
 
 /// Joins the sums of [`Operations::dot_f64`] in the one order that every kernel keeps: four registers of four lanes,

@@ -1,4 +1,7 @@
-//! Against a list that is sorted in f64, and against damaged files.
+//! Against a list that is sorted in f64.
+
+mod damage;
+mod sieves;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,6 +9,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
+use crate::error::{Error, ErrorKind};
 
 const DIM: usize = 5;
 
@@ -86,7 +90,7 @@ fn apply(index: &FlatIndex, model: &mut Model, step: Step) {
             assert_eq!(kind(index.update(id, &vector)), unknown.then_some(ErrorKind::UnknownId));
             model.0.entry(id).and_modify(|row| row.1 = vector);
         }
-        Step::Remove(id) => assert_eq!(index.remove(id), model.0.remove(&id).is_some()),
+        Step::Remove(id) => assert_eq!(index.remove(id).unwrap(), model.0.remove(&id).is_some()),
         Step::Search(vector, k, min_score, partition) => {
             let got = index.search(&vector, k, min_score, partition).unwrap();
             assert_eq!(got, model.search(&vector, k, min_score, partition));
@@ -190,7 +194,7 @@ fn bad_arguments_are_refused_with_the_numbers() {
     assert!(message(index.search(&[], 1, 0.0, 0).map(drop), ErrorKind::DimensionMismatch).contains("got 0"));
     assert!(message(FlatIndex::new(0).map(drop), ErrorKind::Config).contains("got 0"));
     assert!(message(FlatIndex::new(4097).map(drop), ErrorKind::Config).contains("got 4097"));
-    assert!(index.is_empty() && !index.contains(1));
+    assert!(index.is_empty() && !index.contains(1).unwrap());
 }
 
 #[test]
@@ -202,7 +206,7 @@ fn memory_is_given_back_with_the_partition() {
         let ids: Vec<u64> = (round * 100..(round + 1) * 100).collect();
         index.add_many(&ids, &matrix, u128::from(round)).unwrap();
         highest = highest.max(index.memory_bytes());
-        assert!(ids.iter().all(|id| index.remove(*id)));
+        assert!(ids.iter().all(|id| index.remove(*id).unwrap()));
     }
     assert!(highest > 384 * 100 * 4 && highest < 384 * 100 * 4 * 3, "{highest}");
     assert!(index.memory_bytes() < 100_000, "{}", index.memory_bytes());
@@ -220,7 +224,7 @@ fn searches_and_writers_run_side_by_side() {
                     index.add(id, &row, u128::from(thread % 2)).unwrap();
                     let hits = index.search(&row, 1, 0.999, u128::from(thread % 2)).unwrap();
                     assert_eq!(hits.len(), 1);
-                    assert!(i % 3 != 0 || index.remove(id));
+                    assert!(i % 3 != 0 || index.remove(id).unwrap());
                 }
             });
         }
@@ -245,60 +249,10 @@ impl Drop for TempFile {
     }
 }
 
-fn saved() -> (TempFile, Vec<u8>) {
-    let index = FlatIndex::new(3).unwrap();
-    index.add_many(&[1, 2, 3, 4], &noise(1, 12), 0).unwrap();
-    index.add_many(&[10, 20], &noise(2, 6), u128::MAX - 5).unwrap();
-    let file = TempFile::new();
-    index.save(&file.0).unwrap();
-    let bytes = std::fs::read(&file.0).unwrap();
-    (file, bytes)
-}
-
-fn load(file: &TempFile, bytes: &[u8]) -> Result<FlatIndex> {
-    std::fs::write(&file.0, bytes).unwrap();
-    FlatIndex::load(&file.0)
-}
-
-#[test]
-fn every_mutation_of_a_file_is_found() {
-    let (file, bytes) = saved();
-    assert_eq!(load(&file, &bytes).unwrap().len(), 6);
-    let mutations = (0..bytes.len()).flat_map(|at| (1..=255_u8).step_by(5).map(move |mask| (at, mask)));
-    for (at, mask) in mutations {
-        let mut damaged = bytes.clone();
-        damaged[at] ^= mask;
-        assert_eq!(kind(load(&file, &damaged)), Some(ErrorKind::CorruptFile), "byte {at} ^ {mask}");
-    }
-    for len in 0..bytes.len() {
-        assert_eq!(kind(load(&file, &bytes[..len])), Some(ErrorKind::CorruptFile), "cut at {len}");
-    }
-    assert_eq!(kind(load(&file, &[&bytes[..], &[0]].concat())), Some(ErrorKind::CorruptFile));
-}
-
-/// With a checksum that matches, so that the parser itself is what stands in the way.
-#[test]
-fn forged_files_are_read_or_refused() {
-    let (file, bytes) = saved();
-    let body = bytes.len() - 32;
-    let mut accepted = 0;
-    for at in 0..body {
-        for mask in (1..=255_u8).step_by(5) {
-            let mut forged = bytes[..body].to_vec();
-            forged[at] ^= mask;
-            forged.extend_from_slice(blake3::hash(&forged).as_bytes());
-            match load(&file, &forged) {
-                Ok(index) => accepted += usize::from(index.len() == 6),
-                Err(error) => assert_eq!(error.kind(), ErrorKind::CorruptFile, "byte {at} ^ {mask}: {error}"),
-            }
-        }
-    }
-    assert!(accepted > 1000, "a changed component or id is another index: {accepted}");
-}
-
 #[test]
 fn a_file_is_replaced_in_one_step() {
-    let (file, _) = saved();
+    let file = TempFile::new();
+    std::fs::write(&file.0, b"what was there before").unwrap();
     let index = FlatIndex::new(2).unwrap();
     index.save(&file.0).unwrap();
     assert_eq!((FlatIndex::load(&file.0).unwrap().dim(), index.len()), (2, 0));

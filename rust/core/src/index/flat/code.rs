@@ -1,0 +1,129 @@
+//! A row in few bits: its signs, four bits a component, eight bits a component, and how far each is from the row.
+//!
+//! A component x of the rotated row is about `step · c` with c of −119 to 119, and c = 16 h + l with h and l of −8 to 7; the
+//! nibbles h + 8 and l + 8 lie apart, because most rows are out once h is known.
+
+use super::bound::Levels;
+use crate::kernel::codes::{pack_nibbles, pack_signs};
+
+/// The largest c: 16 · 7 + 7.
+const LARGEST: f32 = 119.0;
+/// Added to both nibbles, so that they are not negative.
+pub(super) const NIBBLE_OFFSET: i32 = 8;
+/// f32 arithmetic rounds to whole numbers when this is added and taken away: 1.5 · 2²³.
+const ROUNDER: f32 = 12_582_912.0;
+
+/// What is known of a row beside its bits. Errors are rounded up and alignments down.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Shape {
+    /// How well the signs fit: see [`Levels`].
+    pub(super) level: u8,
+    /// 1 / the length of the vector of all h.
+    pub(super) high_scale: f32,
+    /// ⟨u, x⟩ for u = h / length of h, and √(1 − ⟨u, x⟩²).
+    pub(super) high_alignment: f32,
+    pub(super) high_distance: f32,
+    /// What c counts.
+    pub(super) step: f32,
+    /// How long x − step · c is.
+    pub(super) error: f32,
+}
+
+/// Where a row's bits go.
+#[derive(Debug)]
+pub(super) struct Places<'a> {
+    pub(super) group: &'a mut [u8],
+    pub(super) row_of_group: usize,
+    pub(super) high: &'a mut [u8],
+    pub(super) low: &'a mut [u8],
+}
+
+/// Writes the bits of a rotated row of length 1 (but for roundings) and returns its shape.
+pub(super) fn encode(rotated: &[f32], levels: Levels, places: Places<'_>) -> Shape {
+    pack_signs(rotated, places.group, places.row_of_group);
+    let largest = rotated.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
+    // A little more than the quotient, so that no component rounds to 120.
+    let step = largest / LARGEST * (1.0 + 2.0 * f32::EPSILON);
+    let inverse = 1.0 / step;
+    let (mut high, mut low) = (vec![0; rotated.len()], vec![0; rotated.len()]);
+    for ((x, high), low) in rotated.iter().zip(&mut high).zip(&mut low) {
+        let c = (x * inverse + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits()) as i32;
+        // c = 16 h + l, l of −8 to 7: floor((c + 8) / 16), and what is left.
+        let raised = c + NIBBLE_OFFSET + 16 * NIBBLE_OFFSET;
+        (*high, *low) = ((raised >> 4) as u8 & 15, (raised & 15) as u8);
+    }
+    pack_nibbles(&high, places.high);
+    pack_nibbles(&low, places.low);
+    measure(rotated, &high, &low, step, levels)
+}
+
+fn measure(rotated: &[f32], high: &[u8], low: &[u8], step: f32, levels: Levels) -> Shape {
+    let (mut square, mut magnitude, mut product, mut off, mut high_square) = (0.0, 0.0, 0.0, 0.0, 0);
+    for ((x, high), low) in rotated.iter().zip(high).zip(low) {
+        let (h, l) = (i32::from(*high) - NIBBLE_OFFSET, i32::from(*low) - NIBBLE_OFFSET);
+        let wide = f64::from(*x);
+        square += wide * wide;
+        magnitude += wide.abs();
+        product += wide * f64::from(h);
+        high_square += h * h;
+        let error = wide - f64::from(step) * f64::from(16 * h + l);
+        off += error * error;
+    }
+    let (length, high_length) = (square.sqrt(), f64::from(high_square).sqrt());
+    let alignment = (product / (high_length * length)).min(1.0);
+    Shape {
+        level: levels.of(magnitude / ((rotated.len() as f64).sqrt() * length)),
+        high_scale: (1.0 / high_length) as f32,
+        high_alignment: (alignment as f32).next_down(),
+        high_distance: ((1.0 - alignment * alignment).max(0.0).sqrt() as f32).next_up(),
+        step,
+        // The row is compared as if its length were exactly 1.
+        error: ((off.sqrt() + (length - 1.0).abs()) as f32).next_up(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::codes::GROUP;
+
+    fn unit(dim: usize, seed: usize) -> Vec<f32> {
+        let values: Vec<f64> =
+            (0..dim).map(|i| ((i * 31 + seed * 17) % 97) as f64 - 48.0 + seed as f64 / 7.0).collect();
+        let length = values.iter().map(|x| x * x).sum::<f64>().sqrt();
+        values.iter().map(|x| (x / length) as f32).collect()
+    }
+
+    fn nibble(packed: &[u8], at: usize) -> i32 {
+        let byte = packed[at / 64 * 32 + at % 32];
+        i32::from(if at % 64 < 32 { byte & 15 } else { byte >> 4 }) - NIBBLE_OFFSET
+    }
+
+    #[test]
+    fn the_shape_is_what_the_bits_say() {
+        for (dim, seed) in [(64, 1), (384, 2), (384, 3), (4096, 4)] {
+            let mut row = unit(dim, seed);
+            if seed == 3 {
+                // All in one component: the others round to zero.
+                row = vec![0.0; dim];
+                row[77] = -1.0;
+            }
+            let (mut group, mut high, mut low) = (vec![0; dim / 8 * GROUP], vec![0; dim / 2], vec![0; dim / 2]);
+            let places = Places { group: &mut group, row_of_group: 5, high: &mut high, low: &mut low };
+            let shape = encode(&row, Levels::new(dim), places);
+            let h: Vec<f64> = (0..dim).map(|at| f64::from(nibble(&high, at))).collect();
+            let c: Vec<f64> = (0..dim).map(|at| h[at] * 16.0 + f64::from(nibble(&low, at))).collect();
+            let length = h.iter().map(|h| h * h).sum::<f64>().sqrt();
+            let alignment = h.iter().zip(&row).map(|(h, x)| h * f64::from(*x)).sum::<f64>() / length;
+            let off = c.iter().zip(&row).map(|(c, x)| (c * f64::from(shape.step) - f64::from(*x)).powi(2)).sum::<f64>();
+            assert!((f64::from(shape.high_scale) - 1.0 / length).abs() < 1e-7 / length);
+            assert!((f64::from(shape.high_alignment) - alignment).abs() < 1e-6 && alignment > 0.9);
+            assert!(f64::from(shape.error) >= off.sqrt() && f64::from(shape.error) < off.sqrt() + 1e-5);
+            assert!(
+                c.iter()
+                    .zip(&row)
+                    .all(|(c, x)| (c * f64::from(shape.step) - f64::from(*x)).abs() <= f64::from(shape.step) * 0.51)
+            );
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Writing the file of an index.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::layout::{Counts, DIGEST, HEADER, Layout, MAGIC, PIECE, SECTIONS, Section, VERSION, checksum};
+use super::rows::Rows;
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernel::codes::{GROUP, move_signs, padded};
+use crate::sync::{AtomicU64, Ordering};
+
+/// A partition and where its rows lie.
+#[derive(Debug)]
+pub(super) struct Partition<'a> {
+    pub(super) name: u128,
+    pub(super) parts: Vec<Rows<'a>>,
+}
+
+/// Writes a new file beside `path` and renames it: after a crash it is the old file or the new one.
+pub(super) fn save(path: &Path, dim: usize, partitions: &[Partition<'_>]) -> Result<()> {
+    if cfg!(target_endian = "big") {
+        return Err(Error::new(ErrorKind::Config, "expected a little-endian processor to write an index on"));
+    }
+    let temporary = beside(path)?;
+    let io = |error: io::Error| io_error("write", path, &error);
+    let written = write_file(&temporary, path, dim, partitions);
+    let renamed = written.and_then(|()| fs::rename(&temporary, path).map_err(io));
+    renamed.and_then(|()| sync_folder(path).map_err(io)).inspect_err(|_| {
+        // The first error is the one to report; a file that was renamed or never made cannot be removed.
+        let _ = fs::remove_file(&temporary);
+    })
+}
+
+/// A name that no other save uses.
+fn beside(path: &Path) -> Result<PathBuf> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let Some(name) = path.file_name() else {
+        return Err(Error::new(ErrorKind::Io, format!("cannot write {}: not the name of a file", path.display())));
+    };
+    let mut name = name.to_os_string();
+    name.push(format!(".{}-{}.tmp", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+    Ok(path.with_file_name(name))
+}
+
+/// Makes the rename last; Windows has no handle of a folder to do that with.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(windows) {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+/// Writes everything; `path` is what errors name.
+fn write_file(temporary: &Path, path: &Path, dim: usize, partitions: &[Partition<'_>]) -> Result<()> {
+    let io = |error: io::Error| io_error("write", path, &error);
+    let file = OpenOptions::new().write(true).create_new(true).open(temporary).map_err(io)?;
+    let plan = Plan::new(dim, partitions);
+    let too_large =
+        || Error::new(ErrorKind::Config, format!("expected at most {} rows, got {}", u32::MAX, plan.rows.len()));
+    let layout = Layout::new(plan.counts()).ok_or_else(too_large)?;
+    let mut out =
+        Out { inner: BufWriter::new(file), piece: Vec::with_capacity(PIECE), table: vec![], at: HEADER, path };
+    out.inner.write_all(&[0; HEADER]).map_err(io)?;
+    for section in SECTIONS {
+        out.pad_to(layout.section(section).start)?;
+        plan.write(section, &mut out)?;
+        assert_eq!(out.at, layout.section(section).end, "bytes of {section:?}");
+    }
+    out.pad_to(layout.table.start)?;
+    let mut file = out.finish()?;
+    file.0.seek(SeekFrom::Start(0)).map_err(io)?;
+    file.0.write_all(&header(&plan.counts(), &file.1)).map_err(io)?;
+    file.0.sync_all().map_err(io)
+}
+
+fn header(counts: &Counts, table: &[u8]) -> Vec<u8> {
+    let mut header = Vec::with_capacity(HEADER);
+    header.extend_from_slice(&MAGIC);
+    header.extend_from_slice(&VERSION.to_le_bytes());
+    header.extend_from_slice(&(counts.dim as u32).to_le_bytes());
+    for count in [counts.rows, counts.groups, counts.partitions] {
+        header.extend_from_slice(&count.to_le_bytes());
+    }
+    header.extend_from_slice(blake3::hash(table).as_bytes());
+    header.resize(HEADER - DIGEST, 0);
+    let digest = blake3::hash(&header);
+    header.extend_from_slice(digest.as_bytes());
+    header
+}
+
+/// A row that goes into the file.
+type Row<'a> = (Rows<'a>, usize);
+
+/// The rows in the order of the file.
+struct Plan<'a> {
+    dim: usize,
+    rows: Vec<Row<'a>>,
+    /// For each partition its name and where its rows end.
+    ends: Vec<(u128, usize)>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(dim: usize, partitions: &[Partition<'a>]) -> Self {
+        let (mut rows, mut ends) = (vec![], vec![]);
+        let mut order: Vec<&Partition<'a>> = partitions.iter().collect();
+        order.sort_unstable_by_key(|partition| partition.name);
+        for partition in order {
+            let first = rows.len();
+            for part in &partition.parts {
+                rows.extend((0..part.len()).filter(|slot| part.is_live(*slot)).map(|slot| (*part, slot)));
+            }
+            if rows.len() > first {
+                ends.push((partition.name, rows.len()));
+            }
+        }
+        Self { dim, rows, ends }
+    }
+
+    fn counts(&self) -> Counts {
+        let groups = self.partitions().map(|(_, rows)| rows.len().div_ceil(GROUP) as u64).sum();
+        Counts { dim: self.dim, rows: self.rows.len() as u64, groups, partitions: self.ends.len() as u64 }
+    }
+
+    fn partitions(&self) -> impl Iterator<Item = (u128, &[Row<'a>])> {
+        let starts = std::iter::once(0).chain(self.ends.iter().map(|(_, end)| *end));
+        self.ends.iter().zip(starts).map(|((name, end), start)| (*name, &self.rows[start..*end]))
+    }
+
+    fn write(&self, section: Section, out: &mut Out<'_>) -> Result<()> {
+        match section {
+            Section::Directory => self.write_directory(out),
+            Section::SortedIds => self.sorted()?.into_iter().try_for_each(|(id, _)| out.write(&id.to_le_bytes())),
+            Section::SortedRows => self.sorted()?.into_iter().try_for_each(|(_, row)| out.write(&row.to_le_bytes())),
+            Section::Signs => self.write_signs(out),
+            Section::Levels => self.write_levels(out),
+            Section::Ids => self.each(|rows, slot| out.write(&rows.id(slot)?.to_le_bytes())),
+            Section::High => self.each(|rows, slot| out.write(rows.high(slot..slot + 1)?)),
+            Section::Low => self.each(|rows, slot| out.write(rows.low(slot..slot + 1)?)),
+            Section::HighScales => self.each(|rows, slot| out.write_f32(rows.high_shapes(slot..slot + 1)?.scales)),
+            Section::HighAlignments => {
+                self.each(|rows, slot| out.write_f32(rows.high_shapes(slot..slot + 1)?.alignments))
+            }
+            Section::HighDistances => {
+                self.each(|rows, slot| out.write_f32(rows.high_shapes(slot..slot + 1)?.distances))
+            }
+            Section::Scales => self.each(|rows, slot| {
+                let scale = rows.scale(slot)?;
+                out.write_f32(&[scale.step, scale.error])
+            }),
+            Section::Values => self.each(|rows, slot| out.write_f32(&rows.values(slot)?)),
+        }
+    }
+
+    fn each(&self, mut write: impl FnMut(&Rows<'a>, usize) -> Result<()>) -> Result<()> {
+        self.rows.iter().try_for_each(|(rows, slot)| write(rows, *slot))
+    }
+
+    fn write_directory(&self, out: &mut Out<'_>) -> Result<()> {
+        let (mut first_row, mut first_group) = (0, 0);
+        for (name, rows) in self.partitions() {
+            out.write(&name.to_le_bytes())?;
+            for number in [first_row, rows.len() as u64, first_group] {
+                out.write(&number.to_le_bytes())?;
+            }
+            first_row += rows.len() as u64;
+            first_group += rows.len().div_ceil(GROUP) as u64;
+        }
+        Ok(())
+    }
+
+    /// Ids in ascending order with the numbers of their rows.
+    fn sorted(&self) -> Result<Vec<(u64, u32)>> {
+        let ids = self.rows.iter().zip(0..).map(|((rows, slot), number)| Ok((rows.id(*slot)?, number)));
+        let mut ids = ids.collect::<Result<Vec<_>>>()?;
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    fn write_signs(&self, out: &mut Out<'_>) -> Result<()> {
+        let mut group = vec![0; padded(self.dim) / 8 * GROUP];
+        for rows in self.partitions().flat_map(|(_, rows)| rows.chunks(GROUP)) {
+            group.fill(0);
+            for (place, (rows, slot)) in rows.iter().enumerate() {
+                let (signs, _) = rows.signs(slot / GROUP..slot / GROUP + 1)?;
+                move_signs(signs, slot % GROUP, &mut group, place);
+            }
+            out.write(&group)?;
+        }
+        Ok(())
+    }
+
+    fn write_levels(&self, out: &mut Out<'_>) -> Result<()> {
+        for rows in self.partitions().flat_map(|(_, rows)| rows.chunks(GROUP)) {
+            let mut group = [0; GROUP];
+            for (level, (rows, slot)) in group.iter_mut().zip(rows) {
+                *level = rows.signs(slot / GROUP..slot / GROUP + 1)?.1[slot % GROUP];
+            }
+            out.write(&group)?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes bytes and remembers the checksums of their pieces.
+struct Out<'a> {
+    inner: BufWriter<File>,
+    /// What has been written of the piece.
+    piece: Vec<u8>,
+    table: Vec<u8>,
+    at: usize,
+    path: &'a Path,
+}
+
+impl Out<'_> {
+    fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
+        self.at += bytes.len();
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(bytes.len().min(PIECE - self.piece.len()));
+            self.piece.extend_from_slice(now);
+            bytes = later;
+            if self.piece.len() == PIECE {
+                self.end_piece()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_f32(&mut self, numbers: &[f32]) -> Result<()> {
+        // Of a little-endian processor, as `save` sees to.
+        self.write(bytemuck::cast_slice(numbers))
+    }
+
+    fn pad_to(&mut self, place: usize) -> Result<()> {
+        self.write(&vec![0; place - self.at])
+    }
+
+    fn end_piece(&mut self) -> Result<()> {
+        self.table.extend_from_slice(&checksum(&self.piece));
+        self.inner.write_all(&self.piece).map_err(|error| io_error("write", self.path, &error))?;
+        self.piece.clear();
+        Ok(())
+    }
+
+    /// Writes the table; returns the file and the table.
+    fn finish(mut self) -> Result<(File, Vec<u8>)> {
+        if !self.piece.is_empty() {
+            self.end_piece()?;
+        }
+        let io = |error: io::Error| io_error("write", self.path, &error);
+        self.inner.write_all(&self.table).map_err(io)?;
+        let file = self.inner.into_inner().map_err(|error| io(error.into_error()))?;
+        Ok((file, self.table))
+    }
+}
+
+pub(super) fn io_error(what: &str, path: &Path, error: &io::Error) -> Error {
+    Error::new(ErrorKind::Io, format!("cannot {what} {}: {error}", path.display()))
+}

@@ -1,0 +1,179 @@
+//! A vector to search for, in the forms that rows are compared with.
+
+use super::bound::{Levels, least};
+use super::code::NIBBLE_OFFSET;
+use super::rotation::Rotation;
+use super::rows::HighShapes;
+use crate::kernel::codes::{LEVELS, SignTable};
+use crate::kernel::{Kernel, UNIT_ROUNDOFF};
+
+const LARGEST: f32 = 127.0;
+
+/// A query. Its rotated form is about `steps[0] · coarse + steps[1] · fine`.
+#[derive(Debug)]
+pub(super) struct Query<'a> {
+    given: &'a [f32],
+    square: f64,
+    levels: Levels,
+    table: SignTable,
+    numbers: [Vec<i8>; 2],
+    steps: [f64; 2],
+    /// The sum of each of `numbers`.
+    sums: [i32; 2],
+    /// How long the difference is between the rotated query and `coarse` alone, and both.
+    errors: [f64; 2],
+    /// How far the cosine of two rotated vectors can be from that of the given ones.
+    rotation_error: f64,
+}
+
+impl<'a> Query<'a> {
+    /// Takes a vector and the square of its length, which is not zero.
+    pub(super) fn new(given: &'a [f32], square: f64, rotation: &Rotation, levels: Levels) -> Self {
+        let rotated = rotation.apply(given, 1.0 / square.sqrt());
+        let largest = rotated.iter().fold(f32::MIN_POSITIVE, |largest, x| largest.max(x.abs()));
+        let step = f64::from(largest / LARGEST * (1.0 + 2.0 * f32::EPSILON));
+        // What is left is at most half a step; a 254th of it more, so that no component rounds to 128.
+        let steps = [step, step / 253.0];
+        let mut rest: Vec<f64> = rotated.iter().map(|x| f64::from(*x)).collect();
+        let [(coarse, first), (fine, second)] = steps.map(|step| take_out(&mut rest, step));
+        Self {
+            given,
+            square,
+            levels,
+            table: SignTable::new(&rotated),
+            sums: [sum(&coarse), sum(&fine)],
+            numbers: [coarse, fine],
+            steps,
+            errors: [first, second],
+            // Both vectors are off, and are compared as if their lengths were exactly 1; roundings of f64 beside that.
+            rotation_error: 4.1 * rotation.error() + 1e-12,
+        }
+    }
+
+    /// The cosine in f64. √(x·x) is x, so that a row equal to the query, or to a power of two times it, scores 1.
+    pub(super) fn score(&self, kernel: Kernel, row: &[f32]) -> f64 {
+        let (dot, square) = (kernel.dot_f64(self.given, row), kernel.dot_f64(row, row));
+        // −0 and 0 are one score, and so equal rows stay in the order of their ids.
+        (dot / (self.square * square).sqrt()).clamp(-1.0, 1.0) + 0.0
+    }
+
+    /// The table for rows that may reach `score`.
+    pub(super) fn table(&mut self, score: f64) -> &SignTable {
+        let root = (self.numbers[0].len() as f64).sqrt();
+        let limit =
+            |level| root * (least(self.levels.alignment(level), score - self.rotation_error) - self.rotation_error);
+        self.table.set_limits(&std::array::from_fn::<f64, LEVELS, _>(limit));
+        &self.table
+    }
+
+    /// The coarse numbers, to be multiplied with rows' high nibbles.
+    pub(super) fn coarse(&self) -> &[i8] {
+        &self.numbers[0]
+    }
+
+    /// The numbers that are left.
+    pub(super) fn fine(&self) -> &[i8] {
+        &self.numbers[1]
+    }
+
+    /// What decides about rows by their high nibbles, for rows that may reach `score`.
+    pub(super) fn by_high(&self, score: f64) -> HighFilter {
+        let score = score - self.rotation_error;
+        // f32 rounds the sides of the comparison ten times together, on numbers of at most about 1.
+        let slack = self.errors[0] + self.rotation_error + 16.0 * UNIT_ROUNDOFF;
+        HighFilter {
+            offset: self.sums[0] * NIBBLE_OFFSET,
+            step: self.steps[0] as f32,
+            slack: slack as f32,
+            score: score.min(1.0) as f32,
+            distance: (1.0 - score.min(1.0) * score.min(1.0)).max(0.0).sqrt() as f32,
+            all: score <= 0.0,
+        }
+    }
+
+    /// The cosine by the products of both query vectors with both nibbles, and how far it can be off.
+    pub(super) fn estimate(&self, products: Products, shape: Scale) -> (f64, f64) {
+        let whole = |number: usize| {
+            let [high, low] = products.0[number];
+            f64::from(16 * high + low - 17 * NIBBLE_OFFSET * self.sums[number])
+        };
+        let dot = f64::from(shape.step) * (self.steps[0] * whole(0) + self.steps[1] * whole(1));
+        // The approximation of the row is at most as long as the row and the difference.
+        let error = f64::from(shape.error);
+        (dot, error + self.errors[1] * (1.0 + error) + self.rotation_error)
+    }
+}
+
+/// For each of the query's two vectors, the products with the high and the low nibbles of a row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Products(pub(super) [[i32; 2]; 2]);
+
+/// What an estimate needs to know of a row: see [`super::code::Shape`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale {
+    pub(super) step: f32,
+    pub(super) error: f32,
+}
+
+/// Rows by their high nibbles: which may reach a score.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HighFilter {
+    offset: i32,
+    step: f32,
+    slack: f32,
+    score: f32,
+    distance: f32,
+    /// Below zero the bound has another branch; such scores are too low to tell rows apart anyway.
+    all: bool,
+}
+
+impl HighFilter {
+    /// Which rows may reach the score; `products` are those of the coarse numbers and the rows' high nibbles.
+    pub(super) fn sieve(&self, products: &[i32], shapes: HighShapes<'_>, passes: &mut [bool]) {
+        let shapes = shapes.scales.iter().zip(shapes.alignments).zip(shapes.distances);
+        for ((passes, product), ((scale, alignment), distance)) in passes.iter_mut().zip(products).zip(shapes) {
+            let cosine = (product - self.offset) as f32 * self.step * scale;
+            *passes = self.all | (cosine + self.slack >= alignment * self.score - distance * self.distance);
+        }
+    }
+}
+
+/// Takes whole steps out of `rest`: their numbers, and the length of what is left.
+fn take_out(rest: &mut [f64], step: f64) -> (Vec<i8>, f64) {
+    let inverse = 1.0 / step;
+    let mut numbers = vec![0; rest.len()];
+    for (x, number) in rest.iter_mut().zip(&mut numbers) {
+        let nearest = (*x * inverse + 0.5f64.copysign(*x)) as i32;
+        *number = nearest as i8;
+        *x -= f64::from(nearest) * step;
+    }
+    // A millionth more than it is covers the roundings of the sum.
+    (numbers, rest.iter().map(|x| x * x).sum::<f64>().sqrt() * (1.0 + 1e-6))
+}
+
+fn sum(numbers: &[i8]) -> i32 {
+    numbers.iter().map(|number| i32::from(*number)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_vectors_of_small_numbers_are_the_query() {
+        for dim in [1, 100, 384, 4096] {
+            let given: Vec<f32> = (0..dim).map(|i| ((i * 31 + 5) % 97) as f32 - 40.0).collect();
+            let square = given.iter().map(|x| f64::from(x * x)).sum::<f64>();
+            let (rotation, levels) = (Rotation::new(dim), Levels::new(dim.next_multiple_of(64)));
+            let query = Query::new(&given, square, &rotation, levels);
+            let rotated = rotation.apply(&given, 1.0 / square.sqrt());
+            let off = |parts: usize| {
+                let part = |at: usize| (0..parts).map(move |n| (n, at));
+                let sum = |at| part(at).map(|(n, at)| query.steps[n] * f64::from(query.numbers[n][at])).sum::<f64>();
+                rotated.iter().enumerate().map(|(at, x)| (f64::from(*x) - sum(at)).powi(2)).sum::<f64>().sqrt()
+            };
+            assert!(off(1) <= query.errors[0] && query.errors[0] < 0.02, "{dim}: {} {}", off(1), query.errors[0]);
+            assert!(off(2) <= query.errors[1] && query.errors[1] < 1e-4, "{dim}: {} {}", off(2), query.errors[1]);
+        }
+    }
+}

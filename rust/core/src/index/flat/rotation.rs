@@ -1,0 +1,120 @@
+//! A rotation that makes all vectors look alike: components of about the same size, with random signs.
+
+use crate::kernel::codes::padded;
+use crate::kernel::gamma;
+
+const ROUNDS: usize = 4;
+/// Of the generator of signs. Files hold rotated rows, so that it must never change.
+const SEED: u64 = 0x6c6c_6d66_6173_7400;
+
+/// A fixed orthogonal map into the padded space, as fast as a few sums a component.
+///
+/// Rounds of random signs and a Hadamard transform of the first or the last power of two of components, by turns (Ailon and
+/// Chazelle, The fast Johnson-Lindenstrauss transform, 2009). Every step keeps lengths and angles, whatever the signs are.
+#[derive(Debug)]
+pub(super) struct Rotation {
+    /// Components that a transform takes: the largest power of two that there is room for.
+    span: usize,
+    signs: [Vec<f32>; ROUNDS],
+}
+
+impl Rotation {
+    pub(super) fn new(dim: usize) -> Self {
+        let padded = padded(dim);
+        let mut state = SEED ^ padded as u64;
+        let mut sign = || {
+            // SplitMix64 (Steele, Lea and Flood, Fast splittable pseudorandom number generators, 2014).
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            if (mixed ^ (mixed >> 31)) >> 63 == 0 { 1.0 } else { -1.0 }
+        };
+        let signs = std::array::from_fn(|_| (0..padded).map(|_| sign()).collect());
+        Self { span: 1 << padded.ilog2(), signs }
+    }
+
+    /// Components of a rotated vector.
+    pub(super) fn padded(&self) -> usize {
+        self.signs[0].len()
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn memory_bytes(&self) -> usize {
+        ROUNDS * self.padded() * size_of::<f32>()
+    }
+
+    /// How long the difference can be between a rotated vector of length 1 and what arithmetic without rounding gives: one
+    /// rounding for the scaling, in each round one for each doubling of the transform and one for its scale.
+    pub(super) fn error(&self) -> f64 {
+        gamma(1 + ROUNDS * (self.span.ilog2() as usize + 1))
+    }
+
+    /// The vector times `scale`, rotated.
+    pub(super) fn apply(&self, vector: &[f32], scale: f64) -> Vec<f32> {
+        let mut rotated = vec![0.0; self.padded()];
+        for (rotated, x) in rotated.iter_mut().zip(vector) {
+            *rotated = (f64::from(*x) * scale) as f32;
+        }
+        let scale = 1.0 / (self.span as f32).sqrt();
+        for (round, signs) in self.signs.iter().enumerate() {
+            rotated.iter_mut().zip(signs).for_each(|(x, sign)| *x *= sign);
+            let from = if round % 2 == 0 { 0 } else { rotated.len() - self.span };
+            let part = &mut rotated[from..][..self.span];
+            hadamard(part);
+            part.iter_mut().for_each(|x| *x *= scale);
+        }
+        rotated
+    }
+}
+
+/// The Walsh-Hadamard transform of a power of two of values, without its scale.
+fn hadamard(values: &mut [f32]) {
+    let mut half = 1;
+    while half < values.len() {
+        for both in values.chunks_exact_mut(2 * half) {
+            let (low, high) = both.split_at_mut(half);
+            for (low, high) in low.iter_mut().zip(high) {
+                (*low, *high) = (*low + *high, *low - *high);
+            }
+        }
+        half *= 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn length(vector: &[f32]) -> f64 {
+        vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt()
+    }
+
+    #[test]
+    fn lengths_and_angles_stay() {
+        for dim in [1, 2, 63, 64, 65, 100, 384, 768, 1000, 4096] {
+            let rotation = Rotation::new(dim);
+            let vector = |seed: usize| (0..dim).map(|i| ((i * 7 + seed * 13) % 19) as f32 - 8.5).collect::<Vec<_>>();
+            let (a, b) = (vector(1), vector(2));
+            let (unit_a, unit_b) = (1.0 / length(&a), 1.0 / length(&b));
+            let (ra, rb) = (rotation.apply(&a, unit_a), rotation.apply(&b, unit_b));
+            assert!((length(&ra) - 1.0).abs() <= rotation.error(), "dim {dim}");
+            let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+            let (before, after) = (dot(&a, &b) * unit_a * unit_b, dot(&ra, &rb));
+            assert!((before - after).abs() <= 2.1 * rotation.error(), "dim {dim}: {before} and {after}");
+        }
+    }
+
+    #[test]
+    fn a_single_component_is_spread_over_all() {
+        for dim in [64, 100, 384, 1536] {
+            let rotation = Rotation::new(dim);
+            for at in [0, dim / 2, dim - 1] {
+                let mut vector = vec![0.0; dim];
+                vector[at] = 1.0;
+                let rotated = rotation.apply(&vector, 1.0);
+                let mean = rotated.iter().map(|x| f64::from(x.abs())).sum::<f64>() / (rotated.len() as f64).sqrt();
+                assert!(mean > 0.6, "dim {dim} component {at}: {mean}");
+            }
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! An exact search: few bits find the few rows that can be among the best, f64 decides between them.
+//!
+//! Three sieves, each with a bound that no row of the wanted score fails: signs (where the score is high enough for them to
+//! tell rows apart), four bits a component, eight bits. What is left has an interval that its cosine lies in; the ends of
+//! these intervals raise the bar for the rows that follow.
+
+use std::ops::Range;
+
+use super::candidates::{Candidate, Candidates};
+use super::query::{Products, Query};
+use super::rows::Rows;
+use crate::error::Result;
+use crate::index::Hit;
+use crate::kernel::codes::GROUP;
+use crate::kernel::{Kernel, prefetch};
+
+/// From this score on signs are looked at first: below it they leave so many rows (an eighth at .7, two fifths at .65 of
+/// the vectors of real questions) that looking at the high nibbles of all of them one after the other is faster.
+const SIGNS_FROM: f64 = 0.7;
+/// Where many queries ask for the best of all rows, rows of this score are looked for first: if there are enough, the
+/// others need not be looked at.
+const GUESS: f64 = 0.75;
+/// Rows that are sieved before the bar is looked at again, in whole groups.
+const ROWS_AT_ONCE: usize = 16 * GROUP;
+/// Queries that take turns on the same rows, which are still in a near cache then.
+const QUERIES_AT_ONCE: usize = 32;
+
+/// The at most `k` best rows of at least `min_score` for each query, best first.
+pub(super) fn search(
+    kernel: Kernel,
+    parts: &[Rows<'_>],
+    queries: &mut [Query<'_>],
+    k: usize,
+    min_score: f64,
+) -> Result<Vec<Vec<Hit>>> {
+    let mut found = Vec::with_capacity(queries.len());
+    for queries in queries.chunks_mut(QUERIES_AT_ONCE) {
+        let mut scan = Scan::new(kernel, parts, queries, k, min_score);
+        scan.run()?;
+        for run in scan.runs {
+            found.push(decide(kernel, parts, run, k, min_score)?);
+        }
+    }
+    Ok(found)
+}
+
+/// A query on its way, with what it has found.
+struct Run<'s, 'q> {
+    query: &'s mut Query<'q>,
+    candidates: Candidates,
+}
+
+struct Scan<'s, 'q> {
+    kernel: Kernel,
+    parts: &'s [Rows<'s>],
+    k: usize,
+    min_score: f64,
+    runs: Vec<Run<'s, 'q>>,
+    masks: [u32; ROWS_AT_ONCE / GROUP],
+    passes: [bool; ROWS_AT_ONCE],
+    products: Vec<i32>,
+    survivors: Vec<u32>,
+}
+
+impl<'s, 'q> Scan<'s, 'q> {
+    fn new(kernel: Kernel, parts: &'s [Rows<'s>], queries: &'s mut [Query<'q>], k: usize, min_score: f64) -> Self {
+        let run = |query| Run { query, candidates: Candidates::new(k, min_score) };
+        let runs = queries.iter_mut().map(run).collect();
+        let masks = [0; ROWS_AT_ONCE / GROUP];
+        let passes = [false; ROWS_AT_ONCE];
+        Self { kernel, parts, k, min_score, runs, masks, passes, products: vec![], survivors: vec![] }
+    }
+
+    fn run(&mut self) -> Result<()> {
+        let all: Vec<usize> = (0..self.runs.len()).collect();
+        if all.len() == 1 || self.min_score >= GUESS {
+            return self.scan(&all);
+        }
+        for run in &mut self.runs {
+            run.candidates = Candidates::new(self.k, GUESS);
+        }
+        self.scan(&all)?;
+        let open: Vec<usize> = all.into_iter().filter(|run| !self.runs[*run].candidates.reach(GUESS)).collect();
+        for run in &open {
+            self.runs[*run].candidates = Candidates::new(self.k, self.min_score);
+        }
+        self.scan(&open)
+    }
+
+    /// Leads the given runs over all rows.
+    fn scan(&mut self, runs: &[usize]) -> Result<()> {
+        let (mut by_signs, mut by_high) = (vec![], vec![]);
+        for (part, rows) in self.parts.iter().enumerate() {
+            for first in (0..rows.len()).step_by(ROWS_AT_ONCE) {
+                let slots = first..(first + ROWS_AT_ONCE).min(rows.len());
+                (by_signs.clear(), by_high.clear());
+                for run in runs {
+                    let few = self.runs[*run].candidates.bar() >= SIGNS_FROM;
+                    if few { by_signs.push(*run) } else { by_high.push(*run) }
+                }
+                for run in &by_signs {
+                    self.sieve_by_signs(*run, part, slots.clone())?;
+                }
+                self.sieve_by_high(&by_high, part, slots)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sieve_by_signs(&mut self, run: usize, part: usize, slots: Range<usize>) -> Result<()> {
+        let (rows, run) = (self.parts[part], &mut self.runs[run]);
+        let bar = run.candidates.bar();
+        let (signs, levels) = rows.signs(slots.start / GROUP..slots.end.div_ceil(GROUP))?;
+        let masks = &mut self.masks[..levels.len() / GROUP];
+        self.kernel.scan_signs(run.query.table(bar), signs, levels, masks);
+        self.survivors.clear();
+        for (mask, first) in masks.iter().zip((slots.start..).step_by(GROUP)) {
+            let mut left = *mask;
+            while left != 0 {
+                let slot = first + left.trailing_zeros() as usize;
+                left &= left - 1;
+                if slot < slots.end {
+                    prefetch(rows.high(slot..slot + 1)?);
+                    self.survivors.push(slot as u32);
+                }
+            }
+        }
+        let mut nibbles = Vec::with_capacity(self.survivors.len());
+        for slot in &self.survivors {
+            nibbles.push(rows.high(*slot as usize..*slot as usize + 1)?);
+        }
+        self.products.resize(nibbles.len().max(self.products.len()), 0);
+        let products = &mut self.products[..nibbles.len()];
+        self.kernel.dot_nibbles_of(run.query.coarse(), &nibbles, products);
+        let filter = run.query.by_high(bar);
+        for (slot, product) in self.survivors.iter().zip(products) {
+            let mut passes = [false];
+            filter.sieve(&[*product], rows.high_shapes(*slot as usize..*slot as usize + 1)?, &mut passes);
+            if passes[0] {
+                run.offer(self.kernel, rows, part, *slot as usize, *product)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sieve_by_high(&mut self, runs: &[usize], part: usize, slots: Range<usize>) -> Result<()> {
+        if runs.is_empty() {
+            return Ok(());
+        }
+        let rows = self.parts[part];
+        let count = slots.len() * runs.len();
+        self.products.resize(count.max(self.products.len()), 0);
+        let products = &mut self.products[..count];
+        let queries: Vec<&[i8]> = runs.iter().map(|run| self.runs[*run].query.coarse()).collect();
+        self.kernel.dot_nibbles(&queries, rows.high(slots.clone())?, products);
+        let shapes = rows.high_shapes(slots.clone())?;
+        for (run, products) in runs.iter().zip(products.chunks_exact(slots.len())) {
+            let run = &mut self.runs[*run];
+            let filter = run.query.by_high(run.candidates.bar());
+            let passes = &mut self.passes[..slots.len()];
+            filter.sieve(products, shapes, passes);
+            for (row, _) in passes.iter().enumerate().filter(|(_, passes)| **passes) {
+                run.offer(self.kernel, rows, part, slots.start + row, products[row])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Run<'_, '_> {
+    /// Looks at all eight bits of a row; `product` is that of the coarse numbers and the high nibbles.
+    fn offer(&mut self, kernel: Kernel, rows: Rows<'_>, part: usize, slot: usize, product: i32) -> Result<()> {
+        if !rows.is_live(slot) {
+            return Ok(());
+        }
+        let (high, low) = (rows.high(slot..slot + 1)?, rows.low(slot..slot + 1)?);
+        let (mut coarse, mut fine) = ([0], [0; 2]);
+        kernel.dot_nibbles_of(self.query.coarse(), &[low], &mut coarse);
+        kernel.dot_nibbles_of(self.query.fine(), &[high, low], &mut fine);
+        let estimate = self.query.estimate(Products([[product, coarse[0]], fine]), rows.scale(slot)?);
+        self.candidates.offer(estimate, part as u32, slot as u32);
+        Ok(())
+    }
+}
+
+/// Scores the rows that are left in f64.
+fn decide(kernel: Kernel, parts: &[Rows<'_>], run: Run<'_, '_>, k: usize, min_score: f64) -> Result<Vec<Hit>> {
+    let mut hits: Vec<Hit> = Vec::new();
+    let mut bar = min_score;
+    for candidate in run.candidates.finish() {
+        // The candidates come by their upper ends: none that follows reaches the k-th best any more.
+        if candidate.upper() < bar {
+            break;
+        }
+        let Candidate { part, slot, .. } = candidate;
+        let (rows, slot) = (parts[part as usize], slot as usize);
+        let hit = Hit { id: rows.id(slot)?, score: run.query.score(kernel, &rows.values(slot)?) };
+        if hit.score >= min_score {
+            hits.push(hit);
+        }
+        if hits.len() >= k.saturating_add(k / 4) {
+            keep_best(&mut hits, k);
+            bar = hits[k - 1].score;
+        }
+    }
+    keep_best(&mut hits, k);
+    Ok(hits)
+}
+
+fn keep_best(hits: &mut Vec<Hit>, k: usize) {
+    hits.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
+    hits.truncate(k);
+}

@@ -1,0 +1,181 @@
+//! Products of signs and of nibbles.
+//!
+//! Arrays are not mapped here: a closure with these instructions is not inlined into `map`, which was compiled without.
+#![allow(unsafe_code)]
+
+use std::arch::x86_64::{
+    __m128i, __m256i, _mm_add_epi32, _mm_loadu_si128, _mm_storeu_si128, _mm256_add_epi8, _mm256_add_epi16,
+    _mm256_add_epi32, _mm256_and_si256, _mm256_blendv_epi8, _mm256_broadcastsi128_si256, _mm256_castsi256_si128,
+    _mm256_cmpeq_epi16, _mm256_extracti128_si256, _mm256_hadd_epi32, _mm256_loadu_si256, _mm256_madd_epi16,
+    _mm256_maddubs_epi16, _mm256_max_epu16, _mm256_movemask_epi8, _mm256_set1_epi8, _mm256_set1_epi16,
+    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_sub_epi16,
+};
+
+use super::super::codes::{BLOCK, GROUP, SignTable};
+
+/// Blocks whose products add up in sixteen bits: 4 blocks of 2 products of two, 15 · 127 at most each.
+const BLOCKS_AT_ONCE: usize = 4;
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load(bytes: &[u8; 32]) -> __m256i {
+    // SAFETY: the reference is to 32 readable bytes, and `loadu` asks for no alignment.
+    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load_signed(bytes: &[i8; 32]) -> __m256i {
+    // SAFETY: the reference is to 32 readable bytes, and `loadu` asks for no alignment.
+    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
+/// A table of 16 bytes in both halves of a register.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn broadcast(table: &[u8; 16]) -> __m256i {
+    // SAFETY: the reference is to 16 readable bytes, and `loadu` asks for no alignment.
+    let half: __m128i = unsafe { _mm_loadu_si128(table.as_ptr().cast()) };
+    _mm256_broadcastsi128_si256(half)
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn scan_signs(table: &SignTable, signs: &[u8], levels: &[u8], masks: &mut [u32]) {
+    table.check(signs, levels, masks);
+    let columns = table.entries().as_chunks::<2>().0;
+    let limits = limits(table);
+    let nibble = _mm256_set1_epi8(15);
+    let groups = signs.chunks_exact(columns.len().max(1) * GROUP).zip(levels.as_chunks::<GROUP>().0);
+    for ((group, levels), mask) in groups.zip(masks) {
+        // Two rows a lane of sixteen bits: see `passing`.
+        let (mut both, mut odd) = (_mm256_setzero_si256(), _mm256_setzero_si256());
+        for (column, [low, high]) in group.as_chunks::<GROUP>().0.iter().zip(columns) {
+            let bytes = load(column);
+            let low = _mm256_shuffle_epi8(broadcast(low), _mm256_and_si256(bytes, nibble));
+            let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble);
+            let sum = _mm256_add_epi8(low, _mm256_shuffle_epi8(broadcast(high), upper));
+            both = _mm256_add_epi16(both, sum);
+            odd = _mm256_add_epi16(odd, _mm256_srli_epi16::<8>(sum));
+        }
+        *mask = passing(both, odd, &limits, levels);
+    }
+}
+
+/// The low and the high bytes of the limits.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(in super::super) fn limits(table: &SignTable) -> [__m256i; 2] {
+    let (mut low, mut high) = ([0; 16], [0; 16]);
+    for ((limit, low), high) in table.limits().iter().zip(&mut low).zip(&mut high) {
+        [*low, *high] = limit.to_le_bytes();
+    }
+    [broadcast(&low), broadcast(&high)]
+}
+
+/// Which rows reach their limits. `odd` has the sums of the odd rows, `both` those of the even rows and 256 times the others.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(in super::super) fn passing(both: __m256i, odd: __m256i, limits: &[__m256i; 2], levels: &[u8; GROUP]) -> u32 {
+    let even = _mm256_sub_epi16(both, _mm256_slli_epi16::<8>(odd));
+    let levels = _mm256_and_si256(load(levels), _mm256_set1_epi8(15));
+    let (low, high) = (_mm256_shuffle_epi8(limits[0], levels), _mm256_shuffle_epi8(limits[1], levels));
+    let first = _mm256_set1_epi16(0x00ff);
+    let even_limit = _mm256_blendv_epi8(_mm256_slli_epi16::<8>(high), low, first);
+    let odd_limit = _mm256_blendv_epi8(high, _mm256_srli_epi16::<8>(low), first);
+    let pass = _mm256_blendv_epi8(at_least(odd, odd_limit), at_least(even, even_limit), first);
+    _mm256_movemask_epi8(pass) as u32
+}
+
+/// All bits of the lanes where `a >= b`, unsigned.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn at_least(a: __m256i, b: __m256i) -> __m256i {
+    _mm256_cmpeq_epi16(_mm256_max_epu16(a, b), a)
+}
+
+/// Σ nᵢqᵢ of four queries and one row.
+#[target_feature(enable = "avx2")]
+pub(super) fn of_queries(queries: &[&[i8]; 4], row: &[u8]) -> [i32; 4] {
+    let row = row.as_chunks().0;
+    let [a, b, c, d] = queries;
+    let (a, b, c, d) = (blocks(a, row.len()), blocks(b, row.len()), blocks(c, row.len()), blocks(d, row.len()));
+    let mut sums = [_mm256_setzero_si256(); 4];
+    for first in (0..row.len()).step_by(BLOCKS_AT_ONCE) {
+        let mut short = [_mm256_setzero_si256(); 4];
+        for at in first..(first + BLOCKS_AT_ONCE).min(row.len()) {
+            let (low, high) = nibbles(&row[at]);
+            short[0] = _mm256_add_epi16(short[0], pairs(low, high, &a[at]));
+            short[1] = _mm256_add_epi16(short[1], pairs(low, high, &b[at]));
+            short[2] = _mm256_add_epi16(short[2], pairs(low, high, &c[at]));
+            short[3] = _mm256_add_epi16(short[3], pairs(low, high, &d[at]));
+        }
+        widen(&mut sums, &short);
+    }
+    add_up(&sums)
+}
+
+/// Σ nᵢqᵢ of one query and four rows.
+#[target_feature(enable = "avx2")]
+pub(super) fn of_rows(query: &[i8], rows: &[&[u8]; 4]) -> [i32; 4] {
+    let query = query.as_chunks().0;
+    let [a, b, c, d] = rows;
+    let (a, b, c, d) = (blocks(a, query.len()), blocks(b, query.len()), blocks(c, query.len()), blocks(d, query.len()));
+    let mut sums = [_mm256_setzero_si256(); 4];
+    for first in (0..query.len()).step_by(BLOCKS_AT_ONCE) {
+        let mut short = [_mm256_setzero_si256(); 4];
+        for at in first..(first + BLOCKS_AT_ONCE).min(query.len()) {
+            for (short, row) in short.iter_mut().zip([&a[at], &b[at], &c[at], &d[at]]) {
+                let (low, high) = nibbles(row);
+                *short = _mm256_add_epi16(*short, pairs(low, high, &query[at]));
+            }
+        }
+        widen(&mut sums, &short);
+    }
+    add_up(&sums)
+}
+
+/// The first `count` blocks of `N` numbers.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn blocks<T, const N: usize>(numbers: &[T], count: usize) -> &[[T; N]] {
+    &numbers.as_chunks().0[..count]
+}
+
+/// Adds sums of sixteen bits to sums of 32.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn widen(sums: &mut [__m256i; 4], short: &[__m256i; 4]) {
+    for (sum, short) in sums.iter_mut().zip(short) {
+        *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(*short, _mm256_set1_epi16(1)));
+    }
+}
+
+/// The low and the high halves of bytes.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn nibbles(bytes: &[u8; BLOCK / 2]) -> (__m256i, __m256i) {
+    let (bytes, nibble) = (load(bytes), _mm256_set1_epi8(15));
+    (_mm256_and_si256(bytes, nibble), _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble))
+}
+
+/// Products of a block, four of them in each lane of sixteen bits: at most 4 · 15 · 127.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn pairs(low: __m256i, high: __m256i, query: &[i8; BLOCK]) -> __m256i {
+    let halves = query.as_chunks().0;
+    let (first, second) = (load_signed(&halves[0]), load_signed(&halves[1]));
+    _mm256_add_epi16(_mm256_maddubs_epi16(low, first), _mm256_maddubs_epi16(high, second))
+}
+
+/// The sum of the lanes of each of four registers.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(in super::super) fn add_up(lanes: &[__m256i; 4]) -> [i32; 4] {
+    let pairs = [_mm256_hadd_epi32(lanes[0], lanes[1]), _mm256_hadd_epi32(lanes[2], lanes[3])];
+    let all = _mm256_hadd_epi32(pairs[0], pairs[1]);
+    let four = _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256::<1>(all));
+    let mut sums = [0; 4];
+    // SAFETY: the reference is to 16 writable bytes, and `storeu` asks for no alignment.
+    unsafe { _mm_storeu_si128(sums.as_mut_ptr().cast(), four) }
+    sums
+}

@@ -1,0 +1,90 @@
+//! AVX-512 with BW and VNNI, for x86-64 servers since 2019 (Ice Lake, Zen 4): what the index scans with.
+//!
+//! All else is the AVX2 kernel's.
+#![allow(unsafe_code)]
+
+mod codes;
+
+use super::avx2::Avx2;
+use super::codes::{FourProducts, SignTable, dot_nibbles, dot_nibbles_of};
+use super::{Operations, Packed, Rows, RowsMut};
+
+/// Kernel of 512-bit registers. A value exists only where the processor has what it uses.
+pub(super) struct Avx512(());
+
+static AVX512: Avx512 = Avx512(());
+
+impl Avx512 {
+    /// The kernel, when this processor can run it.
+    pub(super) fn detect() -> Option<&'static Self> {
+        let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
+        (Avx2::detect().is_some() && wide && is_x86_feature_detected!("avx512vnni")).then_some(&AVX512)
+    }
+
+    fn narrow() -> &'static Avx2 {
+        Avx2::detect().unwrap_or_else(|| unreachable!("`detect` saw AVX2"))
+    }
+}
+
+impl Operations for Avx512 {
+    fn name(&self) -> &'static str {
+        "avx512"
+    }
+
+    fn dot(&self, a: &[f32], b: &[f32]) -> f32 {
+        Self::narrow().dot(a, b)
+    }
+
+    fn dot_rows(&self, query: &[f32], rows: &[f32], out: &mut [f32]) {
+        Self::narrow().dot_rows(query, rows, out);
+    }
+
+    fn dot_f64(&self, a: &[f32], b: &[f32]) -> f64 {
+        Self::narrow().dot_f64(a, b)
+    }
+
+    fn scan_signs(&self, table: &SignTable, signs: &[u8], levels: &[u8], masks: &mut [u32]) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F and BW.
+        unsafe { codes::scan_signs(table, signs, levels, masks) }
+    }
+
+    fn dot_nibbles(&self, queries: &[&[i8]], rows: &[u8], out: &mut [i32]) {
+        dot_nibbles(self, queries, rows, out);
+    }
+
+    fn dot_nibbles_of(&self, query: &[i8], rows: &[&[u8]], out: &mut [i32]) {
+        dot_nibbles_of(self, query, rows, out);
+    }
+
+    fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, out: RowsMut<'_>) {
+        Self::narrow().matmul(a, b, bias, out);
+    }
+
+    fn exp(&self, x: &mut [f32]) {
+        Self::narrow().exp(x);
+    }
+
+    fn softmax(&self, x: &mut [f32], scale: f32) {
+        Self::narrow().softmax(x, scale);
+    }
+
+    fn gelu(&self, x: &mut [f32]) {
+        Self::narrow().gelu(x);
+    }
+
+    fn layer_norm(&self, x: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32) {
+        Self::narrow().layer_norm(x, gamma, beta, epsilon);
+    }
+}
+
+impl FourProducts for Avx512 {
+    fn of_queries(&self, queries: &[&[i8]; 4], row: &[u8]) -> [i32; 4] {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F, BW and VNNI.
+        unsafe { codes::of_queries(queries, row) }
+    }
+
+    fn of_rows(&self, query: &[i8], rows: &[&[u8]; 4]) -> [i32; 4] {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F, BW and VNNI.
+        unsafe { codes::of_rows(query, rows) }
+    }
+}

@@ -1,0 +1,173 @@
+//! Rows in a few bits a component, and queries that they are compared with.
+//!
+//! Dimensions are padded to a multiple of [`BLOCK`].
+//!
+//! **Signs**, one bit a component, in groups of [`GROUP`] rows: byte `32 · c + r` of a group holds components `8 · c` to
+//! `8 · c + 7` of row `r`, the first in the lowest bit. A register of 32 such bytes looks up 32 rows at once in the two
+//! tables of these components (the fast scan of André, Kermarrec, Le Scouarnec: Cache locality is not enough, VLDB 2015).
+//!
+//! **Nibbles**, four bits a component, row by row: byte `32 · b + j` of a row holds component `64 · b + j` in its low half
+//! and component `64 · b + 32 + j` in its high half.
+
+/// Dimensions are padded to a multiple of this.
+pub const BLOCK: usize = 64;
+/// Rows whose signs lie together.
+pub const GROUP: usize = 32;
+/// Kinds of rows that a limit can be given for.
+pub const LEVELS: usize = 16;
+
+/// Two table entries must add up in a byte.
+const MAX_ENTRY: usize = 127;
+/// Weights that add up to less are all the same, so that the division by a step does not overflow.
+const SMALLEST_REACH: f32 = 1e-30;
+/// All entries of a row must add up in sixteen bits.
+const MAX_SUM: usize = u16::MAX as usize;
+
+/// `dim` padded to whole blocks.
+pub fn padded(dim: usize) -> usize {
+    dim.next_multiple_of(BLOCK)
+}
+
+/// What a scan of signs needs to know of a query: for each four components the sums that their signs can give, in steps.
+#[derive(Debug, Clone)]
+pub struct SignTable {
+    entries: Vec<[u8; 16]>,
+    limits: [u16; LEVELS],
+    /// What one step of an entry is worth.
+    step: f64,
+    /// What all entries are too large by: Σ|wᵢ|.
+    offset: f64,
+    /// How far a row's sum can be off because entries are whole steps.
+    error: f64,
+}
+
+impl SignTable {
+    /// The table for Σ ±wᵢ; `weights.len()` is a multiple of [`BLOCK`].
+    pub fn new(weights: &[f32]) -> Self {
+        assert!(weights.len().is_multiple_of(BLOCK), "whole blocks");
+        let fours = weights.as_chunks::<4>().0;
+        let reach = |four: &[f32; 4]| four.iter().map(|w| w.abs()).sum::<f32>();
+        let largest = fours.iter().map(reach).fold(SMALLEST_REACH, f32::max);
+        let entry = MAX_ENTRY.min(MAX_SUM / fours.len()) as f32;
+        let (step, inverse) = (2.0 * largest / entry, entry / (2.0 * largest));
+        let (mut entries, mut offset, mut error) = (vec![[0; 16]; fours.len()], 0.0, 0.0);
+        for (four, entries) in fours.iter().zip(&mut entries) {
+            let reach = reach(four);
+            let (sums, mut off) = (sums(four), 0.0_f32);
+            for (entry, sum) in entries.iter_mut().zip(sums) {
+                // Between 0 and 127, so that adding 0.5 rounds; a limit of `as` is what its range check is for.
+                let steps = ((sum + reach) * inverse + 0.5) as i32 as f32;
+                *entry = steps as i32 as u8;
+                off = off.max((steps * step - (sum + reach)).abs());
+            }
+            offset += f64::from(reach);
+            error += f64::from(off);
+        }
+        // Roundings of `sums`, `reach` and the differences: less than 16 in a row, on numbers of at most `offset`.
+        error += 16.0 * super::UNIT_ROUNDOFF * 2.0 * offset;
+        Self { entries, limits: [0; LEVELS], step: f64::from(step), offset, error }
+    }
+
+    /// Lets a row of level `l` pass when Σ ±wᵢ may be `sums[l]` or more.
+    pub fn set_limits(&mut self, sums: &[f64; LEVELS]) {
+        for (limit, sum) in self.limits.iter_mut().zip(sums) {
+            // A negative or infinite one is brought into range by `as`; a hundredth of a step covers f64's roundings.
+            let steps = ((sum + self.offset - self.error) / self.step - 0.01).ceil();
+            *limit = steps as u16;
+        }
+    }
+
+    pub(super) fn entries(&self) -> &[[u8; 16]] {
+        &self.entries
+    }
+
+    pub(super) fn limits(&self) -> &[u16; LEVELS] {
+        &self.limits
+    }
+
+    /// Groups in `signs`, which hold rows of as many components as the table has weights.
+    pub(super) fn check(&self, signs: &[u8], levels: &[u8], masks: &[u32]) {
+        assert_eq!(signs.len(), masks.len() * self.entries.len() / 2 * GROUP, "bytes of the signs");
+        assert_eq!(levels.len(), masks.len() * GROUP, "levels of the rows");
+    }
+}
+
+/// Σ ±wᵢ for the sixteen combinations of signs; bit i of the place says that wᵢ counts as it is.
+fn sums(four: &[f32; 4]) -> [f32; 16] {
+    let pair = |a: f32, b: f32| [-a - b, a - b, b - a, a + b];
+    let (low, high) = (pair(four[0], four[1]), pair(four[2], four[3]));
+    std::array::from_fn(|place| low[place % 4] + high[place / 4])
+}
+
+/// Puts the signs of a row, given as numbers, into place `row` of its group; a set bit says "not negative".
+pub fn pack_signs(values: &[f32], group: &mut [u8], row: usize) {
+    assert_eq!(group.len(), values.len() / 8 * GROUP, "bytes of the group");
+    for (eight, column) in values.as_chunks::<8>().0.iter().zip(group.as_chunks_mut::<GROUP>().0) {
+        column[row] = eight.iter().rev().fold(0, |bits, value| bits << 1 | u8::from(value.to_bits() >> 31 == 0));
+    }
+}
+
+/// Copies a row's signs into another place.
+pub fn move_signs(from: &[u8], row: usize, to: &mut [u8], place: usize) {
+    for (from, to) in from.as_chunks::<GROUP>().0.iter().zip(to.as_chunks_mut::<GROUP>().0) {
+        to[place] = from[row];
+    }
+}
+
+/// Packs numbers of 0 to 15, a multiple of [`BLOCK`] of them, two a byte.
+pub fn pack_nibbles(numbers: &[u8], packed: &mut [u8]) {
+    assert_eq!(packed.len() * 2, numbers.len(), "bytes of the nibbles");
+    for (block, packed) in numbers.as_chunks::<BLOCK>().0.iter().zip(packed.as_chunks_mut::<{ BLOCK / 2 }>().0) {
+        let (low, high) = block.split_at(BLOCK / 2);
+        for ((packed, low), high) in packed.iter_mut().zip(low).zip(high) {
+            *packed = low | high << 4;
+        }
+    }
+}
+
+/// Four products of nibbles at once, the part of [`super::Operations::dot_nibbles`] that kernels differ in.
+pub(super) trait FourProducts {
+    fn of_queries(&self, queries: &[&[i8]; 4], row: &[u8]) -> [i32; 4];
+    fn of_rows(&self, query: &[i8], rows: &[&[u8]; 4]) -> [i32; 4];
+}
+
+/// [`super::Operations::dot_nibbles`] by fours: queries are taken together where there are four, else rows.
+pub(super) fn dot_nibbles(four: &impl FourProducts, queries: &[&[i8]], rows: &[u8], out: &mut [i32]) {
+    let Some(dim) = queries.first().map(|query| query.len()).filter(|dim| *dim > 0) else {
+        return assert!(rows.is_empty() && out.is_empty(), "rows without components");
+    };
+    let (width, count) = (dim / 2, rows.len() / (dim / 2));
+    assert!(dim.is_multiple_of(BLOCK) && queries.iter().all(|query| query.len() == dim), "lengths of the queries");
+    assert_eq!(rows.len(), count * width, "bytes of the rows");
+    assert_eq!(out.len(), count * queries.len(), "places for the products");
+    let (fours, rest) = queries.as_chunks::<4>();
+    let (out_fours, out_rest) = out.split_at_mut(4 * fours.len() * count);
+    for (queries, out) in fours.iter().zip(out_fours.chunks_exact_mut((4 * count).max(1))) {
+        for (row, bytes) in rows.chunks_exact(width).enumerate() {
+            for (sum, out) in four.of_queries(queries, bytes).into_iter().zip(out.chunks_exact_mut(count)) {
+                out[row] = sum;
+            }
+        }
+    }
+    for (query, out) in rest.iter().zip(out_rest.chunks_exact_mut(count.max(1))) {
+        for (rows, out) in rows.chunks(4 * width).zip(out.chunks_mut(4)) {
+            // At the end the last row stands in for those that are not there.
+            let row = |i: usize| &rows[i.min(out.len() - 1) * width..][..width];
+            let sums = four.of_rows(query, &[row(0), row(1), row(2), row(3)]);
+            out.copy_from_slice(&sums[..out.len()]);
+        }
+    }
+}
+
+/// [`super::Operations::dot_nibbles_of`] by fours.
+pub(super) fn dot_nibbles_of(four: &impl FourProducts, query: &[i8], rows: &[&[u8]], out: &mut [i32]) {
+    assert!(
+        query.len().is_multiple_of(BLOCK) && rows.iter().all(|row| row.len() * 2 == query.len()),
+        "lengths of the rows"
+    );
+    assert_eq!(rows.len(), out.len(), "places for the products");
+    for (rows, out) in rows.chunks(4).zip(out.chunks_mut(4)) {
+        let sums = four.of_rows(query, &std::array::from_fn(|i| rows[i.min(rows.len() - 1)]));
+        out.copy_from_slice(&sums[..out.len()]);
+    }
+}

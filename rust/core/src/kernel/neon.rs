@@ -1,0 +1,85 @@
+//! NEON, for 64-bit Arm processors: what the index scans with.
+//!
+//! All else is plain arithmetic, which the compiler turns into NEON as well.
+#![allow(unsafe_code)]
+
+mod codes;
+
+use super::codes::{FourProducts, SignTable, dot_nibbles, dot_nibbles_of};
+use super::scalar::Scalar;
+use super::{Operations, Packed, Rows, RowsMut};
+
+/// Kernel of 128-bit registers. A value exists only where the processor has them.
+pub(super) struct Neon(());
+
+static NEON: Neon = Neon(());
+
+impl Neon {
+    /// The kernel, when this processor can run it.
+    pub(super) fn detect() -> Option<&'static Self> {
+        std::arch::is_aarch64_feature_detected!("neon").then_some(&NEON)
+    }
+}
+
+impl Operations for Neon {
+    fn name(&self) -> &'static str {
+        "neon"
+    }
+
+    fn dot(&self, a: &[f32], b: &[f32]) -> f32 {
+        Scalar.dot(a, b)
+    }
+
+    fn dot_rows(&self, query: &[f32], rows: &[f32], out: &mut [f32]) {
+        Scalar.dot_rows(query, rows, out);
+    }
+
+    fn dot_f64(&self, a: &[f32], b: &[f32]) -> f64 {
+        Scalar.dot_f64(a, b)
+    }
+
+    fn scan_signs(&self, table: &SignTable, signs: &[u8], levels: &[u8], masks: &mut [u32]) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has NEON.
+        unsafe { codes::scan_signs(table, signs, levels, masks) }
+    }
+
+    fn dot_nibbles(&self, queries: &[&[i8]], rows: &[u8], out: &mut [i32]) {
+        dot_nibbles(self, queries, rows, out);
+    }
+
+    fn dot_nibbles_of(&self, query: &[i8], rows: &[&[u8]], out: &mut [i32]) {
+        dot_nibbles_of(self, query, rows, out);
+    }
+
+    fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, out: RowsMut<'_>) {
+        Scalar.matmul(a, b, bias, out);
+    }
+
+    fn exp(&self, x: &mut [f32]) {
+        Scalar.exp(x);
+    }
+
+    fn softmax(&self, x: &mut [f32], scale: f32) {
+        Scalar.softmax(x, scale);
+    }
+
+    fn gelu(&self, x: &mut [f32]) {
+        Scalar.gelu(x);
+    }
+
+    fn layer_norm(&self, x: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32) {
+        Scalar.layer_norm(x, gamma, beta, epsilon);
+    }
+}
+
+impl FourProducts for Neon {
+    fn of_queries(&self, queries: &[&[i8]; 4], row: &[u8]) -> [i32; 4] {
+        // SAFETY: `self` comes from `detect` alone, so the processor has NEON.
+        unsafe { codes::of_queries(queries, row) }
+    }
+
+    fn of_rows(&self, query: &[i8], rows: &[&[u8]; 4]) -> [i32; 4] {
+        // SAFETY: `self` comes from `detect` alone, so the processor has NEON.
+        unsafe { codes::of_rows(query, rows) }
+    }
+}

@@ -65,6 +65,11 @@ pub trait Operations: Sync {
     /// `out[r] = Σ nᵢqᵢ` as in [`Operations::dot_nibbles`], for one query and rows that lie apart.
     fn dot_nibbles_of(&self, query: &[i8], rows: &[&[u8]], out: &mut [i32]);
 
+    /// The Walsh-Hadamard transform of `values`, a power of two of them, without its scale and in some fixed order.
+    ///
+    /// `scratch` is as long. Sums of two, log₂ of the length one after the other: all kernels give the same bits.
+    fn hadamard(&self, values: &mut [f32], scratch: &mut [f32]);
+
     /// `out[i][j] = bias[j] + Σ a[i][k]·b[k][j]`, each off by at most `matmul_error(depth)` times the sum of magnitudes.
     ///
     /// An element's value depends on its row of `a` alone, not on how many rows there are.

@@ -42,7 +42,6 @@ use state::State;
 #[derive(Debug)]
 pub struct FlatIndex {
     dim: usize,
-    kernel: Kernel,
     space: Space,
     /// Held while rows change, so that what a writer has seen stays true until it writes.
     writer: Mutex<()>,
@@ -52,6 +51,7 @@ pub struct FlatIndex {
 /// What the short forms of rows and queries have in common.
 #[derive(Debug)]
 struct Space {
+    kernel: Kernel,
     rotation: Rotation,
     levels: Levels,
 }
@@ -74,8 +74,8 @@ impl FlatIndex {
     pub fn with_kernel(dim: usize, kernel: Kernel) -> Result<Self> {
         check::dim(dim)?;
         let rotation = Rotation::new(dim);
-        let space = Space { levels: Levels::new(rotation.padded()), rotation };
-        Ok(Self { dim, kernel, space, writer: Mutex::new(()), state: RwLock::default() })
+        let space = Space { kernel, levels: Levels::new(rotation.padded()), rotation };
+        Ok(Self { dim, space, writer: Mutex::new(()), state: RwLock::default() })
     }
 
     /// Number of components of a vector.
@@ -114,7 +114,7 @@ impl FlatIndex {
     /// `DimensionMismatch`; `InvalidVector` for NaN, infinity or zeros alone; `DuplicateId` when any partition has the id;
     /// `CorruptFile` when the file that the index was loaded from is damaged where it is looked up.
     pub fn add(&self, id: u64, vector: &[f32], partition: u128) -> Result<()> {
-        let square = check::vector(self.kernel, self.dim, vector)?;
+        let square = check::vector(self.space.kernel, self.dim, vector)?;
         self.insert(&[id], vector, &[square], partition)
     }
 
@@ -124,7 +124,7 @@ impl FlatIndex {
     ///
     /// Those of [`FlatIndex::add`], naming the row; `Config` when there are not as many ids as rows.
     pub fn add_many(&self, ids: &[u64], matrix: &[f32], partition: u128) -> Result<()> {
-        let squares = check::matrix(self.kernel, self.dim, matrix)?;
+        let squares = check::matrix(self.space.kernel, self.dim, matrix)?;
         check::ids(ids, squares.len())?;
         self.insert(ids, matrix, &squares, partition)
     }
@@ -136,7 +136,7 @@ impl FlatIndex {
     /// `DimensionMismatch`; `InvalidVector` for NaN, infinity or zeros alone; `UnknownId` when there is no such row;
     /// `CorruptFile` when the file that the index was loaded from is damaged where it is looked up.
     pub fn update(&self, id: u64, vector: &[f32]) -> Result<()> {
-        let square = check::vector(self.kernel, self.dim, vector)?;
+        let square = check::vector(self.space.kernel, self.dim, vector)?;
         let _writer = self.write_alone();
         let row = self.space.prepare(self.dim, &[id], vector, &[square], 0);
         self.write().update(id, row)
@@ -161,7 +161,7 @@ impl FlatIndex {
     /// `CorruptFile` when the file that the index was loaded from is damaged where it is read.
     pub fn search(&self, vector: &[f32], k: usize, min_score: f64, partition: u128) -> Result<Vec<Hit>> {
         check::search(k, min_score)?;
-        let square = check::vector(self.kernel, self.dim, vector)?;
+        let square = check::vector(self.space.kernel, self.dim, vector)?;
         let found = self.find(&mut [self.query(vector, square)], k, min_score, partition)?;
         Ok(found.into_iter().next().unwrap_or_default())
     }
@@ -175,7 +175,7 @@ impl FlatIndex {
     /// Those of [`FlatIndex::search`], naming the row.
     pub fn search_many(&self, matrix: &[f32], k: usize, min_score: f64, partition: u128) -> Result<Vec<Vec<Hit>>> {
         check::search(k, min_score)?;
-        let squares = check::matrix(self.kernel, self.dim, matrix)?;
+        let squares = check::matrix(self.space.kernel, self.dim, matrix)?;
         let queries = matrix.chunks_exact(self.dim).zip(squares);
         let mut queries: Vec<_> = queries.map(|(vector, square)| self.query(vector, square)).collect();
         self.find(&mut queries, k, min_score, partition)
@@ -243,12 +243,12 @@ impl FlatIndex {
     }
 
     fn query<'a>(&self, vector: &'a [f32], square: f64) -> Query<'a> {
-        Query::new(vector, square, &self.space.rotation, self.space.levels)
+        Query::new(self.space.kernel, vector, square, &self.space.rotation, self.space.levels)
     }
 
     fn find(&self, queries: &mut [Query<'_>], k: usize, min_score: f64, partition: u128) -> Result<Vec<Vec<Hit>>> {
         let state = self.read();
-        scan::search(self.kernel, &state.parts(partition)?, queries, k, min_score)
+        scan::search(self.space.kernel, &state.parts(partition)?, queries, k, min_score)
     }
 
     fn save_alone(&self, path: &Path) -> Result<()> {
@@ -281,7 +281,7 @@ impl Space {
             let mut chunk = chunk::Chunk::new(dim, self.rotation.padded());
             chunk.reserve(count);
             for ((id, row), square) in rows.by_ref().take(count) {
-                chunk.push(*id, row, *square, &self.rotation, self.levels);
+                chunk.push(*id, row, *square, self);
             }
             chunks.push(chunk);
             room = chunk::CHUNK;

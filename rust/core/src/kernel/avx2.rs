@@ -54,6 +54,11 @@ impl Operations for Avx2 {
         dot_nibbles_of(self, query, rows, out);
     }
 
+    fn hadamard(&self, values: &mut [f32], scratch: &mut [f32]) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
+        unsafe { elementwise::hadamard(values, scratch) }
+    }
+
     fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, out: RowsMut<'_>) {
         // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
         unsafe { matmul::matmul(a, b, bias, out) }

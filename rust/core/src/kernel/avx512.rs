@@ -56,6 +56,10 @@ impl Operations for Avx512 {
         dot_nibbles_of(self, query, rows, out);
     }
 
+    fn hadamard(&self, values: &mut [f32], scratch: &mut [f32]) {
+        Self::narrow().hadamard(values, scratch);
+    }
+
     fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, out: RowsMut<'_>) {
         Self::narrow().matmul(a, b, bias, out);
     }

@@ -18,10 +18,14 @@ pub const LEVELS: usize = 16;
 
 /// Two table entries must add up in a byte.
 const MAX_ENTRY: usize = 127;
-/// Weights that add up to less are all the same, so that the division by a step does not overflow.
-const SMALLEST_REACH: f32 = 1e-30;
 /// All entries of a row must add up in sixteen bits.
 const MAX_SUM: usize = u16::MAX as usize;
+/// Weights are rounded to parts of an entry's step before they are added.
+const PARTS: i16 = 16;
+/// Weights that add up to less are all the same, so that the division by a step does not overflow.
+const SMALLEST_REACH: f32 = 1e-30;
+/// f32 arithmetic rounds to whole numbers when this is added and taken away: 1.5 · 2²³.
+pub(crate) const ROUNDER: f32 = 12_582_912.0;
 
 /// `dim` padded to whole blocks.
 pub fn padded(dim: usize) -> usize {
@@ -33,11 +37,10 @@ pub fn padded(dim: usize) -> usize {
 pub struct SignTable {
     entries: Vec<[u8; 16]>,
     limits: [u16; LEVELS],
-    /// What one step of an entry is worth.
-    step: f64,
-    /// What all entries are too large by: Σ|wᵢ|.
+    /// Parts that a weight of 1 has.
+    scale: f64,
+    /// Parts that all entries are too large by, and that they can be off by.
     offset: f64,
-    /// How far a row's sum can be off because entries are whole steps.
     error: f64,
 }
 
@@ -46,34 +49,32 @@ impl SignTable {
     pub fn new(weights: &[f32]) -> Self {
         assert!(weights.len().is_multiple_of(BLOCK), "whole blocks");
         let fours = weights.as_chunks::<4>().0;
-        let reach = |four: &[f32; 4]| four.iter().map(|w| w.abs()).sum::<f32>();
+        let reach = |four: &[f32; 4]| (four[0].abs() + four[1].abs()) + (four[2].abs() + four[3].abs());
         let largest = fours.iter().map(reach).fold(SMALLEST_REACH, f32::max);
         let entry = MAX_ENTRY.min(MAX_SUM / fours.len()) as f32;
-        let (step, inverse) = (2.0 * largest / entry, entry / (2.0 * largest));
-        let (mut entries, mut offset, mut error) = (vec![[0; 16]; fours.len()], 0.0, 0.0);
+        // Half a step less than there is room for, because each of the four is rounded.
+        let scale = (entry - 0.5) * f32::from(PARTS) / (2.0 * largest);
+        let (mut entries, mut offset) = (vec![[0; 16]; fours.len()], 0.0);
         for (four, entries) in fours.iter().zip(&mut entries) {
-            let reach = reach(four);
-            let (sums, mut off) = (sums(four), 0.0_f32);
-            for (entry, sum) in entries.iter_mut().zip(sums) {
-                // Between 0 and 127, so that adding 0.5 rounds; a limit of `as` is what its range check is for.
-                let steps = ((sum + reach) * inverse + 0.5) as i32 as f32;
-                *entry = steps as i32 as u8;
-                off = off.max((steps * step - (sum + reach)).abs());
+            let parts = |i: usize| (four[i] * scale + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits()) as i16;
+            let four = [parts(0), parts(1), parts(2), parts(3)];
+            let reach = (four[0].abs() + four[1].abs()) + (four[2].abs() + four[3].abs());
+            for (entry, sum) in entries.iter_mut().zip(sums(four)) {
+                *entry = ((sum + reach + PARTS / 2) / PARTS) as u8;
             }
             offset += f64::from(reach);
-            error += f64::from(off);
         }
-        // Roundings of `sums`, `reach` and the differences: less than 16 in a row, on numbers of at most `offset`.
-        error += 16.0 * super::UNIT_ROUNDOFF * 2.0 * offset;
-        Self { entries, limits: [0; LEVELS], step: f64::from(step), offset, error }
+        // A weight is off by half a part (f32's roundings of the product are a thousandth), an entry by half a step.
+        let error = weights.len() as f64 * 0.501 + fours.len() as f64 * f64::from(PARTS) / 2.0;
+        Self { entries, limits: [0; LEVELS], scale: f64::from(scale), offset, error }
     }
 
     /// Lets a row of level `l` pass when Σ ±wᵢ may be `sums[l]` or more.
     pub fn set_limits(&mut self, sums: &[f64; LEVELS]) {
         for (limit, sum) in self.limits.iter_mut().zip(sums) {
             // A negative or infinite one is brought into range by `as`; a hundredth of a step covers f64's roundings.
-            let steps = ((sum + self.offset - self.error) / self.step - 0.01).ceil();
-            *limit = steps as u16;
+            let steps = (sum * self.scale + self.offset - self.error) / f64::from(PARTS) - 0.01;
+            *limit = steps.ceil() as u16;
         }
     }
 
@@ -93,8 +94,8 @@ impl SignTable {
 }
 
 /// Σ ±wᵢ for the sixteen combinations of signs; bit i of the place says that wᵢ counts as it is.
-fn sums(four: &[f32; 4]) -> [f32; 16] {
-    let pair = |a: f32, b: f32| [-a - b, a - b, b - a, a + b];
+fn sums(four: [i16; 4]) -> [i16; 16] {
+    let pair = |a: i16, b: i16| [-a - b, a - b, b - a, a + b];
     let (low, high) = (pair(four[0], four[1]), pair(four[2], four[3]));
     std::array::from_fn(|place| low[place % 4] + high[place / 4])
 }

@@ -51,6 +51,10 @@ impl Operations for Neon {
         dot_nibbles_of(self, query, rows, out);
     }
 
+    fn hadamard(&self, values: &mut [f32], scratch: &mut [f32]) {
+        Scalar.hadamard(values, scratch);
+    }
+
     fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, out: RowsMut<'_>) {
         Scalar.matmul(a, b, bias, out);
     }

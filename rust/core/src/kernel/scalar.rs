@@ -77,6 +77,10 @@ impl Operations for Scalar {
         codes::dot_nibbles_of(self, query, rows, out);
     }
 
+    fn hadamard(&self, values: &mut [f32], scratch: &mut [f32]) {
+        hadamard(values, scratch);
+    }
+
     fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, mut out: RowsMut<'_>) {
         check_product(&a, b, bias, &out);
         for (first, width) in b.panels() {
@@ -147,6 +151,30 @@ fn dot_nibbles(query: &[i8], row: &[u8]) -> i32 {
         }
     }
     sum
+}
+
+/// [`Operations::hadamard`], to be compiled for each kernel's instructions.
+///
+/// Every stage has the same shape (Pease, An adaptation of the fast Fourier transform for parallel processing, 1968): sums
+/// and differences of neighbours go to the two halves. So no stage has strides too short for a register.
+#[inline(always)]
+pub(super) fn hadamard(values: &mut [f32], scratch: &mut [f32]) {
+    assert!(
+        values.len().is_power_of_two() && values.len() == scratch.len(),
+        "a power of two of values, and room for them"
+    );
+    let (mut from, mut to) = (&mut *values, &mut *scratch);
+    let stages = from.len().ilog2();
+    for _ in 0..stages {
+        let (sums, differences) = to.split_at_mut(from.len() / 2);
+        for ((pair, sum), difference) in from.as_chunks::<2>().0.iter().zip(sums).zip(differences) {
+            (*sum, *difference) = (pair[0] + pair[1], pair[0] - pair[1]);
+        }
+        (from, to) = (to, from);
+    }
+    if stages % 2 == 1 {
+        values.copy_from_slice(scratch);
+    }
 }
 
 /// Joins the sums of [`Operations::dot_f64`] in the one order that every kernel keeps: four registers of four lanes,

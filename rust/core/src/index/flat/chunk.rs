@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::bound::Levels;
-use super::code::{Places, Shape, encode};
-use super::query::Scale;
-use super::rotation::Rotation;
-use super::rows::{HighShapes, Rows};
+use bytemuck::Zeroable;
+
+use super::Space;
+use super::code::{HighShape, Places, Shape, WholeShape, encode};
+use super::rows::Rows;
 use crate::error::Result;
 use crate::kernel::codes::{GROUP, move_signs};
 
@@ -24,10 +24,8 @@ pub(super) struct Chunk {
     levels: Vec<u8>,
     high: Vec<u8>,
     low: Vec<u8>,
-    high_scales: Vec<f32>,
-    high_alignments: Vec<f32>,
-    high_distances: Vec<f32>,
-    scales: Vec<Scale>,
+    high_shapes: Vec<HighShape>,
+    whole_shapes: Vec<WholeShape>,
     values: Vec<f32>,
 }
 
@@ -41,10 +39,8 @@ impl Chunk {
             levels: vec![],
             high: vec![],
             low: vec![],
-            high_scales: vec![],
-            high_alignments: vec![],
-            high_distances: vec![],
-            scales: vec![],
+            high_shapes: vec![],
+            whole_shapes: vec![],
             values: vec![],
         }
     }
@@ -71,16 +67,12 @@ impl Chunk {
         &self.low[slots.start * self.padded / 2..slots.end * self.padded / 2]
     }
 
-    pub(super) fn high_shapes(&self, slots: Range<usize>) -> HighShapes<'_> {
-        HighShapes {
-            scales: &self.high_scales[slots.clone()],
-            alignments: &self.high_alignments[slots.clone()],
-            distances: &self.high_distances[slots],
-        }
+    pub(super) fn high_shapes(&self, slots: Range<usize>) -> &[HighShape] {
+        &self.high_shapes[slots]
     }
 
-    pub(super) fn scale(&self, slot: usize) -> Scale {
-        self.scales[slot]
+    pub(super) fn whole_shape(&self, slot: usize) -> WholeShape {
+        self.whole_shapes[slot]
     }
 
     pub(super) fn values(&self, slot: usize) -> &[f32] {
@@ -90,9 +82,9 @@ impl Chunk {
     /// Bytes on the heap.
     pub(super) fn memory_bytes(&self) -> usize {
         let bytes = self.signs.capacity() + self.levels.capacity() + self.high.capacity() + self.low.capacity();
-        let shapes = self.high_scales.capacity() + self.high_alignments.capacity() + self.high_distances.capacity();
-        let wide = self.ids.capacity() * size_of::<u64>() + self.scales.capacity() * size_of::<Scale>();
-        bytes + wide + (shapes + self.values.capacity()) * size_of::<f32>()
+        let high_shapes = self.high_shapes.capacity() * size_of::<HighShape>();
+        let shapes = high_shapes + self.whole_shapes.capacity() * size_of::<WholeShape>();
+        bytes + shapes + self.ids.capacity() * size_of::<u64>() + self.values.capacity() * size_of::<f32>()
     }
 
     /// Makes room for `rows` more, exactly: rows that come together need no room to grow.
@@ -103,22 +95,20 @@ impl Chunk {
         self.levels.reserve_exact(groups * GROUP);
         self.high.reserve_exact(rows * self.padded / 2);
         self.low.reserve_exact(rows * self.padded / 2);
-        for shapes in [&mut self.high_scales, &mut self.high_alignments, &mut self.high_distances] {
-            shapes.reserve_exact(rows);
-        }
-        self.scales.reserve_exact(rows);
+        self.high_shapes.reserve_exact(rows);
+        self.whole_shapes.reserve_exact(rows);
         self.values.reserve_exact(rows * self.dim);
     }
 
     /// Adds a row with the given square of its length.
-    pub(super) fn push(&mut self, id: u64, vector: &[f32], square: f64, rotation: &Rotation, levels: Levels) {
+    pub(super) fn push(&mut self, id: u64, vector: &[f32], square: f64, space: &Space) {
         self.grow(id);
-        self.set(self.len() - 1, vector, square, rotation, levels);
+        self.set(self.len() - 1, vector, square, space);
     }
 
     /// Replaces a row's vector.
-    pub(super) fn set(&mut self, slot: usize, vector: &[f32], square: f64, rotation: &Rotation, levels: Levels) {
-        let rotated = rotation.apply(vector, 1.0 / square.sqrt());
+    pub(super) fn set(&mut self, slot: usize, vector: &[f32], square: f64, space: &Space) {
+        let rotated = space.rotation.apply(space.kernel, vector, 1.0 / square.sqrt());
         let (width, half) = (self.group_width(), self.padded / 2);
         let places = Places {
             group: &mut self.signs[slot / GROUP * width..][..width],
@@ -126,7 +116,7 @@ impl Chunk {
             high: &mut self.high[slot * half..][..half],
             low: &mut self.low[slot * half..][..half],
         };
-        let shape = encode(&rotated, levels, places);
+        let shape = encode(&rotated, space.levels, places);
         self.set_shape(slot, shape);
         self.values[slot * self.dim..][..self.dim].copy_from_slice(vector);
     }
@@ -135,23 +125,14 @@ impl Chunk {
     pub(super) fn push_copy(&mut self, rows: Rows<'_>, from: usize) -> Result<()> {
         let (signs, levels) = rows.signs(from / GROUP..from / GROUP + 1)?;
         let (high, low) = (rows.high(from..from + 1)?, rows.low(from..from + 1)?);
-        let (shapes, scale, values) = (rows.high_shapes(from..from + 1)?, rows.scale(from)?, rows.values(from)?);
+        let (high_shapes, whole, values) =
+            (rows.high_shapes(from..from + 1)?, rows.whole_shape(from)?, rows.values(from)?);
         self.grow(rows.id(from)?);
         let (slot, width, half) = (self.len() - 1, self.group_width(), self.padded / 2);
         move_signs(signs, from % GROUP, &mut self.signs[slot / GROUP * width..][..width], slot % GROUP);
         self.high[slot * half..].copy_from_slice(high);
         self.low[slot * half..].copy_from_slice(low);
-        self.set_shape(
-            slot,
-            Shape {
-                level: levels[from % GROUP],
-                high_scale: shapes.scales[0],
-                high_alignment: shapes.alignments[0],
-                high_distance: shapes.distances[0],
-                step: scale.step,
-                error: scale.error,
-            },
-        );
+        self.set_shape(slot, Shape { level: levels[from % GROUP], high: high_shapes[0], whole });
         self.values[slot * self.dim..].copy_from_slice(&values);
         Ok(())
     }
@@ -166,10 +147,8 @@ impl Chunk {
         self.levels.truncate(left.div_ceil(GROUP) * GROUP);
         self.high.truncate(left * self.padded / 2);
         self.low.truncate(left * self.padded / 2);
-        for shapes in [&mut self.high_scales, &mut self.high_alignments, &mut self.high_distances] {
-            shapes.truncate(left);
-        }
-        self.scales.truncate(left);
+        self.high_shapes.truncate(left);
+        self.whole_shapes.truncate(left);
         self.values.truncate(left * self.dim);
         Ok(last)
     }
@@ -183,10 +162,8 @@ impl Chunk {
         self.levels[slot] = other.levels[from];
         self.high[slot * half..][..half].copy_from_slice(other.high(from..from + 1));
         self.low[slot * half..][..half].copy_from_slice(other.low(from..from + 1));
-        self.high_scales[slot] = other.high_scales[from];
-        self.high_alignments[slot] = other.high_alignments[from];
-        self.high_distances[slot] = other.high_distances[from];
-        self.scales[slot] = other.scales[from];
+        self.high_shapes[slot] = other.high_shapes[from];
+        self.whole_shapes[slot] = other.whole_shapes[from];
         self.values[slot * self.dim..][..self.dim].copy_from_slice(other.values(from));
     }
 
@@ -198,19 +175,15 @@ impl Chunk {
         self.levels.resize(groups * GROUP, 0);
         self.high.resize(rows * self.padded / 2, 0);
         self.low.resize(rows * self.padded / 2, 0);
-        for shapes in [&mut self.high_scales, &mut self.high_alignments, &mut self.high_distances] {
-            shapes.resize(rows, 0.0);
-        }
-        self.scales.resize(rows, Scale { step: 0.0, error: 0.0 });
+        self.high_shapes.resize(rows, HighShape::zeroed());
+        self.whole_shapes.resize(rows, WholeShape::zeroed());
         self.values.resize(rows * self.dim, 0.0);
     }
 
     fn set_shape(&mut self, slot: usize, shape: Shape) {
         self.levels[slot] = shape.level;
-        self.high_scales[slot] = shape.high_scale;
-        self.high_alignments[slot] = shape.high_alignment;
-        self.high_distances[slot] = shape.high_distance;
-        self.scales[slot] = Scale { step: shape.step, error: shape.error };
+        self.high_shapes[slot] = shape.high;
+        self.whole_shapes[slot] = shape.whole;
     }
 
     /// Bytes of a group's signs.

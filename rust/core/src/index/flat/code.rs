@@ -3,26 +3,40 @@
 //! A component x of the rotated row is about `step · c` with c of −119 to 119, and c = 16 h + l with h and l of −8 to 7; the
 //! nibbles h + 8 and l + 8 lie apart, because most rows are out once h is known.
 
+use bytemuck::{Pod, Zeroable};
+
 use super::bound::Levels;
-use crate::kernel::codes::{pack_nibbles, pack_signs};
+use crate::kernel::codes::{ROUNDER, pack_nibbles, pack_signs};
 
 /// The largest c: 16 · 7 + 7.
 const LARGEST: f32 = 119.0;
 /// Added to both nibbles, so that they are not negative.
 pub(super) const NIBBLE_OFFSET: i32 = 8;
-/// f32 arithmetic rounds to whole numbers when this is added and taken away: 1.5 · 2²³.
-const ROUNDER: f32 = 12_582_912.0;
 
 /// What is known of a row beside its bits. Errors are rounded up and alignments down.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
     /// How well the signs fit: see [`Levels`].
     pub(super) level: u8,
+    pub(super) high: HighShape,
+    pub(super) whole: WholeShape,
+}
+
+/// How well the h fit.
+#[derive(Debug, Clone, Copy, Zeroable, Pod)]
+#[repr(C)]
+pub(super) struct HighShape {
     /// 1 / the length of the vector of all h.
-    pub(super) high_scale: f32,
+    pub(super) scale: f32,
     /// ⟨u, x⟩ for u = h / length of h, and √(1 − ⟨u, x⟩²).
-    pub(super) high_alignment: f32,
-    pub(super) high_distance: f32,
+    pub(super) alignment: f32,
+    pub(super) distance: f32,
+}
+
+/// How well the c fit.
+#[derive(Debug, Clone, Copy, Zeroable, Pod)]
+#[repr(C)]
+pub(super) struct WholeShape {
     /// What c counts.
     pub(super) step: f32,
     /// How long x − step · c is.
@@ -73,12 +87,13 @@ fn measure(rotated: &[f32], high: &[u8], low: &[u8], step: f32, levels: Levels) 
     let alignment = (product / (high_length * length)).min(1.0);
     Shape {
         level: levels.of(magnitude / ((rotated.len() as f64).sqrt() * length)),
-        high_scale: (1.0 / high_length) as f32,
-        high_alignment: (alignment as f32).next_down(),
-        high_distance: ((1.0 - alignment * alignment).max(0.0).sqrt() as f32).next_up(),
-        step,
+        high: HighShape {
+            scale: (1.0 / high_length) as f32,
+            alignment: (alignment as f32).next_down(),
+            distance: ((1.0 - alignment * alignment).max(0.0).sqrt() as f32).next_up(),
+        },
         // The row is compared as if its length were exactly 1.
-        error: ((off.sqrt() + (length - 1.0).abs()) as f32).next_up(),
+        whole: WholeShape { step, error: ((off.sqrt() + (length - 1.0).abs()) as f32).next_up() },
     }
 }
 
@@ -115,14 +130,14 @@ mod tests {
             let c: Vec<f64> = (0..dim).map(|at| h[at] * 16.0 + f64::from(nibble(&low, at))).collect();
             let length = h.iter().map(|h| h * h).sum::<f64>().sqrt();
             let alignment = h.iter().zip(&row).map(|(h, x)| h * f64::from(*x)).sum::<f64>() / length;
-            let off = c.iter().zip(&row).map(|(c, x)| (c * f64::from(shape.step) - f64::from(*x)).powi(2)).sum::<f64>();
-            assert!((f64::from(shape.high_scale) - 1.0 / length).abs() < 1e-7 / length);
-            assert!((f64::from(shape.high_alignment) - alignment).abs() < 1e-6 && alignment > 0.9);
-            assert!(f64::from(shape.error) >= off.sqrt() && f64::from(shape.error) < off.sqrt() + 1e-5);
+            let off =
+                c.iter().zip(&row).map(|(c, x)| (c * f64::from(shape.whole.step) - f64::from(*x)).powi(2)).sum::<f64>();
+            assert!((f64::from(shape.high.scale) - 1.0 / length).abs() < 1e-7 / length);
+            assert!((f64::from(shape.high.alignment) - alignment).abs() < 1e-6 && alignment > 0.9);
+            assert!(f64::from(shape.whole.error) >= off.sqrt() && f64::from(shape.whole.error) < off.sqrt() + 1e-5);
             assert!(
-                c.iter()
-                    .zip(&row)
-                    .all(|(c, x)| (c * f64::from(shape.step) - f64::from(*x)).abs() <= f64::from(shape.step) * 0.51)
+                c.iter().zip(&row).all(|(c, x)| (c * f64::from(shape.whole.step) - f64::from(*x)).abs()
+                    <= f64::from(shape.whole.step) * 0.51)
             );
         }
     }

@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use bytemuck::{bytes_of, cast_slice};
+
 use super::layout::{Counts, DIGEST, HEADER, Layout, MAGIC, PIECE, SECTIONS, Section, VERSION, checksum};
 use super::rows::Rows;
 use crate::error::{Error, ErrorKind, Result};
@@ -138,18 +140,9 @@ impl<'a> Plan<'a> {
             Section::Ids => self.each(|rows, slot| out.write(&rows.id(slot)?.to_le_bytes())),
             Section::High => self.each(|rows, slot| out.write(rows.high(slot..slot + 1)?)),
             Section::Low => self.each(|rows, slot| out.write(rows.low(slot..slot + 1)?)),
-            Section::HighScales => self.each(|rows, slot| out.write_f32(rows.high_shapes(slot..slot + 1)?.scales)),
-            Section::HighAlignments => {
-                self.each(|rows, slot| out.write_f32(rows.high_shapes(slot..slot + 1)?.alignments))
-            }
-            Section::HighDistances => {
-                self.each(|rows, slot| out.write_f32(rows.high_shapes(slot..slot + 1)?.distances))
-            }
-            Section::Scales => self.each(|rows, slot| {
-                let scale = rows.scale(slot)?;
-                out.write_f32(&[scale.step, scale.error])
-            }),
-            Section::Values => self.each(|rows, slot| out.write_f32(&rows.values(slot)?)),
+            Section::HighShapes => self.each(|rows, slot| out.write(cast_slice(rows.high_shapes(slot..slot + 1)?))),
+            Section::WholeShapes => self.each(|rows, slot| out.write(bytes_of(&rows.whole_shape(slot)?))),
+            Section::Values => self.each(|rows, slot| out.write(cast_slice(&rows.values(slot)?))),
         }
     }
 
@@ -225,11 +218,6 @@ impl Out<'_> {
             }
         }
         Ok(())
-    }
-
-    fn write_f32(&mut self, numbers: &[f32]) -> Result<()> {
-        // Of a little-endian processor, as `save` sees to.
-        self.write(bytemuck::cast_slice(numbers))
     }
 
     fn pad_to(&mut self, place: usize) -> Result<()> {

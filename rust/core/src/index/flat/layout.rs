@@ -10,6 +10,7 @@
 
 use std::ops::Range;
 
+use super::code::{HighShape, WholeShape};
 use crate::index::MAX_DIM;
 use crate::kernel::codes::{GROUP, padded};
 
@@ -39,17 +40,14 @@ pub(super) enum Section {
     Levels,
     High,
     Low,
-    HighScales,
-    HighAlignments,
-    HighDistances,
-    /// Step and error.
-    Scales,
+    HighShapes,
+    WholeShapes,
     /// The rows as they were given.
     Values,
 }
 
 /// The sections in the order of the file.
-pub(super) const SECTIONS: [Section; 13] = [
+pub(super) const SECTIONS: [Section; 11] = [
     Section::Directory,
     Section::SortedIds,
     Section::SortedRows,
@@ -58,10 +56,8 @@ pub(super) const SECTIONS: [Section; 13] = [
     Section::Levels,
     Section::High,
     Section::Low,
-    Section::HighScales,
-    Section::HighAlignments,
-    Section::HighDistances,
-    Section::Scales,
+    Section::HighShapes,
+    Section::WholeShapes,
     Section::Values,
 ];
 
@@ -143,8 +139,8 @@ impl Section {
             Self::Signs => (counts.groups, padded / 8 * GROUP),
             Self::Levels => (counts.groups, GROUP),
             Self::High | Self::Low => (counts.rows, padded / 2),
-            Self::HighScales | Self::HighAlignments | Self::HighDistances => (counts.rows, size_of::<f32>()),
-            Self::Scales => (counts.rows, 2 * size_of::<f32>()),
+            Self::HighShapes => (counts.rows, size_of::<HighShape>()),
+            Self::WholeShapes => (counts.rows, size_of::<WholeShape>()),
             Self::Values => (counts.rows, counts.dim * size_of::<f32>()),
         }
     }

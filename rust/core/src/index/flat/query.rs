@@ -1,9 +1,8 @@
 //! A vector to search for, in the forms that rows are compared with.
 
 use super::bound::{Levels, least};
-use super::code::NIBBLE_OFFSET;
+use super::code::{HighShape, NIBBLE_OFFSET, WholeShape};
 use super::rotation::Rotation;
-use super::rows::HighShapes;
 use crate::kernel::codes::{LEVELS, SignTable};
 use crate::kernel::{Kernel, UNIT_ROUNDOFF};
 
@@ -16,6 +15,8 @@ pub(super) struct Query<'a> {
     square: f64,
     levels: Levels,
     table: SignTable,
+    /// The score that the table's limits are for.
+    table_score: f64,
     numbers: [Vec<i8>; 2],
     steps: [f64; 2],
     /// The sum of each of `numbers`.
@@ -28,8 +29,8 @@ pub(super) struct Query<'a> {
 
 impl<'a> Query<'a> {
     /// Takes a vector and the square of its length, which is not zero.
-    pub(super) fn new(given: &'a [f32], square: f64, rotation: &Rotation, levels: Levels) -> Self {
-        let rotated = rotation.apply(given, 1.0 / square.sqrt());
+    pub(super) fn new(kernel: Kernel, given: &'a [f32], square: f64, rotation: &Rotation, levels: Levels) -> Self {
+        let rotated = rotation.apply(kernel, given, 1.0 / square.sqrt());
         let largest = rotated.iter().fold(f32::MIN_POSITIVE, |largest, x| largest.max(x.abs()));
         let step = f64::from(largest / LARGEST * (1.0 + 2.0 * f32::EPSILON));
         // What is left is at most half a step; a 254th of it more, so that no component rounds to 128.
@@ -41,6 +42,7 @@ impl<'a> Query<'a> {
             square,
             levels,
             table: SignTable::new(&rotated),
+            table_score: f64::NAN,
             sums: [sum(&coarse), sum(&fine)],
             numbers: [coarse, fine],
             steps,
@@ -59,6 +61,10 @@ impl<'a> Query<'a> {
 
     /// The table for rows that may reach `score`.
     pub(super) fn table(&mut self, score: f64) -> &SignTable {
+        if self.table_score.total_cmp(&score).is_eq() {
+            return &self.table;
+        }
+        self.table_score = score;
         let root = (self.numbers[0].len() as f64).sqrt();
         let limit =
             |level| root * (least(self.levels.alignment(level), score - self.rotation_error) - self.rotation_error);
@@ -92,7 +98,7 @@ impl<'a> Query<'a> {
     }
 
     /// The cosine by the products of both query vectors with both nibbles, and how far it can be off.
-    pub(super) fn estimate(&self, products: Products, shape: Scale) -> (f64, f64) {
+    pub(super) fn estimate(&self, products: Products, shape: WholeShape) -> (f64, f64) {
         let whole = |number: usize| {
             let [high, low] = products.0[number];
             f64::from(16 * high + low - 17 * NIBBLE_OFFSET * self.sums[number])
@@ -108,13 +114,6 @@ impl<'a> Query<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Products(pub(super) [[i32; 2]; 2]);
 
-/// What an estimate needs to know of a row: see [`super::code::Shape`].
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Scale {
-    pub(super) step: f32,
-    pub(super) error: f32,
-}
-
 /// Rows by their high nibbles: which may reach a score.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HighFilter {
@@ -129,12 +128,17 @@ pub(super) struct HighFilter {
 
 impl HighFilter {
     /// Which rows may reach the score; `products` are those of the coarse numbers and the rows' high nibbles.
-    pub(super) fn sieve(&self, products: &[i32], shapes: HighShapes<'_>, passes: &mut [bool]) {
-        let shapes = shapes.scales.iter().zip(shapes.alignments).zip(shapes.distances);
-        for ((passes, product), ((scale, alignment), distance)) in passes.iter_mut().zip(products).zip(shapes) {
-            let cosine = (product - self.offset) as f32 * self.step * scale;
-            *passes = self.all | (cosine + self.slack >= alignment * self.score - distance * self.distance);
+    pub(super) fn sieve(&self, products: &[i32], shapes: &[HighShape], passes: &mut [bool]) {
+        for ((passes, product), shape) in passes.iter_mut().zip(products).zip(shapes) {
+            *passes = self.passes(*product, *shape);
         }
+    }
+
+    /// Whether one row may reach the score.
+    #[inline]
+    pub(super) fn passes(&self, product: i32, shape: HighShape) -> bool {
+        let cosine = (product - self.offset) as f32 * self.step * shape.scale;
+        self.all | (cosine + self.slack >= shape.alignment * self.score - shape.distance * self.distance)
     }
 }
 
@@ -165,8 +169,8 @@ mod tests {
             let given: Vec<f32> = (0..dim).map(|i| ((i * 31 + 5) % 97) as f32 - 40.0).collect();
             let square = given.iter().map(|x| f64::from(x * x)).sum::<f64>();
             let (rotation, levels) = (Rotation::new(dim), Levels::new(dim.next_multiple_of(64)));
-            let query = Query::new(&given, square, &rotation, levels);
-            let rotated = rotation.apply(&given, 1.0 / square.sqrt());
+            let query = Query::new(Kernel::best(), &given, square, &rotation, levels);
+            let rotated = rotation.apply(Kernel::best(), &given, 1.0 / square.sqrt());
             let off = |parts: usize| {
                 let part = |at: usize| (0..parts).map(move |n| (n, at));
                 let sum = |at| part(at).map(|(n, at)| query.steps[n] * f64::from(query.numbers[n][at])).sum::<f64>();

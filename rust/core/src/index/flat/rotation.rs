@@ -1,7 +1,7 @@
 //! A rotation that makes all vectors look alike: components of about the same size, with random signs.
 
 use crate::kernel::codes::padded;
-use crate::kernel::gamma;
+use crate::kernel::{Kernel, gamma};
 
 const ROUNDS: usize = 4;
 /// Of the generator of signs. Files hold rotated rows, so that it must never change.
@@ -50,8 +50,8 @@ impl Rotation {
     }
 
     /// The vector times `scale`, rotated.
-    pub(super) fn apply(&self, vector: &[f32], scale: f64) -> Vec<f32> {
-        let mut rotated = vec![0.0; self.padded()];
+    pub(super) fn apply(&self, kernel: Kernel, vector: &[f32], scale: f64) -> Vec<f32> {
+        let (mut rotated, mut scratch) = (vec![0.0; self.padded()], vec![0.0; self.span]);
         for (rotated, x) in rotated.iter_mut().zip(vector) {
             *rotated = (f64::from(*x) * scale) as f32;
         }
@@ -60,24 +60,10 @@ impl Rotation {
             rotated.iter_mut().zip(signs).for_each(|(x, sign)| *x *= sign);
             let from = if round % 2 == 0 { 0 } else { rotated.len() - self.span };
             let part = &mut rotated[from..][..self.span];
-            hadamard(part);
+            kernel.hadamard(part, &mut scratch);
             part.iter_mut().for_each(|x| *x *= scale);
         }
         rotated
-    }
-}
-
-/// The Walsh-Hadamard transform of a power of two of values, without its scale.
-fn hadamard(values: &mut [f32]) {
-    let mut half = 1;
-    while half < values.len() {
-        for both in values.chunks_exact_mut(2 * half) {
-            let (low, high) = both.split_at_mut(half);
-            for (low, high) in low.iter_mut().zip(high) {
-                (*low, *high) = (*low + *high, *low - *high);
-            }
-        }
-        half *= 2;
     }
 }
 
@@ -96,7 +82,7 @@ mod tests {
             let vector = |seed: usize| (0..dim).map(|i| ((i * 7 + seed * 13) % 19) as f32 - 8.5).collect::<Vec<_>>();
             let (a, b) = (vector(1), vector(2));
             let (unit_a, unit_b) = (1.0 / length(&a), 1.0 / length(&b));
-            let (ra, rb) = (rotation.apply(&a, unit_a), rotation.apply(&b, unit_b));
+            let (ra, rb) = (rotation.apply(Kernel::best(), &a, unit_a), rotation.apply(Kernel::best(), &b, unit_b));
             assert!((length(&ra) - 1.0).abs() <= rotation.error(), "dim {dim}");
             let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
             let (before, after) = (dot(&a, &b) * unit_a * unit_b, dot(&ra, &rb));
@@ -111,7 +97,7 @@ mod tests {
             for at in [0, dim / 2, dim - 1] {
                 let mut vector = vec![0.0; dim];
                 vector[at] = 1.0;
-                let rotated = rotation.apply(&vector, 1.0);
+                let rotated = rotation.apply(Kernel::best(), &vector, 1.0);
                 let mean = rotated.iter().map(|x| f64::from(x.abs())).sum::<f64>() / (rotated.len() as f64).sqrt();
                 assert!(mean > 0.6, "dim {dim} component {at}: {mean}");
             }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::chunk::Chunk;
-use super::query::Scale;
+use super::code::{HighShape, WholeShape};
 use super::segment::Stretch;
 use crate::error::Result;
 
@@ -13,14 +13,6 @@ use crate::error::Result;
 pub(super) enum Rows<'a> {
     Memory(&'a Chunk),
     File(Stretch<'a>),
-}
-
-/// What decides about rows by their high nibbles, a number a row: see [`super::code::Shape`].
-#[derive(Debug, Clone, Copy)]
-pub(super) struct HighShapes<'a> {
-    pub(super) scales: &'a [f32],
-    pub(super) alignments: &'a [f32],
-    pub(super) distances: &'a [f32],
 }
 
 impl<'a> Rows<'a> {
@@ -61,17 +53,17 @@ impl<'a> Rows<'a> {
         }
     }
 
-    pub(super) fn high_shapes(&self, slots: Range<usize>) -> Result<HighShapes<'a>> {
+    pub(super) fn high_shapes(&self, slots: Range<usize>) -> Result<&'a [HighShape]> {
         match self {
             Self::Memory(chunk) => Ok(chunk.high_shapes(slots)),
             Self::File(stretch) => stretch.high_shapes(slots),
         }
     }
 
-    pub(super) fn scale(&self, slot: usize) -> Result<Scale> {
+    pub(super) fn whole_shape(&self, slot: usize) -> Result<WholeShape> {
         match self {
-            Self::Memory(chunk) => Ok(chunk.scale(slot)),
-            Self::File(stretch) => stretch.scale(slot),
+            Self::Memory(chunk) => Ok(chunk.whole_shape(slot)),
+            Self::File(stretch) => stretch.whole_shape(slot),
         }
     }
 

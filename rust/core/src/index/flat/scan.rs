@@ -134,9 +134,7 @@ impl<'s, 'q> Scan<'s, 'q> {
         self.kernel.dot_nibbles_of(run.query.coarse(), &nibbles, products);
         let filter = run.query.by_high(bar);
         for (slot, product) in self.survivors.iter().zip(products) {
-            let mut passes = [false];
-            filter.sieve(&[*product], rows.high_shapes(*slot as usize..*slot as usize + 1)?, &mut passes);
-            if passes[0] {
+            if filter.passes(*product, rows.high_shapes(*slot as usize..*slot as usize + 1)?[0]) {
                 run.offer(self.kernel, rows, part, *slot as usize, *product)?;
             }
         }
@@ -177,7 +175,7 @@ impl Run<'_, '_> {
         let (mut coarse, mut fine) = ([0], [0; 2]);
         kernel.dot_nibbles_of(self.query.coarse(), &[low], &mut coarse);
         kernel.dot_nibbles_of(self.query.fine(), &[high, low], &mut fine);
-        let estimate = self.query.estimate(Products([[product, coarse[0]], fine]), rows.scale(slot)?);
+        let estimate = self.query.estimate(Products([[product, coarse[0]], fine]), rows.whole_shape(slot)?);
         self.candidates.offer(estimate, part as u32, slot as u32);
         Ok(())
     }

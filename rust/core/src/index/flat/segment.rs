@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 
 use bytemuck::AnyBitPattern;
 
+use super::code::{HighShape, WholeShape};
 use super::layout::{
     CHECKSUM, Counts, DIGEST, DIRECTORY_ENTRY, HEADER, Layout, MAGIC, PIECE, Section, VERSION, checksum,
 };
-use super::query::Scale;
-use super::rows::HighShapes;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::codes::{GROUP, padded};
 use crate::map::FileMap;
@@ -259,17 +258,12 @@ impl<'a> Stretch<'a> {
         self.nibbles(Section::Low, slots)
     }
 
-    pub(super) fn high_shapes(&self, slots: Range<usize>) -> Result<HighShapes<'a>> {
-        Ok(HighShapes {
-            scales: self.rows(Section::HighScales, 1, slots.clone())?,
-            alignments: self.rows(Section::HighAlignments, 1, slots.clone())?,
-            distances: self.rows(Section::HighDistances, 1, slots)?,
-        })
+    pub(super) fn high_shapes(&self, slots: Range<usize>) -> Result<&'a [HighShape]> {
+        self.rows(Section::HighShapes, 1, slots)
     }
 
-    pub(super) fn scale(&self, slot: usize) -> Result<Scale> {
-        let numbers: &[f32] = self.rows(Section::Scales, 2, slot..slot + 1)?;
-        Ok(Scale { step: numbers[0], error: numbers[1] })
+    pub(super) fn whole_shape(&self, slot: usize) -> Result<WholeShape> {
+        Ok(self.rows(Section::WholeShapes, 1, slot..slot + 1)?[0])
     }
 
     pub(super) fn id(&self, slot: usize) -> Result<u64> {

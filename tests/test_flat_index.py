@@ -279,7 +279,50 @@ def test_memory_is_counted() -> None:
     index = FlatIndex(384)
     empty = index.memory_bytes
     index.add_many(range(1_000), np.ones((1_000, 384), dtype=np.float32))
-    assert 1_000 * 384 * 4 <= index.memory_bytes - empty <= 1_000 * (384 * 4 + 100)
+    # The row, its signs, its nibbles, and some numbers.
+    row = 384 * 4 + 384 // 8 + 384
+    assert 1_000 * row <= index.memory_bytes - empty <= 1_000 * (row + 100)
+
+
+def test_compacting_moves_rows_to_a_file(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    matrix = rng.normal(size=(2_000, 384)).astype(np.float32)
+    index = FlatIndex(384)
+    index.add_many(range(2_000), matrix, partition=3)
+    index.remove(77)
+    queries = matrix[:20] + rng.normal(size=(20, 384)).astype(np.float32) * 0.3
+    expected = index.search_many(queries, 5, partition=3)
+    index.compact(tmp_path / "rows.index")
+    assert index.memory_bytes < 50_000
+    assert len(index) == 1_999
+    assert 77 not in index
+    assert index.search_many(queries, 5, partition=3) == expected
+    index.add(77, matrix[77], partition=3)
+    assert index.search(matrix[77], partition=3) == [Hit(77, 1.0)]
+    assert index.remove(5)
+    assert not index.remove(5)
+    index.update(6, matrix[5])
+    assert index.search(matrix[5], 2, min_score=0.99, partition=3) == [Hit(6, 1.0)]
+    index.compact(tmp_path / "rows.index")
+    assert index.search(matrix[5], 2, min_score=0.99, partition=3) == [Hit(6, 1.0)]
+
+
+def test_damage_behind_the_header_is_found_by_what_touches_it(tmp_path: Path) -> None:
+    index = FlatIndex(64)
+    index.add_many(range(500), np.random.default_rng(9).normal(size=(500, 64)))
+    path = tmp_path / "rows.index"
+    index.save(path)
+    content = bytearray(path.read_bytes())
+    # The rows themselves lie at the end, before the table of checksums.
+    content[-20_000] ^= 1
+    path.write_bytes(content)
+    damaged = FlatIndex.load(path)
+    assert len(damaged) == 500
+    with pytest.raises(llmfast.CorruptFileError, match=r"the checksum of bytes \d+ to \d+ does not match"):
+        damaged.search_many(np.eye(64), 500)
+    with pytest.raises(llmfast.CorruptFileError):
+        damaged.save(tmp_path / "other.index")
+    assert [file.name for file in tmp_path.iterdir()] == ["rows.index"]
 
 
 def test_threads_search_while_others_write() -> None:

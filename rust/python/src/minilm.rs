@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 
 use crate::errors::to_py;
 use crate::support::texts::{self, Texts};
-use crate::support::vectors;
+use crate::support::vectors::{self, Encoding};
 
 type Any<'py> = Bound<'py, PyAny>;
 
@@ -32,6 +32,12 @@ impl PyMiniLM {
             Texts::One(_) => Ok(array.into_any()),
             Texts::Many(texts) => Ok(array.reshape([texts.len(), self.0.dim()])?.into_any()),
         }
+    }
+
+    /// One text, for an index alone.
+    fn _encode_for_index(&self, py: Python<'_>, text: &Any<'_>) -> PyResult<Encoding> {
+        let text = texts::text(text, "the text")?;
+        py.detach(|| self.0.encode(&[&*text], Overlong::Cut)).map(Encoding).map_err(to_py)
     }
 
     fn count_tokens(&self, py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<usize> {
@@ -68,5 +74,6 @@ fn kernel_name() -> PyResult<&'static str> {
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyMiniLM>()?;
+    module.add_class::<Encoding>()?;
     module.add_function(wrap_pyfunction!(kernel_name, module)?)
 }

@@ -1,5 +1,6 @@
 //! Vectors and matrices from buffers, arrays and lists; the kernel that multiplies them.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use llmfast_core::kernel::Kernel;
@@ -24,9 +25,20 @@ pub(crate) fn kernel() -> PyResult<Kernel> {
     Ok(*CHOICE.get_or_init(|| kernel))
 }
 
-/// The numbers of a one-dimensional float32 or float64 buffer, or of a sequence of numbers, copied: another thread may
-/// write to a buffer while the interpreter is released.
-pub(crate) fn vector(object: &Bound<'_, PyAny>) -> PyResult<Vec<f32>> {
+/// A vector that an encoder made and an index reads, without numbers of Python's in between.
+#[pyclass(module = "llmfast._llmfast", name = "_Encoding", frozen)]
+pub(crate) struct Encoding(pub(crate) Vec<f32>);
+
+/// The numbers of an [`Encoding`]; or of a one-dimensional float32 or float64 buffer, or of a sequence of numbers, copied:
+/// another thread may write to a buffer while the interpreter is released.
+pub(crate) fn vector<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [f32]>> {
+    match object.cast::<Encoding>() {
+        Ok(encoding) => Ok(Cow::Borrowed(&encoding.get().0)),
+        Err(_) => copied(object).map(Cow::Owned),
+    }
+}
+
+fn copied(object: &Bound<'_, PyAny>) -> PyResult<Vec<f32>> {
     match buffer(object)? {
         Some((values, shape)) if shape.len() == 1 => Ok(values),
         Some((_, shape)) => Err(wrong_shape("a vector", &shape)),
@@ -47,9 +59,10 @@ pub(crate) fn matrix(object: &Bound<'_, PyAny>, dim: usize) -> PyResult<Vec<f32>
 fn rows(object: &Bound<'_, PyAny>, dim: usize) -> PyResult<Vec<f32>> {
     let mut values = Vec::new();
     for (at, row) in sequence(object, "a matrix of numbers")?.enumerate() {
-        let row = vector(&row?)?;
+        let row = row?;
+        let row = vector(&row)?;
         check_width(row.len(), dim).map_err(|e| to_py(Error::new(e.kind(), format!("row {at}: {e}"))))?;
-        values.extend(row);
+        values.extend_from_slice(&row);
     }
     Ok(values)
 }

@@ -14,11 +14,13 @@ use crate::index::Hit;
 use crate::kernel::codes::GROUP;
 use crate::kernel::{Kernel, prefetch};
 
-/// From this score on signs are looked at first: below it they leave so many rows (an eighth at .7, two fifths at .65 of
-/// the vectors of real questions) that looking at the high nibbles of all of them one after the other is faster.
+/// From this score on signs are looked at first. Below it they leave so many rows (an eighth at .7, two fifths at .65 of
+/// the vectors of real questions) that reading the high nibbles of all of them, one after the other, is faster.
 const SIGNS_FROM: f64 = 0.7;
+/// The same where many queries share the rows, which are in a near cache then wherever they lie.
+const SIGNS_FROM_OF_MANY: f64 = 0.64;
 /// Where many queries ask for the best of all rows, rows of this score are looked for first: if there are enough, the
-/// others need not be looked at.
+/// others need not be looked at, and if not, what was found is a bar to begin with.
 const GUESS: f64 = 0.75;
 /// Rows that are sieved before the bar is looked at again, in whole groups.
 const ROWS_AT_ONCE: usize = 16 * GROUP;
@@ -48,6 +50,8 @@ pub(super) fn search(
 struct Run<'s, 'q> {
     query: &'s mut Query<'q>,
     candidates: Candidates,
+    /// Rows below this are of no interest for now.
+    floor: f64,
 }
 
 struct Scan<'s, 'q> {
@@ -55,20 +59,35 @@ struct Scan<'s, 'q> {
     parts: &'s [Rows<'s>],
     k: usize,
     min_score: f64,
+    signs_from: f64,
     runs: Vec<Run<'s, 'q>>,
     masks: [u32; ROWS_AT_ONCE / GROUP],
     passes: [bool; ROWS_AT_ONCE],
     products: Vec<i32>,
     survivors: Vec<u32>,
+    nibbles: Vec<&'s [u8]>,
 }
 
 impl<'s, 'q> Scan<'s, 'q> {
     fn new(kernel: Kernel, parts: &'s [Rows<'s>], queries: &'s mut [Query<'q>], k: usize, min_score: f64) -> Self {
-        let run = |query| Run { query, candidates: Candidates::new(k, min_score) };
+        let run = |query| Run { query, candidates: Candidates::new(k, min_score), floor: min_score };
+        let signs_from = if queries.len() == 1 { SIGNS_FROM } else { SIGNS_FROM_OF_MANY };
         let runs = queries.iter_mut().map(run).collect();
         let masks = [0; ROWS_AT_ONCE / GROUP];
         let passes = [false; ROWS_AT_ONCE];
-        Self { kernel, parts, k, min_score, runs, masks, passes, products: vec![], survivors: vec![] }
+        Self {
+            kernel,
+            parts,
+            k,
+            min_score,
+            signs_from,
+            runs,
+            masks,
+            passes,
+            products: vec![],
+            survivors: vec![],
+            nibbles: vec![],
+        }
     }
 
     fn run(&mut self) -> Result<()> {
@@ -76,13 +95,14 @@ impl<'s, 'q> Scan<'s, 'q> {
         if all.len() == 1 || self.min_score >= GUESS {
             return self.scan(&all);
         }
-        for run in &mut self.runs {
-            run.candidates = Candidates::new(self.k, GUESS);
-        }
+        self.runs.iter_mut().for_each(|run| run.floor = GUESS);
         self.scan(&all)?;
         let open: Vec<usize> = all.into_iter().filter(|run| !self.runs[*run].candidates.reach(GUESS)).collect();
         for run in &open {
-            self.runs[*run].candidates = Candidates::new(self.k, self.min_score);
+            let run = &mut self.runs[*run];
+            // From here on all rows that may be among the best are found, those that were found already again.
+            run.candidates = Candidates::new(self.k, run.candidates.bar());
+            run.floor = self.min_score;
         }
         self.scan(&open)
     }
@@ -95,7 +115,7 @@ impl<'s, 'q> Scan<'s, 'q> {
                 let slots = first..(first + ROWS_AT_ONCE).min(rows.len());
                 (by_signs.clear(), by_high.clear());
                 for run in runs {
-                    let few = self.runs[*run].candidates.bar() >= SIGNS_FROM;
+                    let few = self.runs[*run].bar() >= self.signs_from;
                     if few { by_signs.push(*run) } else { by_high.push(*run) }
                 }
                 for run in &by_signs {
@@ -109,33 +129,36 @@ impl<'s, 'q> Scan<'s, 'q> {
 
     fn sieve_by_signs(&mut self, run: usize, part: usize, slots: Range<usize>) -> Result<()> {
         let (rows, run) = (self.parts[part], &mut self.runs[run]);
-        let bar = run.candidates.bar();
+        let bar = run.bar();
         let (signs, levels) = rows.signs(slots.start / GROUP..slots.end.div_ceil(GROUP))?;
         let masks = &mut self.masks[..levels.len() / GROUP];
         self.kernel.scan_signs(run.query.table(bar), signs, levels, masks);
-        self.survivors.clear();
+        (self.survivors.clear(), self.nibbles.clear());
         for (mask, first) in masks.iter().zip((slots.start..).step_by(GROUP)) {
             let mut left = *mask;
             while left != 0 {
                 let slot = first + left.trailing_zeros() as usize;
                 left &= left - 1;
+                // The last group may not be full.
                 if slot < slots.end {
-                    prefetch(rows.high(slot..slot + 1)?);
+                    let nibbles = rows.high(slot..slot + 1)?;
+                    prefetch(nibbles);
                     self.survivors.push(slot as u32);
+                    self.nibbles.push(nibbles);
                 }
             }
         }
-        let mut nibbles = Vec::with_capacity(self.survivors.len());
-        for slot in &self.survivors {
-            nibbles.push(rows.high(*slot as usize..*slot as usize + 1)?);
+        if self.survivors.is_empty() {
+            return Ok(());
         }
-        self.products.resize(nibbles.len().max(self.products.len()), 0);
-        let products = &mut self.products[..nibbles.len()];
-        self.kernel.dot_nibbles_of(run.query.coarse(), &nibbles, products);
-        let filter = run.query.by_high(bar);
+        self.products.resize(self.survivors.len().max(self.products.len()), 0);
+        let products = &mut self.products[..self.survivors.len()];
+        self.kernel.dot_nibbles_of(run.query.coarse(), &self.nibbles, products);
+        let (filter, shapes) = (run.query.by_high(bar), rows.high_shapes(slots.clone())?);
         for (slot, product) in self.survivors.iter().zip(products) {
-            if filter.passes(*product, rows.high_shapes(*slot as usize..*slot as usize + 1)?[0]) {
-                run.offer(self.kernel, rows, part, *slot as usize, *product)?;
+            let slot = *slot as usize;
+            if filter.passes(*product, shapes[slot - slots.start]) {
+                run.offer(self.kernel, rows, part, slot, *product)?;
             }
         }
         Ok(())
@@ -154,11 +177,13 @@ impl<'s, 'q> Scan<'s, 'q> {
         let shapes = rows.high_shapes(slots.clone())?;
         for (run, products) in runs.iter().zip(products.chunks_exact(slots.len())) {
             let run = &mut self.runs[*run];
-            let filter = run.query.by_high(run.candidates.bar());
+            let filter = run.query.by_high(run.bar());
             let passes = &mut self.passes[..slots.len()];
             filter.sieve(products, shapes, passes);
-            for (row, _) in passes.iter().enumerate().filter(|(_, passes)| **passes) {
-                run.offer(self.kernel, rows, part, slots.start + row, products[row])?;
+            for (eight, passes) in passes.chunks(8).enumerate().filter(|(_, passes)| passes.contains(&true)) {
+                for row in (0..passes.len()).filter(|row| passes[*row]).map(|row| 8 * eight + row) {
+                    run.offer(self.kernel, rows, part, slots.start + row, products[row])?;
+                }
             }
         }
         Ok(())
@@ -166,6 +191,11 @@ impl<'s, 'q> Scan<'s, 'q> {
 }
 
 impl Run<'_, '_> {
+    /// Rows that certainly score less than this are left out.
+    fn bar(&self) -> f64 {
+        self.candidates.bar().max(self.floor)
+    }
+
     /// Looks at all eight bits of a row; `product` is that of the coarse numbers and the high nibbles.
     fn offer(&mut self, kernel: Kernel, rows: Rows<'_>, part: usize, slot: usize, product: i32) -> Result<()> {
         if !rows.is_live(slot) {

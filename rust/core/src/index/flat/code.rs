@@ -10,6 +10,8 @@ use crate::kernel::codes::{ROUNDER, pack_nibbles, pack_signs};
 
 /// The largest c: 16 · 7 + 7.
 const LARGEST: f32 = 119.0;
+/// Sums that are kept at once; a divisor of every padded dimension.
+const LANES: usize = 4;
 /// Added to both nibbles, so that they are not negative.
 pub(super) const NIBBLE_OFFSET: i32 = 8;
 
@@ -71,20 +73,46 @@ pub(super) fn encode(rotated: &[f32], levels: Levels, places: Places<'_>) -> Sha
     measure(rotated, &high, &low, step, levels)
 }
 
-fn measure(rotated: &[f32], high: &[u8], low: &[u8], step: f32, levels: Levels) -> Shape {
-    let (mut square, mut magnitude, mut product, mut off, mut high_square) = (0.0, 0.0, 0.0, 0.0, 0);
-    for ((x, high), low) in rotated.iter().zip(high).zip(low) {
-        let (h, l) = (i32::from(*high) - NIBBLE_OFFSET, i32::from(*low) - NIBBLE_OFFSET);
-        let wide = f64::from(*x);
-        square += wide * wide;
-        magnitude += wide.abs();
-        product += wide * f64::from(h);
-        high_square += h * h;
-        let error = wide - f64::from(step) * f64::from(16 * h + l);
-        off += error * error;
+/// Sums over a row, in lanes that do not wait for each other.
+#[derive(Debug, Default)]
+struct Sums {
+    square: f64,
+    magnitude: f64,
+    high_product: f64,
+    high_square: i32,
+    off: f64,
+}
+
+impl Sums {
+    fn new(rotated: &[f32], high: &[u8], low: &[u8], step: f32) -> Self {
+        let mut lanes: [Self; LANES] = Default::default();
+        let numbers = high.as_chunks::<LANES>().0.iter().zip(low.as_chunks::<LANES>().0);
+        for (values, (high, low)) in rotated.as_chunks::<LANES>().0.iter().zip(numbers) {
+            for (lane, sums) in lanes.iter_mut().enumerate() {
+                let (h, l) = (i32::from(high[lane]) - NIBBLE_OFFSET, i32::from(low[lane]) - NIBBLE_OFFSET);
+                let x = f64::from(values[lane]);
+                let error = x - f64::from(step) * f64::from(16 * h + l);
+                sums.square += x * x;
+                sums.magnitude += x.abs();
+                sums.high_product += x * f64::from(h);
+                sums.high_square += h * h;
+                sums.off += error * error;
+            }
+        }
+        lanes.into_iter().fold(Self::default(), |all, lane| Self {
+            square: all.square + lane.square,
+            magnitude: all.magnitude + lane.magnitude,
+            high_product: all.high_product + lane.high_product,
+            high_square: all.high_square + lane.high_square,
+            off: all.off + lane.off,
+        })
     }
+}
+
+fn measure(rotated: &[f32], high: &[u8], low: &[u8], step: f32, levels: Levels) -> Shape {
+    let Sums { square, magnitude, high_product, high_square, off } = Sums::new(rotated, high, low, step);
     let (length, high_length) = (square.sqrt(), f64::from(high_square).sqrt());
-    let alignment = (product / (high_length * length)).min(1.0);
+    let alignment = (high_product / (high_length * length)).min(1.0);
     Shape {
         level: levels.of(magnitude / ((rotated.len() as f64).sqrt() * length)),
         high: HighShape {

@@ -3,7 +3,7 @@
 use crate::kernel::codes::padded;
 use crate::kernel::{Kernel, gamma};
 
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 3;
 /// Of the generator of signs. Files hold rotated rows, so that it must never change.
 const SEED: u64 = 0x6c6c_6d66_6173_7400;
 

@@ -25,6 +25,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::sync::OnceLock;
 use codes::SignTable;
 pub use pack::{PANEL, Packed, Rows, RowsMut};
+pub(crate) use pages::PageVec;
 pub(crate) use prefetch::prefetch;
 
 /// Half the relative distance between neighbouring f32 values: the largest relative error of one rounding.

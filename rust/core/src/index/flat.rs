@@ -22,10 +22,11 @@ use crate::error::Result;
 use crate::kernel::Kernel;
 use crate::sync::{Mutex, MutexGuard, PoisonError, RwLock, lock};
 use bound::Levels;
+use chunk::Chunk;
 use query::Query;
 use rotation::Rotation;
 use segment::Segment;
-use state::State;
+use state::{Room, State};
 
 /// The rows nearest to a query by cosine, found exactly.
 ///
@@ -138,8 +139,10 @@ impl FlatIndex {
     pub fn update(&self, id: u64, vector: &[f32]) -> Result<()> {
         let square = check::vector(self.space.kernel, self.dim, vector)?;
         let _writer = self.write_alone();
-        let row = self.space.prepare(self.dim, &[id], vector, &[square], 0);
-        self.write().update(id, row)
+        let (found, partition) = self.read().find_with_partition(id)?;
+        let room = self.read().room(partition);
+        let chunks = self.space.prepare(self.dim, &[id], vector, &[square], room);
+        self.write().update(found, partition, chunks)
     }
 
     /// Removes a row; false when there is none. O(1): the partition's last row takes its place, and a row in a file is
@@ -150,7 +153,11 @@ impl FlatIndex {
     /// `CorruptFile` when the file that the index was loaded from is damaged where the id is looked up.
     pub fn remove(&self, id: u64) -> Result<bool> {
         let _writer = self.write_alone();
-        self.write().remove(id)
+        let found = self.read().find(id)?;
+        if let Some(found) = found {
+            self.write().remove(id, found);
+        }
+        Ok(found.is_some())
     }
 
     /// The at most `k` rows of `partition` with the largest cosine of at least `min_score`, best first.
@@ -162,7 +169,7 @@ impl FlatIndex {
     pub fn search(&self, vector: &[f32], k: usize, min_score: f64, partition: u128) -> Result<Vec<Hit>> {
         check::search(k, min_score)?;
         let square = check::vector(self.space.kernel, self.dim, vector)?;
-        let found = self.find(&mut [self.query(vector, square)], k, min_score, partition)?;
+        let found = self.find(std::iter::once(self.query(vector, square)), k, min_score, partition)?;
         Ok(found.into_iter().next().unwrap_or_default())
     }
 
@@ -177,8 +184,7 @@ impl FlatIndex {
         check::search(k, min_score)?;
         let squares = check::matrix(self.space.kernel, self.dim, matrix)?;
         let queries = matrix.chunks_exact(self.dim).zip(squares);
-        let mut queries: Vec<_> = queries.map(|(vector, square)| self.query(vector, square)).collect();
-        self.find(&mut queries, k, min_score, partition)
+        self.find(queries.map(|(vector, square)| self.query(vector, square)), k, min_score, partition)
     }
 
     /// Writes all rows to a file, replacing it in one step: after a crash it is the old file or the new one.
@@ -187,11 +193,11 @@ impl FlatIndex {
     ///
     /// # Errors
     ///
-    /// `Io` when the system refuses, and an old file is then still there; `CorruptFile` when the file that the index was
+    /// `Io` when the system refuses: the file is then the old or the new one, whole; `CorruptFile` when the file that the index was
     /// loaded from is damaged.
     pub fn save(&self, path: &Path) -> Result<()> {
         let _writer = self.write_alone();
-        self.save_alone(path)
+        file::save(path, self.dim, &self.read().partitions()?, |_| Ok(()))
     }
 
     /// [`FlatIndex::save`], and from then on the rows are read from the file and not kept in memory.
@@ -201,16 +207,20 @@ impl FlatIndex {
     /// Those of [`FlatIndex::save`] and [`FlatIndex::load`]; the index is then what it was.
     pub fn compact(&self, path: &Path) -> Result<()> {
         let _writer = self.write_alone();
-        self.save_alone(path)?;
-        let state = State::of_file(Segment::open(path)?);
-        *self.write() = state;
+        // Opened before it gets its name, which others may give to a file of theirs.
+        let open = |written: &Path| Segment::open(written, path);
+        let segment = file::save(path, self.dim, &self.read().partitions()?, open)?;
+        let before = std::mem::replace(&mut *self.write(), State::of_file(segment));
+        // Giving memory back takes its time; searches go on.
+        drop(before);
         Ok(())
     }
 
     /// Opens an index that [`FlatIndex::save`] wrote, in milliseconds whatever its size.
     ///
-    /// The file is mapped into memory: it must not be written to while the index lives, and can be replaced by a rename
-    /// ([`FlatIndex::save`] does that). What is read of it is checked when it is first touched.
+    /// The file is mapped into memory: it must not be written to while the index lives, and who shortens it ends the
+    /// process. It can be replaced by a rename, as [`FlatIndex::save`] does; this index then keeps the old one. What is read
+    /// of it is checked when it is first touched.
     ///
     /// # Errors
     ///
@@ -225,7 +235,7 @@ impl FlatIndex {
     ///
     /// Those of [`FlatIndex::load`].
     pub fn load_with_kernel(path: &Path, kernel: Kernel) -> Result<Self> {
-        let segment = Segment::open(path)?;
+        let segment = Segment::open(path, path)?;
         let index = Self::with_kernel(segment.dim(), kernel)?;
         *index.write() = State::of_file(segment);
         Ok(index)
@@ -246,14 +256,15 @@ impl FlatIndex {
         Query::new(self.space.kernel, vector, square, &self.space.rotation, self.space.levels)
     }
 
-    fn find(&self, queries: &mut [Query<'_>], k: usize, min_score: f64, partition: u128) -> Result<Vec<Vec<Hit>>> {
+    fn find<'q>(
+        &self,
+        queries: impl ExactSizeIterator<Item = Query<'q>>,
+        k: usize,
+        min_score: f64,
+        partition: u128,
+    ) -> Result<Vec<Vec<Hit>>> {
         let state = self.read();
         scan::search(self.space.kernel, &state.parts(partition)?, queries, k, min_score)
-    }
-
-    fn save_alone(&self, path: &Path) -> Result<()> {
-        let state = self.read();
-        file::save(path, self.dim, &state.partitions()?)
     }
 
     fn write_alone(&self) -> MutexGuard<'_, ()> {
@@ -271,20 +282,18 @@ impl FlatIndex {
 }
 
 impl Space {
-    /// Rows in all their forms, in chunks of which the first fills up one with `room` for so many more.
-    fn prepare(&self, dim: usize, ids: &[u64], rows: &[f32], squares: &[f64], room: usize) -> Vec<chunk::Chunk> {
-        let mut chunks = Vec::new();
+    /// Rows in all their forms, in chunks that a tail can take: the first fills up its last one.
+    fn prepare(&self, dim: usize, ids: &[u64], rows: &[f32], squares: &[f64], room: Room) -> Vec<Chunk> {
         let mut rows = ids.iter().zip(rows.chunks_exact(dim)).zip(squares);
-        let mut room = if room == 0 { chunk::CHUNK } else { room };
+        let mut chunks = Vec::new();
         while rows.len() > 0 {
-            let count = room.min(rows.len());
-            let mut chunk = chunk::Chunk::new(dim, self.rotation.padded());
+            let mut chunk = room.chunk(chunks.len(), dim, self.rotation.padded());
+            let count = chunk.room().min(rows.len());
             chunk.reserve(count);
             for ((id, row), square) in rows.by_ref().take(count) {
                 chunk.push(*id, row, *square, self);
             }
             chunks.push(chunk);
-            room = chunk::CHUNK;
         }
         chunks
     }

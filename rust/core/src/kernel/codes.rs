@@ -16,6 +16,10 @@ pub const GROUP: usize = 32;
 /// Kinds of rows that a limit can be given for.
 pub const LEVELS: usize = 16;
 
+/// Bytes that a scan of signs fetches ahead of what it reads.
+#[cfg(target_arch = "x86_64")]
+pub(super) const FETCH_AHEAD: usize = 8192;
+
 /// Two table entries must add up in a byte.
 const MAX_ENTRY: usize = 127;
 /// All entries of a row must add up in sixteen bits.

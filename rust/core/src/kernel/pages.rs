@@ -1,10 +1,10 @@
-//! Memory in huge pages, for weights that are streamed from front to back with every product.
+//! Memory in huge pages, for weights and rows that are streamed from front to back with every product and search.
 //!
 //! With 4 KiB pages such a stream misses the translation buffer at every page, and the processor's prefetcher stops there.
 #![allow(unsafe_code)]
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::slice;
 
@@ -60,6 +60,73 @@ impl<T> Drop for Pages<T> {
     }
 }
 
+/// Bytes whose number changes, up to a bound: aligned to huge pages, and in huge pages where the system grants them.
+///
+/// Memory is taken page by page as it is needed.
+#[derive(Debug)]
+pub(crate) struct PageVec {
+    start: NonNull<u8>,
+    len: usize,
+    capacity: usize,
+}
+
+// SAFETY: the memory belongs to this value alone, and is changed through an exclusive reference alone.
+unsafe impl Send for PageVec {}
+// SAFETY: as above: shared references only read.
+unsafe impl Sync for PageVec {}
+
+impl PageVec {
+    /// No bytes, and room for so many.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        let layout = layout::<u8>(capacity);
+        // SAFETY: `layout` is never of size zero.
+        let memory = unsafe { alloc(layout) };
+        let Some(start) = NonNull::new(memory) else { handle_alloc_error(layout) };
+        advise(memory, layout.size());
+        Self { start, len: 0, capacity }
+    }
+
+    /// Cuts off what is behind `len`, or adds zeros up to it.
+    pub(crate) fn resize(&mut self, len: usize) {
+        assert!(len <= self.capacity, "room for {} bytes, not {len}", self.capacity);
+        if len > self.len {
+            // SAFETY: `self.len` is at most the capacity, for which memory was allocated.
+            let end = unsafe { self.start.add(self.len) };
+            // SAFETY: up to `len`, at most the capacity, there is memory of this value alone.
+            unsafe { end.write_bytes(0, len - self.len) };
+        }
+        self.len = len;
+    }
+
+    /// Bytes of the pages that are in use.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.len.next_multiple_of(HUGE)
+    }
+}
+
+impl Deref for PageVec {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: `resize` has written the first `len` bytes, which live as long as this value.
+        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl DerefMut for PageVec {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above, and the reference to this value is exclusive.
+        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl Drop for PageVec {
+    fn drop(&mut self) {
+        // SAFETY: the memory was allocated with the same layout, and bytes have nothing to drop.
+        unsafe { dealloc(self.start.as_ptr(), layout::<u8>(self.capacity)) };
+    }
+}
+
 /// Whole huge pages that hold `len` values, at least one.
 fn layout<T>(len: usize) -> Layout {
     const { assert!(align_of::<T>() <= HUGE && size_of::<T>() > 0) };
@@ -89,5 +156,28 @@ mod tests {
         assert_eq!(pages.start.as_ptr() as usize % HUGE, 0);
         assert_eq!(pages[..], [one, two].concat());
         assert!(Pages::<u64>::copy_of(&[]).is_empty());
+    }
+
+    #[test]
+    fn bytes_come_and_go() {
+        let mut bytes = PageVec::with_capacity(3 * HUGE / 2);
+        assert!(bytes.is_empty() && bytes.memory_bytes() == 0);
+        bytes.resize(10);
+        bytes[3] = 7;
+        bytes.resize(5);
+        bytes.resize(3 * HUGE / 2);
+        assert_eq!(
+            (&bytes[..6], bytes[3 * HUGE / 2 - 1], bytes.memory_bytes()),
+            (&[0, 0, 0, 7, 0, 0][..], 0, 2 * HUGE)
+        );
+        bytes.resize(0);
+        bytes.resize(4);
+        assert_eq!(bytes[..], [0; 4]);
+    }
+
+    #[test]
+    #[should_panic(expected = "room for 8 bytes, not 9")]
+    fn more_than_there_is_room_for_panics() {
+        PageVec::with_capacity(8).resize(9);
     }
 }

@@ -7,13 +7,20 @@ const LINE: usize = 64;
 /// Fetches the lines of `values`, so that reading them soon does not wait. Does nothing where there is no such instruction.
 #[inline]
 pub(crate) fn prefetch<T>(values: &[T]) {
-    #[cfg(target_arch = "x86_64")]
     for at in (0..size_of_val(values)).step_by(LINE) {
+        prefetch_line(values.as_ptr().cast::<u8>().wrapping_add(at));
+    }
+}
+
+/// Fetches the line of an address, whatever it is.
+#[inline]
+pub(super) fn prefetch_line(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let line = values.as_ptr().cast::<i8>().wrapping_add(at);
         // SAFETY: a prefetch reads nothing that the program sees, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line) }
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (values, LINE);
+    let _ = address;
 }

@@ -19,16 +19,17 @@ pub(super) struct Candidates {
     k: usize,
     /// A row that is certainly below this is not among the best.
     bar: f64,
-    /// How many rows may be undecided before the bar is raised.
+    /// How many rows may be undecided before the bar is raised: twice as many as the last time, or the least.
     limit: usize,
+    least_limit: usize,
     rows: Vec<Candidate>,
 }
 
 impl Candidates {
     pub(super) fn new(k: usize, min_score: f64) -> Self {
-        // With one row to find, each better one raises the bar.
-        let limit = if k == 1 { 1 } else { k.saturating_mul(2).max(FIRST_CUT) };
-        Self { k, bar: min_score, limit, rows: Vec::new() }
+        // With one row to find each better one raises the bar, unless many are about as good.
+        let least_limit = if k == 1 { 1 } else { k.saturating_mul(2).max(FIRST_CUT) };
+        Self { k, bar: min_score, least_limit, limit: least_limit, rows: Vec::new() }
     }
 
     /// Rows that certainly score less than this need not be offered.
@@ -45,7 +46,7 @@ impl Candidates {
         self.rows.push(Candidate { upper, lower, part, slot });
         if self.rows.len() >= self.limit {
             self.raise();
-            self.limit = self.limit.max(2 * self.rows.len());
+            self.limit = self.least_limit.max(2 * self.rows.len());
         }
     }
 

@@ -1,4 +1,4 @@
-//! Up to 1,024 rows of one partition, in memory.
+//! Many rows of one partition, in memory.
 
 use std::ops::Range;
 
@@ -6,21 +6,37 @@ use bytemuck::Zeroable;
 
 use super::Space;
 use super::code::{HighShape, Places, Shape, WholeShape, encode};
-use super::rows::Rows;
-use crate::error::Result;
+use crate::kernel::PageVec;
 use crate::kernel::codes::{GROUP, move_signs};
 
-/// Rows of a full chunk. What grows is copied no more often than this allows.
-pub(super) const CHUNK: usize = 1024;
+/// Rows of the first chunk of a partition, which grows as rows come.
+const FIRST: usize = 16_384;
+/// Rows of the others, whose signs lie in huge pages.
+const OTHER: usize = 65_536;
+
+/// The first row of a chunk of a partition.
+pub(super) fn first_slot(chunk: usize) -> usize {
+    if chunk == 0 { 0 } else { FIRST + (chunk - 1) * OTHER }
+}
+
+/// The chunk that a row of a partition lies in, and its place there.
+pub(super) fn locate(slot: usize) -> (usize, usize) {
+    match slot.checked_sub(FIRST) {
+        None => (0, slot),
+        Some(behind) => (1 + behind / OTHER, behind % OTHER),
+    }
+}
 
 /// Rows side by side: each kind of thing that is known of them lies together.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Chunk {
     dim: usize,
     padded: usize,
+    /// Rows at most.
+    capacity: usize,
     ids: Vec<u64>,
     /// Whole groups; the places behind the last row hold anything.
-    signs: Vec<u8>,
+    signs: Signs,
     levels: Vec<u8>,
     high: Vec<u8>,
     low: Vec<u8>,
@@ -29,13 +45,22 @@ pub(super) struct Chunk {
     values: Vec<f32>,
 }
 
+/// The signs of few rows, or of so many that they do not fit into near caches: a scan reads all of them.
+#[derive(Debug)]
+enum Signs {
+    Few(Vec<u8>),
+    Many(PageVec),
+}
+
 impl Chunk {
-    pub(super) fn new(dim: usize, padded: usize) -> Self {
+    /// An empty chunk of at most so many rows, which grows as they come.
+    pub(super) fn with_room(capacity: usize, dim: usize, padded: usize) -> Self {
         Self {
             dim,
             padded,
+            capacity,
             ids: vec![],
-            signs: vec![],
+            signs: Signs::Few(vec![]),
             levels: vec![],
             high: vec![],
             low: vec![],
@@ -43,6 +68,20 @@ impl Chunk {
             whole_shapes: vec![],
             values: vec![],
         }
+    }
+
+    /// An empty chunk in the given place of a partition.
+    pub(super) fn of_tail(number: usize, dim: usize, padded: usize) -> Self {
+        if number == 0 {
+            return Self::with_room(FIRST, dim, padded);
+        }
+        let signs = Signs::Many(PageVec::with_capacity(padded / 8 * OTHER));
+        Self { signs, ..Self::with_room(OTHER, dim, padded) }
+    }
+
+    /// Rows that there is room for.
+    pub(super) fn room(&self) -> usize {
+        self.capacity - self.len()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -56,7 +95,7 @@ impl Chunk {
     pub(super) fn signs(&self, groups: Range<usize>) -> (&[u8], &[u8]) {
         let width = self.group_width();
         let levels = groups.start * GROUP..groups.end * GROUP;
-        (&self.signs[groups.start * width..groups.end * width], &self.levels[levels])
+        (&self.signs.all()[groups.start * width..groups.end * width], &self.levels[levels])
     }
 
     pub(super) fn high(&self, slots: Range<usize>) -> &[u8] {
@@ -81,7 +120,7 @@ impl Chunk {
 
     /// Bytes on the heap.
     pub(super) fn memory_bytes(&self) -> usize {
-        let bytes = self.signs.capacity() + self.levels.capacity() + self.high.capacity() + self.low.capacity();
+        let bytes = self.signs.memory_bytes() + self.levels.capacity() + self.high.capacity() + self.low.capacity();
         let high_shapes = self.high_shapes.capacity() * size_of::<HighShape>();
         let shapes = high_shapes + self.whole_shapes.capacity() * size_of::<WholeShape>();
         bytes + shapes + self.ids.capacity() * size_of::<u64>() + self.values.capacity() * size_of::<f32>()
@@ -91,7 +130,7 @@ impl Chunk {
     pub(super) fn reserve(&mut self, rows: usize) {
         let groups = (self.len() + rows).div_ceil(GROUP) - self.len().div_ceil(GROUP);
         self.ids.reserve_exact(rows);
-        self.signs.reserve_exact(groups * self.group_width());
+        self.signs.reserve(groups * self.group_width());
         self.levels.reserve_exact(groups * GROUP);
         self.high.reserve_exact(rows * self.padded / 2);
         self.low.reserve_exact(rows * self.padded / 2);
@@ -103,15 +142,11 @@ impl Chunk {
     /// Adds a row with the given square of its length.
     pub(super) fn push(&mut self, id: u64, vector: &[f32], square: f64, space: &Space) {
         self.grow(id);
-        self.set(self.len() - 1, vector, square, space);
-    }
-
-    /// Replaces a row's vector.
-    pub(super) fn set(&mut self, slot: usize, vector: &[f32], square: f64, space: &Space) {
+        let slot = self.len() - 1;
         let rotated = space.rotation.apply(space.kernel, vector, 1.0 / square.sqrt());
         let (width, half) = (self.group_width(), self.padded / 2);
         let places = Places {
-            group: &mut self.signs[slot / GROUP * width..][..width],
+            group: &mut self.signs.all_mut()[slot / GROUP * width..][..width],
             row_of_group: slot % GROUP,
             high: &mut self.high[slot * half..][..half],
             low: &mut self.low[slot * half..][..half],
@@ -121,43 +156,33 @@ impl Chunk {
         self.values[slot * self.dim..][..self.dim].copy_from_slice(vector);
     }
 
-    /// Adds a copy of a row that lies elsewhere.
-    pub(super) fn push_copy(&mut self, rows: Rows<'_>, from: usize) -> Result<()> {
-        let (signs, levels) = rows.signs(from / GROUP..from / GROUP + 1)?;
-        let (high, low) = (rows.high(from..from + 1)?, rows.low(from..from + 1)?);
-        let (high_shapes, whole, values) =
-            (rows.high_shapes(from..from + 1)?, rows.whole_shape(from)?, rows.values(from)?);
-        self.grow(rows.id(from)?);
-        let (slot, width, half) = (self.len() - 1, self.group_width(), self.padded / 2);
-        move_signs(signs, from % GROUP, &mut self.signs[slot / GROUP * width..][..width], slot % GROUP);
-        self.high[slot * half..].copy_from_slice(high);
-        self.low[slot * half..].copy_from_slice(low);
-        self.set_shape(slot, Shape { level: levels[from % GROUP], high: high_shapes[0], whole });
-        self.values[slot * self.dim..].copy_from_slice(&values);
-        Ok(())
+    /// Adds a copy of another chunk's row.
+    pub(super) fn push_copy(&mut self, other: &Self, from: usize) {
+        self.grow(other.ids[from]);
+        self.replace(self.len() - 1, other, from);
     }
 
     /// Takes out the last row, as a chunk of its own.
-    pub(super) fn pop(&mut self) -> Result<Self> {
+    pub(super) fn pop(&mut self) -> Self {
         let left = self.len() - 1;
-        let mut last = Self::new(self.dim, self.padded);
-        last.push_copy(Rows::Memory(self), left)?;
+        let mut last = Self::with_room(1, self.dim, self.padded);
+        last.push_copy(self, left);
         self.ids.truncate(left);
-        self.signs.truncate(left.div_ceil(GROUP) * self.group_width());
+        self.signs.resize(left.div_ceil(GROUP) * self.group_width());
         self.levels.truncate(left.div_ceil(GROUP) * GROUP);
         self.high.truncate(left * self.padded / 2);
         self.low.truncate(left * self.padded / 2);
         self.high_shapes.truncate(left);
         self.whole_shapes.truncate(left);
         self.values.truncate(left * self.dim);
-        Ok(last)
+        last
     }
 
     /// Puts a copy of another chunk's row into a place.
     pub(super) fn replace(&mut self, slot: usize, other: &Self, from: usize) {
         let (width, half) = (self.group_width(), self.padded / 2);
-        let group = &mut self.signs[slot / GROUP * width..][..width];
-        move_signs(&other.signs[from / GROUP * width..][..width], from % GROUP, group, slot % GROUP);
+        let group = &mut self.signs.all_mut()[slot / GROUP * width..][..width];
+        move_signs(&other.signs.all()[from / GROUP * width..][..width], from % GROUP, group, slot % GROUP);
         self.ids[slot] = other.ids[from];
         self.levels[slot] = other.levels[from];
         self.high[slot * half..][..half].copy_from_slice(other.high(from..from + 1));
@@ -171,7 +196,7 @@ impl Chunk {
     fn grow(&mut self, id: u64) {
         self.ids.push(id);
         let (rows, groups) = (self.ids.len(), self.ids.len().div_ceil(GROUP));
-        self.signs.resize(groups * self.group_width(), 0);
+        self.signs.resize(groups * self.group_width());
         self.levels.resize(groups * GROUP, 0);
         self.high.resize(rows * self.padded / 2, 0);
         self.low.resize(rows * self.padded / 2, 0);
@@ -189,5 +214,41 @@ impl Chunk {
     /// Bytes of a group's signs.
     fn group_width(&self) -> usize {
         self.padded / 8 * GROUP
+    }
+}
+
+impl Signs {
+    fn all(&self) -> &[u8] {
+        match self {
+            Self::Few(bytes) => bytes,
+            Self::Many(bytes) => bytes,
+        }
+    }
+
+    fn all_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Few(bytes) => bytes,
+            Self::Many(bytes) => bytes,
+        }
+    }
+
+    fn reserve(&mut self, more: usize) {
+        if let Self::Few(bytes) = self {
+            bytes.reserve_exact(more);
+        }
+    }
+
+    fn resize(&mut self, length: usize) {
+        match self {
+            Self::Few(bytes) => bytes.resize(length, 0),
+            Self::Many(bytes) => bytes.resize(length),
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Few(bytes) => bytes.capacity(),
+            Self::Many(bytes) => bytes.memory_bytes(),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Writing the file of an index.
 
 use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,6 @@ use super::layout::{Counts, DIGEST, HEADER, Layout, MAGIC, PIECE, SECTIONS, Sect
 use super::rows::Rows;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::codes::{GROUP, move_signs, padded};
-use crate::sync::{AtomicU64, Ordering};
 
 /// A partition and where its rows lie.
 #[derive(Debug)]
@@ -19,30 +19,44 @@ pub(super) struct Partition<'a> {
     pub(super) parts: Vec<Rows<'a>>,
 }
 
-/// Writes a new file beside `path` and renames it: after a crash it is the old file or the new one.
-pub(super) fn save(path: &Path, dim: usize, partitions: &[Partition<'_>]) -> Result<()> {
+/// Writes a new file beside `path` and renames it: after a crash it is the old file or the new one. Returns what `open` made
+/// of the new file, which it gets before it has its name.
+pub(super) fn save<T>(
+    path: &Path,
+    dim: usize,
+    partitions: &[Partition<'_>],
+    open: impl FnOnce(&Path) -> Result<T>,
+) -> Result<T> {
     if cfg!(target_endian = "big") {
         return Err(Error::new(ErrorKind::Config, "expected a little-endian processor to write an index on"));
     }
-    let temporary = beside(path)?;
     let io = |error: io::Error| io_error("write", path, &error);
-    let written = write_file(&temporary, path, dim, partitions);
-    let renamed = written.and_then(|()| fs::rename(&temporary, path).map_err(io));
-    renamed.and_then(|()| sync_folder(path).map_err(io)).inspect_err(|_| {
-        // The first error is the one to report; a file that was renamed or never made cannot be removed.
+    let (temporary, file) = create_beside(path)?;
+    let written = write_file(file, path, dim, partitions).and_then(|()| open(&temporary));
+    let renamed = written.and_then(|opened| fs::rename(&temporary, path).map_err(io).map(|()| opened));
+    let opened = renamed.inspect_err(|_| {
+        // The first error is the one to report.
         let _ = fs::remove_file(&temporary);
-    })
+    })?;
+    sync_folder(path).map_err(io)?;
+    Ok(opened)
 }
 
-/// A name that no other save uses.
-fn beside(path: &Path) -> Result<PathBuf> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
+/// A new file with a name that no other process has thought of, wherever it runs.
+fn create_beside(path: &Path) -> Result<(PathBuf, File)> {
     let Some(name) = path.file_name() else {
         return Err(Error::new(ErrorKind::Io, format!("cannot write {}: not the name of a file", path.display())));
     };
-    let mut name = name.to_os_string();
-    name.push(format!(".{}-{}.tmp", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
-    Ok(path.with_file_name(name))
+    loop {
+        let mut name = name.to_os_string();
+        name.push(format!(".{:016x}.tmp", RandomState::new().build_hasher().finish()));
+        let temporary = path.with_file_name(name);
+        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            Ok(file) => return Ok((temporary, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(io_error("write", path, &error)),
+        }
+    }
 }
 
 /// Makes the rename last; Windows has no handle of a folder to do that with.
@@ -55,13 +69,12 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Writes everything; `path` is what errors name.
-fn write_file(temporary: &Path, path: &Path, dim: usize, partitions: &[Partition<'_>]) -> Result<()> {
+fn write_file(file: File, path: &Path, dim: usize, partitions: &[Partition<'_>]) -> Result<()> {
     let io = |error: io::Error| io_error("write", path, &error);
-    let file = OpenOptions::new().write(true).create_new(true).open(temporary).map_err(io)?;
-    let plan = Plan::new(dim, partitions);
-    let too_large =
-        || Error::new(ErrorKind::Config, format!("expected at most {} rows, got {}", u32::MAX, plan.rows.len()));
-    let layout = Layout::new(plan.counts()).ok_or_else(too_large)?;
+    let plan = Plan::new(dim, partitions)?;
+    let counts = plan.counts();
+    let too_many = || Error::new(ErrorKind::Config, format!("expected at most {} rows, got {}", u32::MAX, counts.rows));
+    let layout = Layout::new(counts).ok_or_else(too_many)?;
     let mut out =
         Out { inner: BufWriter::new(file), piece: Vec::with_capacity(PIECE), table: vec![], at: HEADER, path };
     out.inner.write_all(&[0; HEADER]).map_err(io)?;
@@ -71,10 +84,10 @@ fn write_file(temporary: &Path, path: &Path, dim: usize, partitions: &[Partition
         assert_eq!(out.at, layout.section(section).end, "bytes of {section:?}");
     }
     out.pad_to(layout.table.start)?;
-    let mut file = out.finish()?;
-    file.0.seek(SeekFrom::Start(0)).map_err(io)?;
-    file.0.write_all(&header(&plan.counts(), &file.1)).map_err(io)?;
-    file.0.sync_all().map_err(io)
+    let (mut file, table) = out.finish()?;
+    file.seek(SeekFrom::Start(0)).map_err(io)?;
+    file.write_all(&header(&counts, &table)).map_err(io)?;
+    file.sync_all().map_err(io)
 }
 
 fn header(counts: &Counts, table: &[u8]) -> Vec<u8> {
@@ -92,32 +105,43 @@ fn header(counts: &Counts, table: &[u8]) -> Vec<u8> {
     header
 }
 
-/// A row that goes into the file.
-type Row<'a> = (Rows<'a>, usize);
-
 /// The rows in the order of the file.
 struct Plan<'a> {
     dim: usize,
-    rows: Vec<Row<'a>>,
+    parts: Vec<Rows<'a>>,
+    /// For each row the number of its part, and its place there.
+    rows: Vec<(u32, u32)>,
     /// For each partition its name and where its rows end.
     ends: Vec<(u128, usize)>,
+    /// The ids in ascending order with the numbers of their rows.
+    sorted: Vec<(u64, u32)>,
 }
 
 impl<'a> Plan<'a> {
-    fn new(dim: usize, partitions: &[Partition<'a>]) -> Self {
-        let (mut rows, mut ends) = (vec![], vec![]);
+    fn new(dim: usize, partitions: &[Partition<'a>]) -> Result<Self> {
+        let mut plan = Self { dim, parts: vec![], rows: vec![], ends: vec![], sorted: vec![] };
         let mut order: Vec<&Partition<'a>> = partitions.iter().collect();
         order.sort_unstable_by_key(|partition| partition.name);
         for partition in order {
-            let first = rows.len();
+            let first = plan.rows.len();
             for part in &partition.parts {
-                rows.extend((0..part.len()).filter(|slot| part.is_live(*slot)).map(|slot| (*part, slot)));
+                let number = plan.parts.len() as u32;
+                plan.parts.push(*part);
+                let live = (0..part.len()).filter(|slot| part.is_live(*slot));
+                plan.rows.extend(live.map(|slot| (number, slot as u32)));
             }
-            if rows.len() > first {
-                ends.push((partition.name, rows.len()));
+            if plan.rows.len() > first {
+                plan.ends.push((partition.name, plan.rows.len()));
             }
         }
-        Self { dim, rows, ends }
+        let ids = plan.rows.iter().zip(0..).map(|(row, number)| Ok((plan.part(*row).id(row.1 as usize)?, number)));
+        plan.sorted = ids.collect::<Result<_>>()?;
+        plan.sorted.sort_unstable();
+        Ok(plan)
+    }
+
+    fn part(&self, row: (u32, u32)) -> Rows<'a> {
+        self.parts[row.0 as usize]
     }
 
     fn counts(&self) -> Counts {
@@ -125,7 +149,7 @@ impl<'a> Plan<'a> {
         Counts { dim: self.dim, rows: self.rows.len() as u64, groups, partitions: self.ends.len() as u64 }
     }
 
-    fn partitions(&self) -> impl Iterator<Item = (u128, &[Row<'a>])> {
+    fn partitions(&self) -> impl Iterator<Item = (u128, &[(u32, u32)])> {
         let starts = std::iter::once(0).chain(self.ends.iter().map(|(_, end)| *end));
         self.ends.iter().zip(starts).map(|((name, end), start)| (*name, &self.rows[start..*end]))
     }
@@ -133,8 +157,8 @@ impl<'a> Plan<'a> {
     fn write(&self, section: Section, out: &mut Out<'_>) -> Result<()> {
         match section {
             Section::Directory => self.write_directory(out),
-            Section::SortedIds => self.sorted()?.into_iter().try_for_each(|(id, _)| out.write(&id.to_le_bytes())),
-            Section::SortedRows => self.sorted()?.into_iter().try_for_each(|(_, row)| out.write(&row.to_le_bytes())),
+            Section::SortedIds => self.sorted.iter().try_for_each(|(id, _)| out.write(&id.to_le_bytes())),
+            Section::SortedRows => self.sorted.iter().try_for_each(|(_, row)| out.write(&row.to_le_bytes())),
             Section::Signs => self.write_signs(out),
             Section::Levels => self.write_levels(out),
             Section::Ids => self.each(|rows, slot| out.write(&rows.id(slot)?.to_le_bytes())),
@@ -146,8 +170,8 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn each(&self, mut write: impl FnMut(&Rows<'a>, usize) -> Result<()>) -> Result<()> {
-        self.rows.iter().try_for_each(|(rows, slot)| write(rows, *slot))
+    fn each(&self, mut write: impl FnMut(Rows<'a>, usize) -> Result<()>) -> Result<()> {
+        self.rows.iter().try_for_each(|row| write(self.part(*row), row.1 as usize))
     }
 
     fn write_directory(&self, out: &mut Out<'_>) -> Result<()> {
@@ -163,20 +187,13 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    /// Ids in ascending order with the numbers of their rows.
-    fn sorted(&self) -> Result<Vec<(u64, u32)>> {
-        let ids = self.rows.iter().zip(0..).map(|((rows, slot), number)| Ok((rows.id(*slot)?, number)));
-        let mut ids = ids.collect::<Result<Vec<_>>>()?;
-        ids.sort_unstable();
-        Ok(ids)
-    }
-
     fn write_signs(&self, out: &mut Out<'_>) -> Result<()> {
         let mut group = vec![0; padded(self.dim) / 8 * GROUP];
         for rows in self.partitions().flat_map(|(_, rows)| rows.chunks(GROUP)) {
             group.fill(0);
-            for (place, (rows, slot)) in rows.iter().enumerate() {
-                let (signs, _) = rows.signs(slot / GROUP..slot / GROUP + 1)?;
+            for (place, row) in rows.iter().enumerate() {
+                let slot = row.1 as usize;
+                let (signs, _) = self.part(*row).signs(slot / GROUP..slot / GROUP + 1)?;
                 move_signs(signs, slot % GROUP, &mut group, place);
             }
             out.write(&group)?;
@@ -187,8 +204,9 @@ impl<'a> Plan<'a> {
     fn write_levels(&self, out: &mut Out<'_>) -> Result<()> {
         for rows in self.partitions().flat_map(|(_, rows)| rows.chunks(GROUP)) {
             let mut group = [0; GROUP];
-            for (level, (rows, slot)) in group.iter_mut().zip(rows) {
-                *level = rows.signs(slot / GROUP..slot / GROUP + 1)?.1[slot % GROUP];
+            for (level, row) in group.iter_mut().zip(rows) {
+                let slot = row.1 as usize;
+                *level = self.part(*row).signs(slot / GROUP..slot / GROUP + 1)?.1[slot % GROUP];
             }
             out.write(&group)?;
         }

@@ -15,6 +15,7 @@ use crate::index::MAX_DIM;
 use crate::kernel::codes::{GROUP, padded};
 
 pub(super) const MAGIC: [u8; 8] = *b"LLMFFLAT";
+/// Of all that a file holds: the sections, and what `rotation`, `bound` and `code` make of a row.
 pub(super) const VERSION: u32 = 2;
 /// Bytes of the header, with its own checksum at the end.
 pub(super) const HEADER: usize = 4096;

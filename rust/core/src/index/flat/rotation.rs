@@ -4,7 +4,7 @@ use crate::kernel::codes::padded;
 use crate::kernel::{Kernel, gamma};
 
 const ROUNDS: usize = 3;
-/// Of the generator of signs. Files hold rotated rows, so that it must never change.
+/// Of the generator of signs.
 const SEED: u64 = 0x6c6c_6d66_6173_7400;
 
 /// A fixed orthogonal map into the padded space, as fast as a few sums a component.
@@ -44,9 +44,9 @@ impl Rotation {
     }
 
     /// How long the difference can be between a rotated vector of length 1 and what arithmetic without rounding gives: one
-    /// rounding for the scaling, in each round one for each doubling of the transform and one for its scale.
+    /// rounding for the scaling, in each round one for each doubling of the transform and two for its scale.
     pub(super) fn error(&self) -> f64 {
-        gamma(1 + ROUNDS * (self.span.ilog2() as usize + 1))
+        gamma(1 + ROUNDS * (self.span.ilog2() as usize + 2))
     }
 
     /// The vector times `scale`, rotated.

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::candidates::{Candidate, Candidates};
+use super::code::HighShape;
 use super::query::{Products, Query};
 use super::rows::Rows;
 use crate::error::Result;
@@ -25,19 +26,22 @@ const GUESS: f64 = 0.75;
 /// Rows that are sieved before the bar is looked at again, in whole groups.
 const ROWS_AT_ONCE: usize = 16 * GROUP;
 /// Queries that take turns on the same rows, which are still in a near cache then.
-const QUERIES_AT_ONCE: usize = 32;
+const QUERIES_AT_ONCE: usize = 256;
 
 /// The at most `k` best rows of at least `min_score` for each query, best first.
-pub(super) fn search(
+///
+/// Queries are taken as they are needed: prepared, one is larger than the vector it was made of.
+pub(super) fn search<'q>(
     kernel: Kernel,
     parts: &[Rows<'_>],
-    queries: &mut [Query<'_>],
+    mut queries: impl ExactSizeIterator<Item = Query<'q>>,
     k: usize,
     min_score: f64,
 ) -> Result<Vec<Vec<Hit>>> {
     let mut found = Vec::with_capacity(queries.len());
-    for queries in queries.chunks_mut(QUERIES_AT_ONCE) {
-        let mut scan = Scan::new(kernel, parts, queries, k, min_score);
+    while queries.len() > 0 {
+        let mut now: Vec<_> = queries.by_ref().take(QUERIES_AT_ONCE).collect();
+        let mut scan = Scan::new(kernel, parts, &mut now, k, min_score);
         scan.run()?;
         for run in scan.runs {
             found.push(decide(kernel, parts, run, k, min_score)?);
@@ -52,6 +56,15 @@ struct Run<'s, 'q> {
     candidates: Candidates,
     /// Rows below this are of no interest for now.
     floor: f64,
+    pending: Pending<'s>,
+}
+
+/// Rows that signs let pass. They are looked at one piece later, when what was asked of memory has come.
+#[derive(Default)]
+struct Pending<'s> {
+    places: Vec<(u32, u32)>,
+    nibbles: Vec<&'s [u8]>,
+    shapes: Vec<&'s HighShape>,
 }
 
 struct Scan<'s, 'q> {
@@ -64,30 +77,21 @@ struct Scan<'s, 'q> {
     masks: [u32; ROWS_AT_ONCE / GROUP],
     passes: [bool; ROWS_AT_ONCE],
     products: Vec<i32>,
-    survivors: Vec<u32>,
-    nibbles: Vec<&'s [u8]>,
 }
 
 impl<'s, 'q> Scan<'s, 'q> {
     fn new(kernel: Kernel, parts: &'s [Rows<'s>], queries: &'s mut [Query<'q>], k: usize, min_score: f64) -> Self {
-        let run = |query| Run { query, candidates: Candidates::new(k, min_score), floor: min_score };
+        let run = |query| Run {
+            query,
+            candidates: Candidates::new(k, min_score),
+            floor: min_score,
+            pending: Pending::default(),
+        };
         let signs_from = if queries.len() == 1 { SIGNS_FROM } else { SIGNS_FROM_OF_MANY };
         let runs = queries.iter_mut().map(run).collect();
         let masks = [0; ROWS_AT_ONCE / GROUP];
         let passes = [false; ROWS_AT_ONCE];
-        Self {
-            kernel,
-            parts,
-            k,
-            min_score,
-            signs_from,
-            runs,
-            masks,
-            passes,
-            products: vec![],
-            survivors: vec![],
-            nibbles: vec![],
-        }
+        Self { kernel, parts, k, min_score, signs_from, runs, masks, passes, products: vec![] }
     }
 
     fn run(&mut self) -> Result<()> {
@@ -124,7 +128,7 @@ impl<'s, 'q> Scan<'s, 'q> {
                 self.sieve_by_high(&by_high, part, slots)?;
             }
         }
-        Ok(())
+        runs.iter().try_for_each(|run| self.runs[*run].settle(self.kernel, self.parts, &mut self.products))
     }
 
     fn sieve_by_signs(&mut self, run: usize, part: usize, slots: Range<usize>) -> Result<()> {
@@ -133,7 +137,7 @@ impl<'s, 'q> Scan<'s, 'q> {
         let (signs, levels) = rows.signs(slots.start / GROUP..slots.end.div_ceil(GROUP))?;
         let masks = &mut self.masks[..levels.len() / GROUP];
         self.kernel.scan_signs(run.query.table(bar), signs, levels, masks);
-        (self.survivors.clear(), self.nibbles.clear());
+        run.settle(self.kernel, self.parts, &mut self.products)?;
         for (mask, first) in masks.iter().zip((slots.start..).step_by(GROUP)) {
             let mut left = *mask;
             while left != 0 {
@@ -141,24 +145,8 @@ impl<'s, 'q> Scan<'s, 'q> {
                 left &= left - 1;
                 // The last group may not be full.
                 if slot < slots.end {
-                    let nibbles = rows.high(slot..slot + 1)?;
-                    prefetch(nibbles);
-                    self.survivors.push(slot as u32);
-                    self.nibbles.push(nibbles);
+                    run.pending.push(rows, part, slot)?;
                 }
-            }
-        }
-        if self.survivors.is_empty() {
-            return Ok(());
-        }
-        self.products.resize(self.survivors.len().max(self.products.len()), 0);
-        let products = &mut self.products[..self.survivors.len()];
-        self.kernel.dot_nibbles_of(run.query.coarse(), &self.nibbles, products);
-        let (filter, shapes) = (run.query.by_high(bar), rows.high_shapes(slots.clone())?);
-        for (slot, product) in self.survivors.iter().zip(products) {
-            let slot = *slot as usize;
-            if filter.passes(*product, shapes[slot - slots.start]) {
-                run.offer(self.kernel, rows, part, slot, *product)?;
             }
         }
         Ok(())
@@ -190,10 +178,48 @@ impl<'s, 'q> Scan<'s, 'q> {
     }
 }
 
-impl Run<'_, '_> {
+impl<'s> Pending<'s> {
+    fn push(&mut self, rows: Rows<'s>, part: usize, slot: usize) -> Result<()> {
+        let (nibbles, shapes) = (rows.high(slot..slot + 1)?, rows.high_shapes(slot..slot + 1)?);
+        prefetch(nibbles);
+        prefetch(shapes);
+        self.places.push((part as u32, slot as u32));
+        self.nibbles.push(nibbles);
+        self.shapes.push(&shapes[0]);
+        Ok(())
+    }
+
+    /// Forgets the rows and keeps the room for others.
+    fn clear(&mut self) {
+        self.places.clear();
+        self.nibbles.clear();
+        self.shapes.clear();
+    }
+}
+
+impl<'s> Run<'s, '_> {
     /// Rows that certainly score less than this are left out.
     fn bar(&self) -> f64 {
         self.candidates.bar().max(self.floor)
+    }
+
+    /// Looks at the high nibbles of the rows that are pending.
+    fn settle(&mut self, kernel: Kernel, parts: &[Rows<'s>], products: &mut Vec<i32>) -> Result<()> {
+        let count = self.pending.places.len();
+        if count == 0 {
+            return Ok(());
+        }
+        products.resize(count.max(products.len()), 0);
+        kernel.dot_nibbles_of(self.query.coarse(), &self.pending.nibbles, &mut products[..count]);
+        let (filter, pending) = (self.query.by_high(self.bar()), std::mem::take(&mut self.pending));
+        for (((part, slot), shape), product) in pending.places.iter().zip(&pending.shapes).zip(&*products) {
+            if filter.passes(*product, **shape) {
+                self.offer(kernel, parts[*part as usize], *part as usize, *slot as usize, *product)?;
+            }
+        }
+        self.pending = pending;
+        self.pending.clear();
+        Ok(())
     }
 
     /// Looks at all eight bits of a row; `product` is that of the coarse numbers and the high nibbles.

@@ -40,8 +40,11 @@ pub(super) struct Partition {
 
 impl Segment {
     /// Opens a file in time that does not depend on its rows, but for their checksums: eight bytes for each 8 KiB.
-    pub(super) fn open(path: &Path) -> Result<Self> {
-        let map = FileMap::open(path).map_err(|error| super::file::io_error("read", path, &error))?;
+    ///
+    /// `name` is what errors call it.
+    pub(super) fn open(path: &Path, name: &Path) -> Result<Self> {
+        let (map, path) = (FileMap::open(path), name);
+        let map = map.map_err(|error| super::file::io_error("read", path, &error))?;
         let damaged = |why: &str| damaged(path, why);
         if cfg!(target_endian = "big") {
             return Err(Error::new(ErrorKind::Config, "expected a little-endian processor to read an index on"));
@@ -52,7 +55,9 @@ impl Segment {
         let header = map.get(..HEADER).ok_or_else(|| damaged("it ends before its end"))?;
         let version = u32::from_le_bytes(array(&header[8..]));
         if version != VERSION {
-            return Err(damaged(&format!("expected version {VERSION}, got {version}")));
+            let message =
+                format!("{} has version {version} of the format, expected {VERSION}: build it again", path.display());
+            return Err(Error::new(ErrorKind::CorruptFile, message));
         }
         if blake3::hash(&header[..HEADER - DIGEST]).as_bytes() != &header[HEADER - DIGEST..] {
             return Err(damaged("its header's checksum does not match"));
@@ -96,9 +101,22 @@ impl Segment {
         if row < self.len() { Ok(Some(row)) } else { Err(self.damaged(&format!("row {row} of id {id} is not there"))) }
     }
 
-    /// Partitions, empty or not.
-    pub(super) fn partitions(&self) -> usize {
+    fn partitions(&self) -> usize {
         self.layout.counts.partitions as usize
+    }
+
+    /// The names of all partitions, whose rows lie one behind the other.
+    pub(super) fn partition_names(&self) -> Result<Vec<u128>> {
+        let (mut names, mut next) = (Vec::with_capacity(self.partitions()), 0);
+        for number in 0..self.partitions() {
+            let Partition { name, first_row, rows, .. } = self.partition(number)?;
+            if first_row != next {
+                return Err(self.damaged(&format!("partition {name} begins with row {first_row}, not {next}")));
+            }
+            next += rows;
+            names.push(name);
+        }
+        Ok(names)
     }
 
     /// The partition of a number.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use hashbrown::HashMap;
 
-use super::chunk::{CHUNK, Chunk};
+use super::chunk::{self, Chunk};
 use super::file;
 use super::rows::Rows;
 use super::segment::Segment;
@@ -39,7 +39,7 @@ struct Tail {
 
 /// Where a row in memory is: `slot` counts through the chunks.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+pub(super) struct Place {
     tail: u32,
     slot: u32,
 }
@@ -47,9 +47,27 @@ struct Place {
 /// Where a row is.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Found {
-    Memory(u32, u32),
+    Memory(Place),
     /// The number of a row of the segment.
     File(usize),
+}
+
+/// Where new rows of a partition go: into the last of so many chunks while there is room left, then into further ones.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    chunks: usize,
+    left: usize,
+}
+
+impl Room {
+    /// The chunk for rows that are added, after `prepared` others.
+    pub(super) fn chunk(self, prepared: usize, dim: usize, padded: usize) -> Chunk {
+        match self.left {
+            0 => Chunk::of_tail(self.chunks + prepared, dim, padded),
+            left if prepared == 0 => Chunk::with_room(left, dim, padded),
+            _ => Chunk::of_tail(self.chunks + prepared - 1, dim, padded),
+        }
+    }
 }
 
 impl State {
@@ -75,8 +93,8 @@ impl State {
 
     /// The row called `id`.
     pub(super) fn find(&self, id: u64) -> Result<Option<Found>> {
-        if let Some(Place { tail, slot }) = self.places.get(&id) {
-            return Ok(Some(Found::Memory(*tail, *slot)));
+        if let Some(place) = self.places.get(&id) {
+            return Ok(Some(Found::Memory(*place)));
         }
         let Some(segment) = &self.segment else { return Ok(None) };
         Ok(segment.find(id)?.filter(|row| !self.is_dead(*row)).map(Found::File))
@@ -94,10 +112,22 @@ impl State {
         Ok(())
     }
 
-    /// Rows that the last chunk of a partition has room for, 0 where there is none or it is full.
-    pub(super) fn room(&self, partition: u128) -> usize {
+    /// The row called `id` and its partition; an error when there is none.
+    pub(super) fn find_with_partition(&self, id: u64) -> Result<(Found, u128)> {
+        let unknown = || Error::new(ErrorKind::UnknownId, format!("no row has id {id}"));
+        let found = self.find(id)?.ok_or_else(unknown)?;
+        match (found, &self.segment) {
+            (Found::Memory(Place { tail, .. }), _) => Ok((found, self.tails[tail as usize].partition)),
+            (Found::File(row), Some(segment)) => Ok((found, segment.partition_of(row)?.name)),
+            (Found::File(_), None) => Err(unknown()),
+        }
+    }
+
+    /// Where new rows of a partition go.
+    pub(super) fn room(&self, partition: u128) -> Room {
         let tail = self.partitions.get(&partition).map(|tail| &self.tails[*tail as usize]);
-        tail.and_then(|tail| tail.chunks.last()).map_or(0, |chunk| CHUNK - chunk.len())
+        let chunks = tail.map_or(0, |tail| tail.chunks.len());
+        Room { chunks, left: tail.and_then(|tail| tail.chunks.last()).map_or(0, Chunk::room) }
     }
 
     /// All rows of a partition.
@@ -118,14 +148,12 @@ impl State {
     pub(super) fn partitions(&self) -> Result<Vec<file::Partition<'_>>> {
         let mut names: HashSet<u128> = self.partitions.keys().copied().collect();
         if let Some(segment) = &self.segment {
-            for number in 0..segment.partitions() {
-                names.insert(segment.partition(number)?.name);
-            }
+            names.extend(segment.partition_names()?);
         }
         names.into_iter().map(|name| Ok(file::Partition { name, parts: self.parts(name)? })).collect()
     }
 
-    /// Adds rows whose ids are new; the first chunk has no more of them than the partition's last one has room for.
+    /// Adds rows whose ids are new, in chunks prepared for [`State::room`].
     pub(super) fn append(&mut self, partition: u128, chunks: Vec<Chunk>) -> Result<()> {
         let added: usize = chunks.iter().map(Chunk::len).sum();
         if added == 0 {
@@ -138,51 +166,46 @@ impl State {
         let number = self.open_tail(partition);
         let ids = chunks.iter().flat_map(Chunk::ids).zip(known as u32..);
         self.places.extend(ids.map(|(id, slot)| (*id, Place { tail: number, slot })));
-        self.tails[number as usize].append(chunks)
+        self.tails[number as usize].append(chunks);
+        Ok(())
     }
 
-    /// Gives a row the vector of the one row of `chunks`.
-    pub(super) fn update(&mut self, id: u64, chunks: Vec<Chunk>) -> Result<()> {
-        match self.find(id)? {
-            None => Err(Error::new(ErrorKind::UnknownId, format!("no row has id {id}"))),
-            Some(Found::Memory(tail, slot)) => {
+    /// Gives a row that was found in `partition` the vector of the one row of `chunks`, prepared for that partition.
+    pub(super) fn update(&mut self, found: Found, partition: u128, chunks: Vec<Chunk>) -> Result<()> {
+        match found {
+            Found::Memory(Place { tail, slot }) => {
                 let (chunk, slot) = self.tails[tail as usize].chunk_of(slot);
                 chunks.iter().for_each(|row| chunk.replace(slot, row, 0));
-                Ok(())
             }
-            Some(Found::File(row)) => {
-                let segment = self.segment.as_ref();
-                let partition = segment.map(|segment| segment.partition_of(row)).transpose()?;
-                self.bury(row);
-                self.append(partition.map_or(0, |partition| partition.name), chunks)
+            Found::File(buried) => {
+                self.append(partition, chunks)?;
+                self.bury(buried);
             }
         }
+        Ok(())
     }
 
-    /// Removes a row; false when there is none.
-    pub(super) fn remove(&mut self, id: u64) -> Result<bool> {
-        match self.find(id)? {
-            None => return Ok(false),
-            Some(Found::File(row)) => self.bury(row),
-            Some(Found::Memory(tail, slot)) => {
+    /// Removes a row that was found.
+    pub(super) fn remove(&mut self, id: u64, found: Found) {
+        match found {
+            Found::File(row) => self.bury(row),
+            Found::Memory(place) => {
                 self.places.remove(&id);
-                self.remove_from_tail(tail, slot)?;
+                self.remove_from_tail(place);
             }
         }
-        Ok(true)
     }
 
-    fn remove_from_tail(&mut self, number: u32, slot: u32) -> Result<()> {
-        let tail = &mut self.tails[number as usize];
-        if let Some(moved) = tail.swap_remove(slot as usize)? {
-            self.places.insert(moved, Place { tail: number, slot });
+    fn remove_from_tail(&mut self, place: Place) {
+        let tail = &mut self.tails[place.tail as usize];
+        if let Some(moved) = tail.swap_remove(place.slot as usize) {
+            self.places.insert(moved, place);
         }
         if tail.chunks.is_empty() {
             self.partitions.remove(&tail.partition);
             *tail = Tail::default();
-            self.free.push(number);
+            self.free.push(place.tail);
         }
-        Ok(())
     }
 
     fn is_dead(&self, row: usize) -> bool {
@@ -202,7 +225,8 @@ impl State {
         if let Some(number) = self.partitions.get(&partition) {
             return *number;
         }
-        let tail = Tail { partition, chunks: vec![] };
+        // Most partitions are small.
+        let tail = Tail { partition, chunks: Vec::with_capacity(1) };
         let number = self.free.pop().unwrap_or(self.tails.len() as u32);
         match self.tails.get_mut(number as usize) {
             Some(free) => *free = tail,
@@ -215,36 +239,35 @@ impl State {
 
 impl Tail {
     fn len(&self) -> usize {
-        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
+        self.chunks.last().map_or(0, |last| chunk::first_slot(self.chunks.len() - 1) + last.len())
     }
 
-    fn append(&mut self, chunks: Vec<Chunk>) -> Result<()> {
+    fn append(&mut self, chunks: Vec<Chunk>) {
         for chunk in chunks {
-            match self.chunks.last_mut().filter(|last| last.len() < CHUNK) {
+            match self.chunks.last_mut().filter(|last| last.room() > 0) {
                 None => self.chunks.push(chunk),
-                Some(last) => {
-                    for slot in 0..chunk.len() {
-                        last.push_copy(Rows::Memory(&chunk), slot)?;
-                    }
-                }
+                Some(last) => (0..chunk.len()).for_each(|slot| last.push_copy(&chunk, slot)),
             }
         }
-        Ok(())
     }
 
     fn chunk_of(&mut self, slot: u32) -> (&mut Chunk, usize) {
-        (&mut self.chunks[slot as usize / CHUNK], slot as usize % CHUNK)
+        let (chunk, slot) = chunk::locate(slot as usize);
+        (&mut self.chunks[chunk], slot)
     }
 
     /// Removes a row; the last one takes its place. Returns the id of the row that moved.
-    fn swap_remove(&mut self, slot: usize) -> Result<Option<u64>> {
+    fn swap_remove(&mut self, slot: usize) -> Option<u64> {
         let end = self.len() - 1;
-        let last = self.chunks.last_mut().map(Chunk::pop).transpose()?;
+        let last = self.chunks.last_mut()?.pop();
         if self.chunks.last().is_some_and(|chunk| chunk.len() == 0) {
             self.chunks.pop();
         }
-        let Some(last) = last.filter(|_| slot != end) else { return Ok(None) };
-        self.chunks[slot / CHUNK].replace(slot % CHUNK, &last, 0);
-        Ok(last.ids().first().copied())
+        if slot == end {
+            return None;
+        }
+        let (chunk, slot) = chunk::locate(slot);
+        self.chunks[chunk].replace(slot, &last, 0);
+        last.ids().first().copied()
     }
 }

@@ -40,6 +40,8 @@ enum Step {
     Update(u64, Vec<f32>),
     Remove(u64),
     Search(Vec<f32>, usize, f64, u128),
+    SearchMany(Vec<Vec<f32>>, usize, f64, u128),
+    Compact,
 }
 
 /// Small integers, for which f64 sums are exact in any order: scores and ties must be equal, not close. Some rows are
@@ -54,13 +56,25 @@ fn vector() -> impl Strategy<Value = Vec<f32>> {
 fn step() -> impl Strategy<Value = Step> {
     let id = || prop_oneof![0_u64..40, Just(u64::MAX)];
     let partition = || prop_oneof![4 => Just(0_u128), 1 => Just(7), 1 => Just(u128::MAX)];
-    let score = prop_oneof![Just(-1.0), Just(f64::NEG_INFINITY), Just(1.0), -1.0..1.0, Just(0.5), Just(0.0), Just(2.0)];
+    let score = prop_oneof![
+        Just(-1.0),
+        Just(f64::NEG_INFINITY),
+        Just(1.0),
+        -1.0..1.0,
+        Just(0.5),
+        Just(0.0),
+        Just(2.0),
+        Just(0.75)
+    ];
     prop_oneof![
         6 => (id(), vector(), partition()).prop_map(|(id, v, p)| Step::Add(id, v, p)),
         2 => (prop::collection::vec((id(), vector()), 0..6), partition()).prop_map(|(rows, p)| Step::AddMany(rows, p)),
         2 => (id(), vector()).prop_map(|(id, v)| Step::Update(id, v)),
         3 => id().prop_map(Step::Remove),
-        6 => (vector(), 1_usize..8, score, partition()).prop_map(|(v, k, s, p)| Step::Search(v, k, s, p)),
+        6 => (vector(), 1_usize..8, score.clone(), partition()).prop_map(|(v, k, s, p)| Step::Search(v, k, s, p)),
+        2 => (prop::collection::vec(vector(), 2..4), 1_usize..8, score, partition())
+            .prop_map(|(v, k, s, p)| Step::SearchMany(v, k, s, p)),
+        1 => Just(Step::Compact),
     ]
 }
 
@@ -95,6 +109,12 @@ fn apply(index: &FlatIndex, model: &mut Model, step: Step) {
             let got = index.search(&vector, k, min_score, partition).unwrap();
             assert_eq!(got, model.search(&vector, k, min_score, partition));
         }
+        Step::SearchMany(vectors, k, min_score, partition) => {
+            let got = index.search_many(&vectors.concat(), k, min_score, partition).unwrap();
+            let expected = vectors.iter().map(|vector| model.search(vector, k, min_score, partition));
+            assert!(got.into_iter().eq(expected));
+        }
+        Step::Compact => index.compact(&TempFile::new().0).unwrap(),
     }
     assert_eq!(index.len(), model.0.len());
 }
@@ -214,8 +234,9 @@ fn memory_is_given_back_with_the_partition() {
 
 #[test]
 fn searches_and_writers_run_side_by_side() {
-    let index = FlatIndex::new(8).unwrap();
+    let (index, file) = (FlatIndex::new(8).unwrap(), TempFile::new());
     std::thread::scope(|scope| {
+        scope.spawn(|| (0..10).for_each(|_| index.compact(&file.0).unwrap()));
         for thread in 0..4_u64 {
             let index = &index;
             scope.spawn(move || {
@@ -247,6 +268,36 @@ impl Drop for TempFile {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
     }
+}
+
+/// What a file holds is read by other versions and on other processors.
+#[test]
+fn what_a_file_holds_does_not_change() {
+    for kernel in Kernel::available() {
+        let index = FlatIndex::with_kernel(70, kernel).unwrap();
+        for (partition, rows) in [(9_u128, 33_u64), (1 << 100, 5)] {
+            let ids: Vec<u64> = (0..rows).map(|id| id * 7 + partition as u64 % 5).collect();
+            index.add_many(&ids, &noise(rows, rows as usize * 70), partition).unwrap();
+        }
+        let file = TempFile::new();
+        index.save(&file.0).unwrap();
+        let hash = blake3::hash(&std::fs::read(&file.0).unwrap()).to_hex();
+        assert_eq!(
+            &hash[..16],
+            "9c4c14cecccf569a",
+            "{kernel:?}: what reads a file must read this one, or VERSION must change"
+        );
+    }
+}
+
+#[test]
+fn what_others_left_beside_a_file_stays() {
+    let (file, index) = (TempFile::new(), FlatIndex::new(2).unwrap());
+    let other = file.0.with_extension("1-0.tmp");
+    std::fs::write(&other, b"another's").unwrap();
+    index.save(&file.0).unwrap();
+    assert_eq!(std::fs::read(&other).unwrap(), b"another's");
+    std::fs::remove_file(&other).unwrap();
 }
 
 #[test]

@@ -11,7 +11,8 @@ use std::arch::x86_64::{
     _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_sub_epi16,
 };
 
-use super::super::codes::{BLOCK, GROUP, SignTable};
+use super::super::codes::{BLOCK, FETCH_AHEAD, GROUP, SignTable};
+use super::super::prefetch::prefetch_line;
 
 /// Blocks whose products add up in sixteen bits: 4 blocks of 2 products of two, 15 · 127 at most each.
 const BLOCKS_AT_ONCE: usize = 4;
@@ -50,6 +51,8 @@ pub(super) fn scan_signs(table: &SignTable, signs: &[u8], levels: &[u8], masks: 
         // Two rows a lane of sixteen bits: see `passing`.
         let (mut both, mut odd) = (_mm256_setzero_si256(), _mm256_setzero_si256());
         for (column, [low, high]) in group.as_chunks::<GROUP>().0.iter().zip(columns) {
+            // The processor's own prefetching stops at each page.
+            prefetch_line(column.as_ptr().wrapping_add(FETCH_AHEAD));
             let bytes = load(column);
             let low = _mm256_shuffle_epi8(broadcast(low), _mm256_and_si256(bytes, nibble));
             let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble);

@@ -9,7 +9,8 @@ use std::arch::x86_64::{
 };
 
 use super::super::avx2::codes::{add_up, limits, passing};
-use super::super::codes::{BLOCK, GROUP, SignTable};
+use super::super::codes::{BLOCK, FETCH_AHEAD, GROUP, SignTable};
+use super::super::prefetch::prefetch_line;
 
 /// Groups that share the loading of a table.
 const GROUPS_AT_ONCE: usize = 2;
@@ -55,7 +56,10 @@ fn scan_groups<const N: usize>(table: &SignTable, groups: [&[u8]; N], levels: &[
         let low = _mm512_shuffle_i32x4::<0b10_10_00_00>(tables, tables);
         let high = _mm512_shuffle_i32x4::<0b11_11_01_01>(tables, tables);
         for ((group, both), odd) in groups.iter().zip(&mut both).zip(&mut odd) {
-            let bytes = load(&group.as_chunks::<{ 2 * GROUP }>().0[at]);
+            let bytes = &group.as_chunks::<{ 2 * GROUP }>().0[at];
+            // The processor's own prefetching stops at each page.
+            prefetch_line(bytes.as_ptr().wrapping_add(FETCH_AHEAD));
+            let bytes = load(bytes);
             let upper = _mm512_and_si512(_mm512_srli_epi16::<4>(bytes), nibble);
             let lower = _mm512_shuffle_epi8(low, _mm512_and_si512(bytes, nibble));
             let sum = _mm512_add_epi8(lower, _mm512_shuffle_epi8(high, upper));

@@ -3,7 +3,11 @@
 mod block;
 mod check;
 mod file;
+#[cfg(feature = "hnsw")]
+mod hnsw;
 mod scan;
+#[cfg(feature = "hnsw")]
+mod sealed;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +20,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 use crate::sync::{PoisonError, RwLock};
 use block::Block;
+#[cfg(feature = "hnsw")]
+pub use hnsw::HnswIndex;
 use scan::Query;
 
 /// Largest number of dimensions of an index.

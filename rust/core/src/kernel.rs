@@ -8,6 +8,8 @@
 mod avx2;
 mod pack;
 mod pages;
+#[cfg(feature = "hnsw")]
+mod raw;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -17,6 +19,8 @@ use std::ops::Deref;
 
 use crate::error::{Error, ErrorKind, Result};
 pub use pack::{PANEL, Packed, Rows, RowsMut};
+#[cfg(feature = "hnsw")]
+pub(crate) use raw::measure_records;
 
 /// Half the relative distance between neighbouring f32 values: the largest relative error of one rounding.
 pub const UNIT_ROUNDOFF: f64 = 1.0 / (1 << 24) as f64;

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         CacheStats as CacheStats,
         FlatIndex as FlatIndex,
         Hit as Hit,
+        HnswIndex as HnswIndex,
         LruCache as LruCache,
         __version__ as __version__,
     )
@@ -104,6 +105,7 @@ _MODULE_OF = {
     "Explanation": "_types",
     "FlatIndex": "_llmfast",
     "Hit": "_llmfast",
+    "HnswIndex": "_llmfast",
     "InvalidTextError": "_errors",
     "InvalidVectorError": "_errors",
     "Ledger": "_ledger",
@@ -156,6 +158,7 @@ __all__ = [
     "Explanation",
     "FlatIndex",
     "Hit",
+    "HnswIndex",
     "InvalidTextError",
     "InvalidVectorError",
     "Ledger",

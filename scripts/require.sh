@@ -44,6 +44,9 @@ require_cargo() {
     [[ $(printf '%s\n%s\n' "$wanted" "$version" | sort -V | head -n 1) == "$wanted" ]] ||
         fail "cargo is $version, Rust $wanted or newer is needed: rustup update"
     command -v cc >/dev/null || fail "cc is not on the PATH: Rust links with a C compiler (on Debian: apt-get install gcc libc6-dev)"
+    local cxx
+    read -r cxx _ <<<"${CXX:-c++}"
+    command -v "$cxx" >/dev/null || fail "$cxx is not on the PATH: HnswIndex needs a C++ compiler (on Debian: apt-get install g++)"
 }
 
 require_component() {

@@ -14,6 +14,7 @@ LlmfastError
  ├── UnsupportedModelError (ValueError)   a model that the encoder does not compute
  ├── CorruptRowError (ValueError)         a stored row is damaged or forged
  ├── LedgerError (ValueError)             an amount that does not fit
+ ├── OutOfMemoryError (MemoryError)       no memory for what was asked
  ├── UnknownPriceError (LookupError)      a model without a price
  ├── EmptyLogError (ValueError)           a log without a single request
  ├── OverloadedError (RuntimeError)       a queue is full
@@ -82,6 +83,10 @@ class CorruptRowError(LlmfastError, ValueError):
 
 class LedgerError(LlmfastError, ValueError):
     """An amount of money or of tokens does not fit."""
+
+
+class OutOfMemoryError(LlmfastError, MemoryError):
+    """The memory that an operation needs is not to be had; what was asked for was not done."""
 
 
 class UnknownPriceError(LlmfastError, LookupError):

@@ -31,6 +31,7 @@ __all__ = [
     "Decision",
     "FlatIndex",
     "Hit",
+    "HnswIndex",
     "Identifier",
     "LedgerState",
     "LruCache",
@@ -469,6 +470,80 @@ class FlatIndex:
     @property
     def memory_bytes(self) -> int:
         """Bytes on the heap; what is mapped from a file is not among them."""
+    def __len__(self) -> int: ...
+    def __contains__(self, id: int, /) -> bool: ...
+
+@final
+class HnswIndex:
+    """The rows nearest to a query by cosine, most of them found: approximate, and many times faster than a scan of many
+    rows.
+
+    Interface, vectors, errors, ids and partitions are those of FlatIndex. A partition of at most 1,024 rows is compared
+    row by row, exactly as FlatIndex does; a larger one has a graph of its own (HNSW, Malkov and Yashunin, 2016, walked
+    by the usearch library). A search looks at the rows near the query and may miss some: on clustered vectors, as texts
+    give them, few; on vectors without structure most. From which size on it wins over FlatIndex, and by how much, is
+    measured in the README.
+
+    What is returned is true: scores are the float64 cosines of the rows as they were given (in float32), none is below
+    `min_score`, and of the rows that were found and score the same the smaller id comes first. Any number of equal rows
+    is found. Which rows are found may change with the machine, the order of insertion, and `load`.
+
+    `dim`: components of a vector, 1 to 4096. `connectivity`: neighbours of a row in the graph, 2 to 256, twice as many
+    in its lowest layer. `expansion`: candidates that a search keeps, 1 to 65,536; an insertion keeps twice as many.
+    Larger numbers find more rows and take longer. ConfigError outside.
+
+    Safe from any thread; searches run side by side without the interpreter, as many at a time as there are processors.
+    They wait while rows are added to a graph, not while one is built. 4 bytes a component and about 340 a row.
+    """
+
+    def __new__(cls, dim: int, *, connectivity: int = 16, expansion: int = 64) -> Self: ...
+    def add(self, id: int, vector: _Vector, *, partition: int = 0) -> None:
+        """Add a row; DuplicateIdError when the index has the id, in any partition.
+
+        OutOfMemoryError when the graph cannot grow.
+        """
+    def add_many(self, ids: _Ids, matrix: _Matrix, *, partition: int = 0) -> None:
+        """Add the rows of `matrix`, shape (len(ids), dim): all of them or, with an error, none.
+
+        Searches of a partition that has a graph already wait for all of them; hand over large matrices in pieces there.
+        """
+    def update(self, id: int, vector: _Vector) -> None:
+        """Replace the vector of a row, which stays in its partition; UnknownIdError when there is none."""
+    def remove(self, id: int) -> bool:
+        """Remove a row; return whether it was there.
+
+        Its place in the graph is kept for the next row. When half of the places of a partition are such, the graph is
+        built anew, which takes as long as adding the rows that are left; searches go on meanwhile.
+        """
+    def search(self, vector: _Vector, k: int = 1, *, min_score: float = ..., partition: int = 0) -> list[Hit]:
+        """Return the at most `k` rows of the largest cosine of at least `min_score` that were found, best first.
+
+        ConfigError for k = 0 or a `min_score` of NaN. A `k` of more than a sixteenth of the rows compares all of them.
+        """
+    def search_many(
+        self, matrix: _Matrix, k: int = 1, *, min_score: float = ..., partition: int = 0
+    ) -> list[list[Hit]]:
+        """Search for every row of `matrix`, shape (n, dim), in one state of the index; return n lists."""
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all rows to a file, replacing it in one step; OSError when the system refuses."""
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> HnswIndex:
+        """Read what `save` wrote; FileNotFoundError, or CorruptFileError for any other content.
+
+        The file holds rows; the graphs are built again, which takes as long as adding the rows.
+        """
+    @property
+    def dim(self) -> int:
+        """Components of a vector."""
+    @property
+    def connectivity(self) -> int:
+        """Neighbours of a row in the graph at most, in all layers but the lowest."""
+    @property
+    def expansion(self) -> int:
+        """Candidates that a search keeps at least."""
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes on the heap and in the graphs, of these about."""
     def __len__(self) -> int: ...
     def __contains__(self, id: int, /) -> bool: ...
 

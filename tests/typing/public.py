@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import llmfast
-from llmfast import Answer, Cache, CachePolicy, Engine, FlatIndex, Hit, LruCache, MiniLM, Reply, Usage, batch
+from llmfast import Answer, Cache, CachePolicy, Engine, FlatIndex, Hit, HnswIndex, LruCache, MiniLM, Reply, Usage, batch
 
 
 async def cache_and_engine() -> None:
@@ -31,6 +31,11 @@ def blocks() -> None:
     index = FlatIndex(3)
     index.add(1, [1.0, 2.0, 3.0])
     assert_type(index.search(np.zeros(3, np.float32), k=2), list[Hit])
+    graph = HnswIndex(3, connectivity=8, expansion=32)
+    graph.add_many([1], [[1.0, 2.0, 3.0]], partition=7)
+    assert_type(graph.search_many(np.zeros((1, 3), np.float32), k=2), list[list[Hit]])
+    assert_type(HnswIndex.load("rows.index"), HnswIndex)
+    HnswIndex(3, 8)  # type: ignore[call-arg]
     assert_type(MiniLM().encode("text"), NDArray[np.float32])
 
 

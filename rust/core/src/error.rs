@@ -35,6 +35,8 @@ pub enum ErrorKind {
     CorruptRow,
     /// An amount of money does not fit, or a reservation is unknown.
     Ledger,
+    /// The memory that an operation needs is not to be had.
+    OutOfMemory,
     /// The operating system refused an operation on a file.
     Io,
 }

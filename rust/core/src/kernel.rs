@@ -14,6 +14,8 @@ mod neon;
 mod pack;
 mod pages;
 mod prefetch;
+#[cfg(feature = "hnsw")]
+mod raw;
 mod scalar;
 #[cfg(test)]
 mod tests;
@@ -27,6 +29,8 @@ use codes::SignTable;
 pub use pack::{PANEL, Packed, Rows, RowsMut};
 pub(crate) use pages::PageVec;
 pub(crate) use prefetch::prefetch;
+#[cfg(feature = "hnsw")]
+pub(crate) use raw::measure_records;
 
 /// Half the relative distance between neighbouring f32 values: the largest relative error of one rounding.
 pub const UNIT_ROUNDOFF: f64 = 1.0 / (1 << 24) as f64;

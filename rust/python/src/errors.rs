@@ -23,6 +23,7 @@ fn class_name(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::UnsupportedModel => Some("UnsupportedModelError"),
         ErrorKind::CorruptRow => Some("CorruptRowError"),
         ErrorKind::Ledger => Some("LedgerError"),
+        ErrorKind::OutOfMemory => Some("OutOfMemoryError"),
         _ => None,
     }
 }

@@ -8,6 +8,7 @@ mod cache_protocol;
 mod cache_stats;
 mod errors;
 mod flat_index;
+mod hnsw_index;
 mod ledger;
 mod minilm;
 mod request;
@@ -26,6 +27,7 @@ fn _llmfast(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.setattr("__version__", env!("CARGO_PKG_VERSION"))?;
     cache::register(module)?;
     flat_index::register(module)?;
+    hnsw_index::register(module)?;
     ledger::register(module)?;
     minilm::register(module)?;
     request::register(module)?;

@@ -4,6 +4,7 @@ pub(crate) mod attached;
 pub(crate) mod durations;
 pub(crate) mod fast_calls;
 pub(crate) mod flights;
+pub(crate) mod indexes;
 pub(crate) mod keys;
 pub(crate) mod objects;
 pub(crate) mod rows;

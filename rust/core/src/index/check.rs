@@ -1,5 +1,8 @@
 //! What an index refuses, with the numbers.
 
+#[cfg(feature = "hnsw")]
+use std::ops::RangeInclusive;
+
 use super::MAX_DIM;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
@@ -56,4 +59,18 @@ pub(super) fn search(k: usize, min_score: f64) -> Result<()> {
         return Err(Error::new(ErrorKind::Config, "expected a number as min_score, got NaN"));
     }
     Ok(())
+}
+
+/// Neighbours of a node of a graph, and candidates that its searches keep.
+#[cfg(feature = "hnsw")]
+pub(super) fn graph(connectivity: usize, expansion: usize) -> Result<()> {
+    let within = |name: &str, value: usize, range: RangeInclusive<usize>| {
+        if range.contains(&value) {
+            return Ok(());
+        }
+        let message = format!("expected {} to {} as {name}, got {value}", range.start(), range.end());
+        Err(Error::new(ErrorKind::Config, message))
+    };
+    within("connectivity", connectivity, 2..=256)?;
+    within("expansion", expansion, 1..=65_536)
 }

@@ -1,15 +1,15 @@
 //! Writing the file of an index.
 
-use std::fs::{self, File, OpenOptions};
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytemuck::{bytes_of, cast_slice};
 
 use super::layout::{Counts, DIGEST, HEADER, Layout, MAGIC, PIECE, SECTIONS, Section, VERSION, checksum};
 use super::rows::Rows;
 use crate::error::{Error, ErrorKind, Result};
+use crate::index::replace::{io_error, replace};
 use crate::kernel::codes::{GROUP, move_signs, padded};
 
 /// A partition and where its rows lie.
@@ -19,8 +19,7 @@ pub(super) struct Partition<'a> {
     pub(super) parts: Vec<Rows<'a>>,
 }
 
-/// Writes a new file beside `path` and renames it: after a crash it is the old file or the new one. Returns what `open` made
-/// of the new file, which it gets before it has its name.
+/// Writes a new file in the place of an old one. Returns what `open` made of it before it had its name.
 pub(super) fn save<T>(
     path: &Path,
     dim: usize,
@@ -30,42 +29,7 @@ pub(super) fn save<T>(
     if cfg!(target_endian = "big") {
         return Err(Error::new(ErrorKind::Config, "expected a little-endian processor to write an index on"));
     }
-    let io = |error: io::Error| io_error("write", path, &error);
-    let (temporary, file) = create_beside(path)?;
-    let written = write_file(file, path, dim, partitions).and_then(|()| open(&temporary));
-    let renamed = written.and_then(|opened| fs::rename(&temporary, path).map_err(io).map(|()| opened));
-    let opened = renamed.inspect_err(|_| {
-        // The first error is the one to report.
-        let _ = fs::remove_file(&temporary);
-    })?;
-    sync_folder(path).map_err(io)?;
-    Ok(opened)
-}
-
-/// A new file with a name that no other process has thought of, wherever it runs.
-fn create_beside(path: &Path) -> Result<(PathBuf, File)> {
-    let Some(name) = path.file_name() else {
-        return Err(Error::new(ErrorKind::Io, format!("cannot write {}: not the name of a file", path.display())));
-    };
-    loop {
-        let mut name = name.to_os_string();
-        name.push(format!(".{:016x}.tmp", RandomState::new().build_hasher().finish()));
-        let temporary = path.with_file_name(name);
-        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
-            Ok(file) => return Ok((temporary, file)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(io_error("write", path, &error)),
-        }
-    }
-}
-
-/// Makes the rename last; Windows has no handle of a folder to do that with.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(windows) {
-        return Ok(());
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
+    replace(path, |file, temporary| write_file(file, path, dim, partitions).and_then(|()| open(temporary)))
 }
 
 /// Writes everything; `path` is what errors name.
@@ -259,8 +223,4 @@ impl Out<'_> {
         let file = self.inner.into_inner().map_err(|error| io(error.into_error()))?;
         Ok((file, self.table))
     }
-}
-
-pub(super) fn io_error(what: &str, path: &Path, error: &io::Error) -> Error {
-    Error::new(ErrorKind::Io, format!("cannot {what} {}: {error}", path.display()))
 }

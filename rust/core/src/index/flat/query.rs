@@ -3,6 +3,7 @@
 use super::bound::{Levels, least};
 use super::code::{HighShape, NIBBLE_OFFSET, WholeShape};
 use super::rotation::Rotation;
+use crate::index::Squared;
 use crate::kernel::codes::{LEVELS, SignTable};
 use crate::kernel::{Kernel, UNIT_ROUNDOFF};
 
@@ -11,8 +12,7 @@ const LARGEST: f32 = 127.0;
 /// A query. Its rotated form is about `steps[0] · coarse + steps[1] · fine`.
 #[derive(Debug)]
 pub(super) struct Query<'a> {
-    given: &'a [f32],
-    square: f64,
+    given: Squared<'a>,
     levels: Levels,
     table: SignTable,
     /// The score that the table's limits are for.
@@ -38,8 +38,7 @@ impl<'a> Query<'a> {
         let mut rest: Vec<f64> = rotated.iter().map(|x| f64::from(*x)).collect();
         let [(coarse, first), (fine, second)] = steps.map(|step| take_out(&mut rest, step));
         Self {
-            given,
-            square,
+            given: Squared { vector: given, square },
             levels,
             table: SignTable::new(&rotated),
             table_score: f64::NAN,
@@ -52,11 +51,9 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// The cosine in f64. √(x·x) is x, so that a row equal to the query, or to a power of two times it, scores 1.
+    /// The cosine with a row in f64.
     pub(super) fn score(&self, kernel: Kernel, row: &[f32]) -> f64 {
-        let (dot, square) = (kernel.dot_f64(self.given, row), kernel.dot_f64(row, row));
-        // −0 and 0 are one score, and so equal rows stay in the order of their ids.
-        (dot / (self.square * square).sqrt()).clamp(-1.0, 1.0) + 0.0
+        self.given.cosine(kernel, Squared { vector: row, square: kernel.dot_f64(row, row) })
     }
 
     /// The table for rows that may reach `score`.

@@ -262,6 +262,6 @@ fn decide(kernel: Kernel, parts: &[Rows<'_>], run: Run<'_, '_>, k: usize, min_sc
 }
 
 fn keep_best(hits: &mut Vec<Hit>, k: usize) {
-    hits.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
+    hits.sort_unstable_by(Hit::order);
     hits.truncate(k);
 }

@@ -10,6 +10,7 @@ use super::layout::{
     CHECKSUM, Counts, DIGEST, DIRECTORY_ENTRY, HEADER, Layout, MAGIC, PIECE, Section, VERSION, checksum,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::index::replace::io_error;
 use crate::kernel::codes::{GROUP, padded};
 use crate::map::FileMap;
 use crate::sync::{AtomicU64, Ordering};
@@ -44,7 +45,7 @@ impl Segment {
     /// `name` is what errors call it.
     pub(super) fn open(path: &Path, name: &Path) -> Result<Self> {
         let (map, path) = (FileMap::open(path), name);
-        let map = map.map_err(|error| super::file::io_error("read", path, &error))?;
+        let map = map.map_err(|error| io_error("read", path, &error))?;
         let damaged = |why: &str| damaged(path, why);
         if cfg!(target_endian = "big") {
             return Err(Error::new(ErrorKind::Config, "expected a little-endian processor to read an index on"));
@@ -188,7 +189,7 @@ impl Segment {
     fn read(&self, place: usize, into: &mut [u8]) -> Result<()> {
         self.map.read_at(place, into).map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => self.damaged("it ends before its end"),
-            _ => super::file::io_error("read", &self.path, &error),
+            _ => io_error("read", &self.path, &error),
         })
     }
 

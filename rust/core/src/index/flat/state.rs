@@ -2,18 +2,14 @@
 
 use std::collections::HashSet;
 
-use hashbrown::HashMap;
-
 use super::chunk::{self, Chunk};
 use super::file;
 use super::rows::Rows;
 use super::segment::Segment;
 use crate::error::{Error, ErrorKind, Result};
+use crate::index::Map;
 
 const WORD: usize = u64::BITS as usize;
-
-/// Without hashbrown's default hasher: ids come from callers, so the hash is keyed at random.
-type Map<K, V> = HashMap<K, V, std::hash::RandomState>;
 
 /// All rows of an index. Every id is that of one row.
 #[derive(Debug, Default)]

@@ -25,9 +25,10 @@ use std::ops::Deref;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::OnceLock;
-use codes::SignTable;
+use codes::{Nibbles, SignTable};
 pub use pack::{PANEL, Packed, Rows, RowsMut};
 pub(crate) use pages::PageVec;
+pub use pages::prefer_huge_pages;
 pub(crate) use prefetch::prefetch;
 #[cfg(feature = "hnsw")]
 pub(crate) use raw::measure_records;
@@ -70,10 +71,16 @@ pub trait Operations: Sync {
     /// `out[r] = Σ nᵢqᵢ` as in [`Operations::dot_nibbles`], for one query and rows that lie apart.
     fn dot_nibbles_of(&self, query: &[i8], rows: &[&[u8]], out: &mut [i32]);
 
-    /// The Walsh-Hadamard transform of `values`, a power of two of them, without its scale and in some fixed order.
+    /// `values` times `signs`, then the Walsh-Hadamard transform of the `scratch.len()` values from `from` on, a power of
+    /// two of them, in some fixed order and with lengths kept.
     ///
-    /// `scratch` is as long. Sums of two, log₂ of the length one after the other: all kernels give the same bits.
-    fn hadamard(&self, values: &mut [f32], scratch: &mut [f32]);
+    /// A product for the sign, log₂ of the length sums of two, a product for the scale: all kernels give the same bits.
+    fn mix(&self, values: &mut [f32], signs: &[f32], from: usize, scratch: &mut [f32]);
+
+    /// The nibbles of `values`, whose components are at most 119 times `step`, one a byte: see [`codes::Nibbles`].
+    ///
+    /// All kernels give the same bits.
+    fn quantise(&self, values: &[f32], step: f32, high: &mut [u8], low: &mut [u8]) -> Nibbles;
 
     /// `out[i][j] = bias[j] + Σ a[i][k]·b[k][j]`, each off by at most `matmul_error(depth)` times the sum of magnitudes.
     ///

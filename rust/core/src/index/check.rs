@@ -20,7 +20,10 @@ pub(super) fn vector(kernel: Kernel, dim: usize, vector: &[f32]) -> Result<f64> 
         return Err(Error::dimension(dim, vector.len()));
     }
     let invalid = |message: String| Err(Error::new(ErrorKind::InvalidVector, message));
-    if let Some(at) = vector.iter().position(|x| !x.is_finite()) {
+    // All at once and only then one by one: that is quicker for vectors that are sound.
+    if !vector.iter().fold(true, |sound, x| sound & x.is_finite())
+        && let Some(at) = vector.iter().position(|x| !x.is_finite())
+    {
         return invalid(format!("component {at} is {}", if vector[at].is_nan() { "NaN" } else { "infinite" }));
     }
     // The square of the smallest f32 is 2e-90, so that only zeros give zero.

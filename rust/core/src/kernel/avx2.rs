@@ -6,7 +6,7 @@ mod elementwise;
 mod matmul;
 mod reduce;
 
-use super::codes::{FourProducts, SignTable, dot_nibbles, dot_nibbles_of};
+use super::codes::{FourProducts, Nibbles, SignTable, dot_nibbles, dot_nibbles_of};
 use super::{Operations, Packed, Rows, RowsMut};
 
 /// Kernel of 256-bit registers with fused multiplication. A value exists only where the processor has both.
@@ -54,9 +54,14 @@ impl Operations for Avx2 {
         dot_nibbles_of(self, query, rows, out);
     }
 
-    fn hadamard(&self, values: &mut [f32], scratch: &mut [f32]) {
-        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
-        unsafe { elementwise::hadamard(values, scratch) }
+    fn mix(&self, values: &mut [f32], signs: &[f32], from: usize, scratch: &mut [f32]) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2.
+        unsafe { codes::mix(values, signs, from, scratch) }
+    }
+
+    fn quantise(&self, values: &[f32], step: f32, high: &mut [u8], low: &mut [u8]) -> Nibbles {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2.
+        unsafe { codes::quantise(values, step, high, low) }
     }
 
     fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, out: RowsMut<'_>) {

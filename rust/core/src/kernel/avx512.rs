@@ -6,7 +6,7 @@
 mod codes;
 
 use super::avx2::Avx2;
-use super::codes::{FourProducts, SignTable, dot_nibbles, dot_nibbles_of};
+use super::codes::{FourProducts, Nibbles, SignTable, dot_nibbles, dot_nibbles_of};
 use super::{Operations, Packed, Rows, RowsMut};
 
 /// Kernel of 512-bit registers. A value exists only where the processor has what it uses.
@@ -56,8 +56,12 @@ impl Operations for Avx512 {
         dot_nibbles_of(self, query, rows, out);
     }
 
-    fn hadamard(&self, values: &mut [f32], scratch: &mut [f32]) {
-        Self::narrow().hadamard(values, scratch);
+    fn mix(&self, values: &mut [f32], signs: &[f32], from: usize, scratch: &mut [f32]) {
+        Self::narrow().mix(values, signs, from, scratch);
+    }
+
+    fn quantise(&self, values: &[f32], step: f32, high: &mut [u8], low: &mut [u8]) -> Nibbles {
+        Self::narrow().quantise(values, step, high, low)
     }
 
     fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, out: RowsMut<'_>) {

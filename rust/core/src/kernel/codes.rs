@@ -29,7 +29,7 @@ const PARTS: i16 = 16;
 /// Weights that add up to less are all the same, so that the division by a step does not overflow.
 const SMALLEST_REACH: f32 = 1e-30;
 /// f32 arithmetic rounds to whole numbers when this is added and taken away: 1.5 · 2²³.
-pub(crate) const ROUNDER: f32 = 12_582_912.0;
+const ROUNDER: f32 = 12_582_912.0;
 
 /// `dim` padded to whole blocks.
 pub fn padded(dim: usize) -> usize {
@@ -128,6 +128,61 @@ pub fn pack_nibbles(numbers: &[u8], packed: &mut [u8]) {
             *packed = low | high << 4;
         }
     }
+}
+
+/// Added to both nibbles of a component, so that they are not negative.
+pub const NIBBLE_OFFSET: i32 = 8;
+/// Sums of [`Nibbles`] that are kept at once, so that they do not wait for each other.
+const LANES: usize = 4;
+
+/// What the nibbles of some values say of them: the nearest whole number of steps is c = 16 h + l with h and l of −8 to 7,
+/// and the nibbles are h + 8 and l + 8.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Nibbles {
+    /// Σx²
+    pub square: f64,
+    /// Σ|x|
+    pub magnitude: f64,
+    /// Σxh
+    pub high_product: f64,
+    /// Σh²
+    pub high_square: i32,
+    /// Σ(x − step · c)²
+    pub off: f64,
+}
+
+/// [`super::Operations::quantise`], to be compiled for each kernel's instructions.
+#[inline(always)]
+pub(super) fn quantise(values: &[f32], step: f32, high: &mut [u8], low: &mut [u8]) -> Nibbles {
+    assert!(values.len() == high.len() && values.len() == low.len(), "a nibble for each value");
+    let inverse = 1.0 / step;
+    for ((x, high), low) in values.iter().zip(&mut *high).zip(&mut *low) {
+        let c = (x * inverse + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits()) as i32;
+        // floor((c + 8) / 16) and what is left, both raised by 8.
+        let raised = c + NIBBLE_OFFSET + 16 * NIBBLE_OFFSET;
+        (*high, *low) = ((raised >> 4) as u8 & 15, (raised & 15) as u8);
+    }
+    let mut lanes = [Nibbles::default(); LANES];
+    let nibbles = high.as_chunks::<LANES>().0.iter().zip(low.as_chunks::<LANES>().0);
+    for (values, (high, low)) in values.as_chunks::<LANES>().0.iter().zip(nibbles) {
+        for (lane, sums) in lanes.iter_mut().enumerate() {
+            let (h, l) = (i32::from(high[lane]) - NIBBLE_OFFSET, i32::from(low[lane]) - NIBBLE_OFFSET);
+            let x = f64::from(values[lane]);
+            let error = x - f64::from(step) * f64::from(16 * h + l);
+            sums.square += x * x;
+            sums.magnitude += x.abs();
+            sums.high_product += x * f64::from(h);
+            sums.high_square += h * h;
+            sums.off += error * error;
+        }
+    }
+    lanes.into_iter().fold(Nibbles::default(), |all, lane| Nibbles {
+        square: all.square + lane.square,
+        magnitude: all.magnitude + lane.magnitude,
+        high_product: all.high_product + lane.high_product,
+        high_square: all.high_square + lane.high_square,
+        off: all.off + lane.off,
+    })
 }
 
 /// Four products of nibbles at once, the part of [`super::Operations::dot_nibbles`] that kernels differ in.

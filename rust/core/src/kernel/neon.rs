@@ -5,7 +5,7 @@
 
 mod codes;
 
-use super::codes::{FourProducts, SignTable, dot_nibbles, dot_nibbles_of};
+use super::codes::{FourProducts, Nibbles, SignTable, dot_nibbles, dot_nibbles_of};
 use super::scalar::Scalar;
 use super::{Operations, Packed, Rows, RowsMut};
 
@@ -51,8 +51,12 @@ impl Operations for Neon {
         dot_nibbles_of(self, query, rows, out);
     }
 
-    fn hadamard(&self, values: &mut [f32], scratch: &mut [f32]) {
-        Scalar.hadamard(values, scratch);
+    fn mix(&self, values: &mut [f32], signs: &[f32], from: usize, scratch: &mut [f32]) {
+        Scalar.mix(values, signs, from, scratch);
+    }
+
+    fn quantise(&self, values: &[f32], step: f32, high: &mut [u8], low: &mut [u8]) -> Nibbles {
+        Scalar.quantise(values, step, high, low)
     }
 
     fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, out: RowsMut<'_>) {

@@ -10,6 +10,8 @@ use std::slice;
 
 /// The size of a huge page on x86-64, and on aarch64 with 4 KiB pages.
 const HUGE: usize = 2 << 20;
+/// The smallest size of a page.
+const PAGE: usize = 4096;
 
 /// Values that do not change any more, aligned to huge pages, and in huge pages where the system grants them.
 #[derive(Debug)]
@@ -127,6 +129,19 @@ impl Drop for PageVec {
     }
 }
 
+/// Asks that large memory which has not been written yet comes in huge pages: it is there sooner, and read sooner.
+///
+/// Memory of less than two huge pages is left alone, because most of it would not be needed.
+pub fn prefer_huge_pages<T>(memory: &mut [T]) {
+    let bytes = size_of_val(memory);
+    let start = memory.as_mut_ptr().cast::<u8>();
+    let skip = start.align_offset(HUGE);
+    if bytes >= 2 * HUGE && skip < bytes {
+        // From the first huge page that lies in the memory to its last whole page.
+        advise(start.wrapping_add(skip), (bytes - skip) / PAGE * PAGE);
+    }
+}
+
 /// Whole huge pages that hold `len` values, at least one.
 fn layout<T>(len: usize) -> Layout {
     const { assert!(align_of::<T>() <= HUGE && size_of::<T>() > 0) };
@@ -137,7 +152,7 @@ fn layout<T>(len: usize) -> Layout {
 /// Asks for huge pages. The answer does not matter: without them the same bytes are read, only slower.
 #[cfg(target_os = "linux")]
 fn advise(memory: *mut u8, bytes: usize) {
-    // SAFETY: the range was allocated just now, and the advice changes no byte of it.
+    // SAFETY: the range belongs to the caller, and the advice changes no byte of it.
     unsafe { libc::madvise(memory.cast(), bytes, libc::MADV_HUGEPAGE) };
 }
 

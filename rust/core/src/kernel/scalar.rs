@@ -1,6 +1,6 @@
 //! Plain arithmetic for every processor, and the description of what the other kernels compute.
 
-use super::codes::{self, BLOCK, FourProducts, GROUP, SignTable};
+use super::codes::{self, BLOCK, FourProducts, GROUP, Nibbles, SignTable};
 use super::pack::{check_product, panel_bias};
 use super::{LANES, LANES_F64, Operations, PANEL, Packed, Rows, RowsMut};
 
@@ -77,8 +77,12 @@ impl Operations for Scalar {
         codes::dot_nibbles_of(self, query, rows, out);
     }
 
-    fn hadamard(&self, values: &mut [f32], scratch: &mut [f32]) {
-        hadamard(values, scratch);
+    fn mix(&self, values: &mut [f32], signs: &[f32], from: usize, scratch: &mut [f32]) {
+        mix(values, signs, from, scratch);
+    }
+
+    fn quantise(&self, values: &[f32], step: f32, high: &mut [u8], low: &mut [u8]) -> Nibbles {
+        codes::quantise(values, step, high, low)
     }
 
     fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, mut out: RowsMut<'_>) {
@@ -153,12 +157,23 @@ fn dot_nibbles(query: &[i8], row: &[u8]) -> i32 {
     sum
 }
 
-/// [`Operations::hadamard`], to be compiled for each kernel's instructions.
+/// [`Operations::mix`], to be compiled for each kernel's instructions.
+#[inline(always)]
+pub(super) fn mix(values: &mut [f32], signs: &[f32], from: usize, scratch: &mut [f32]) {
+    assert_eq!(values.len(), signs.len(), "a sign for each value");
+    values.iter_mut().zip(signs).for_each(|(value, sign)| *value *= sign);
+    let part = &mut values[from..][..scratch.len()];
+    hadamard(part, scratch);
+    let scale = 1.0 / (part.len() as f32).sqrt();
+    part.iter_mut().for_each(|value| *value *= scale);
+}
+
+/// The Walsh-Hadamard transform without its scale.
 ///
 /// Every stage has the same shape (Pease, An adaptation of the fast Fourier transform for parallel processing, 1968): sums
 /// and differences of neighbours go to the two halves. So no stage has strides too short for a register.
 #[inline(always)]
-pub(super) fn hadamard(values: &mut [f32], scratch: &mut [f32]) {
+fn hadamard(values: &mut [f32], scratch: &mut [f32]) {
     assert!(
         values.len().is_power_of_two() && values.len() == scratch.len(),
         "a power of two of values, and room for them"

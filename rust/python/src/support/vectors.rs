@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use llmfast_core::kernel::Kernel;
+use llmfast_core::kernel::{Kernel, prefer_huge_pages};
 use llmfast_core::{Error, ErrorKind};
 use pyo3::buffer::{Element, PyBuffer};
 use pyo3::exceptions::PyTypeError;
@@ -87,14 +87,17 @@ fn buffer(object: &Bound<'_, PyAny>) -> PyResult<Option<(Vec<f32>, Vec<usize>)>>
     Ok(wide.map(|(values, shape)| (values.into_iter().map(|x| x as f32).collect(), shape)))
 }
 
-fn typed_buffer<T: Element>(object: &Bound<'_, PyAny>) -> PyResult<Option<(Vec<T>, Vec<usize>)>> {
+fn typed_buffer<T: Element + Default>(object: &Bound<'_, PyAny>) -> PyResult<Option<(Vec<T>, Vec<usize>)>> {
     let Ok(buffer) = PyBuffer::<T>::get(object) else { return Ok(None) };
     // `PyBuffer` looks at the type alone; floats in the other byte order are read one by one.
     let foreign: &[u8] = if cfg!(target_endian = "little") { b">!" } else { b"<" };
     if buffer.format().to_bytes().first().is_some_and(|order| foreign.contains(order)) {
         return Ok(None);
     }
-    Ok(Some((buffer.to_vec(object.py())?, buffer.shape().to_vec())))
+    let mut values = vec![T::default(); buffer.item_count()];
+    prefer_huge_pages(&mut values);
+    buffer.copy_to_slice(object.py(), &mut values)?;
+    Ok(Some((values, buffer.shape().to_vec())))
 }
 
 /// An iterator over a sequence that is neither text nor a mapping; one without a length may have no end.

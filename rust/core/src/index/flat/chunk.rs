@@ -6,8 +6,8 @@ use bytemuck::Zeroable;
 
 use super::Space;
 use super::code::{HighShape, Places, Shape, WholeShape, encode};
-use crate::kernel::PageVec;
 use crate::kernel::codes::{GROUP, move_signs};
+use crate::kernel::{PageVec, prefer_huge_pages};
 
 /// Rows of the first chunk of a partition, which grows as rows come.
 const FIRST: usize = 16_384;
@@ -137,6 +137,9 @@ impl Chunk {
         self.high_shapes.reserve_exact(rows);
         self.whole_shapes.reserve_exact(rows);
         self.values.reserve_exact(rows * self.dim);
+        prefer_huge_pages(self.high.spare_capacity_mut());
+        prefer_huge_pages(self.low.spare_capacity_mut());
+        prefer_huge_pages(self.values.spare_capacity_mut());
     }
 
     /// Adds a row with the given square of its length.
@@ -151,7 +154,7 @@ impl Chunk {
             high: &mut self.high[slot * half..][..half],
             low: &mut self.low[slot * half..][..half],
         };
-        let shape = encode(&rotated, space.levels, places);
+        let shape = encode(space.kernel, &rotated, space.levels, places);
         self.set_shape(slot, shape);
         self.values[slot * self.dim..][..self.dim].copy_from_slice(vector);
     }

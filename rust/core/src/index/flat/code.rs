@@ -6,14 +6,11 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::bound::Levels;
-use crate::kernel::codes::{ROUNDER, pack_nibbles, pack_signs};
+use crate::kernel::Kernel;
+use crate::kernel::codes::{Nibbles, pack_nibbles, pack_signs};
 
 /// The largest c: 16 · 7 + 7.
 const LARGEST: f32 = 119.0;
-/// Sums that are kept at once; a divisor of every padded dimension.
-const LANES: usize = 4;
-/// Added to both nibbles, so that they are not negative.
-pub(super) const NIBBLE_OFFSET: i32 = 8;
 
 /// What is known of a row beside its bits. Errors are rounded up and alignments down.
 #[derive(Debug, Clone, Copy)]
@@ -55,66 +52,24 @@ pub(super) struct Places<'a> {
 }
 
 /// Writes the bits of a rotated row of length 1 (but for roundings) and returns its shape.
-pub(super) fn encode(rotated: &[f32], levels: Levels, places: Places<'_>) -> Shape {
+pub(super) fn encode(kernel: Kernel, rotated: &[f32], levels: Levels, places: Places<'_>) -> Shape {
     pack_signs(rotated, places.group, places.row_of_group);
     let largest = rotated.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
     // A little more than the quotient, so that no component rounds to 120.
     let step = largest / LARGEST * (1.0 + 2.0 * f32::EPSILON);
-    let inverse = 1.0 / step;
     let (mut high, mut low) = (vec![0; rotated.len()], vec![0; rotated.len()]);
-    for ((x, high), low) in rotated.iter().zip(&mut high).zip(&mut low) {
-        let c = (x * inverse + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits()) as i32;
-        // c = 16 h + l, l of −8 to 7: floor((c + 8) / 16), and what is left.
-        let raised = c + NIBBLE_OFFSET + 16 * NIBBLE_OFFSET;
-        (*high, *low) = ((raised >> 4) as u8 & 15, (raised & 15) as u8);
-    }
+    let nibbles = kernel.quantise(rotated, step, &mut high, &mut low);
     pack_nibbles(&high, places.high);
     pack_nibbles(&low, places.low);
-    measure(rotated, &high, &low, step, levels)
+    shape(nibbles, rotated.len(), step, levels)
 }
 
-/// Sums over a row, in lanes that do not wait for each other.
-#[derive(Debug, Default)]
-struct Sums {
-    square: f64,
-    magnitude: f64,
-    high_product: f64,
-    high_square: i32,
-    off: f64,
-}
-
-impl Sums {
-    fn new(rotated: &[f32], high: &[u8], low: &[u8], step: f32) -> Self {
-        let mut lanes: [Self; LANES] = Default::default();
-        let numbers = high.as_chunks::<LANES>().0.iter().zip(low.as_chunks::<LANES>().0);
-        for (values, (high, low)) in rotated.as_chunks::<LANES>().0.iter().zip(numbers) {
-            for (lane, sums) in lanes.iter_mut().enumerate() {
-                let (h, l) = (i32::from(high[lane]) - NIBBLE_OFFSET, i32::from(low[lane]) - NIBBLE_OFFSET);
-                let x = f64::from(values[lane]);
-                let error = x - f64::from(step) * f64::from(16 * h + l);
-                sums.square += x * x;
-                sums.magnitude += x.abs();
-                sums.high_product += x * f64::from(h);
-                sums.high_square += h * h;
-                sums.off += error * error;
-            }
-        }
-        lanes.into_iter().fold(Self::default(), |all, lane| Self {
-            square: all.square + lane.square,
-            magnitude: all.magnitude + lane.magnitude,
-            high_product: all.high_product + lane.high_product,
-            high_square: all.high_square + lane.high_square,
-            off: all.off + lane.off,
-        })
-    }
-}
-
-fn measure(rotated: &[f32], high: &[u8], low: &[u8], step: f32, levels: Levels) -> Shape {
-    let Sums { square, magnitude, high_product, high_square, off } = Sums::new(rotated, high, low, step);
+fn shape(nibbles: Nibbles, dim: usize, step: f32, levels: Levels) -> Shape {
+    let Nibbles { square, magnitude, high_product, high_square, off } = nibbles;
     let (length, high_length) = (square.sqrt(), f64::from(high_square).sqrt());
     let alignment = (high_product / (high_length * length)).min(1.0);
     Shape {
-        level: levels.of(magnitude / ((rotated.len() as f64).sqrt() * length)),
+        level: levels.of(magnitude / ((dim as f64).sqrt() * length)),
         high: HighShape {
             scale: (1.0 / high_length) as f32,
             alignment: (alignment as f32).next_down(),
@@ -128,7 +83,7 @@ fn measure(rotated: &[f32], high: &[u8], low: &[u8], step: f32, levels: Levels) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::codes::GROUP;
+    use crate::kernel::codes::{GROUP, NIBBLE_OFFSET};
 
     fn unit(dim: usize, seed: usize) -> Vec<f32> {
         let values: Vec<f64> =
@@ -153,7 +108,7 @@ mod tests {
             }
             let (mut group, mut high, mut low) = (vec![0; dim / 8 * GROUP], vec![0; dim / 2], vec![0; dim / 2]);
             let places = Places { group: &mut group, row_of_group: 5, high: &mut high, low: &mut low };
-            let shape = encode(&row, Levels::new(dim), places);
+            let shape = encode(Kernel::best(), &row, Levels::new(dim), places);
             let h: Vec<f64> = (0..dim).map(|at| f64::from(nibble(&high, at))).collect();
             let c: Vec<f64> = (0..dim).map(|at| h[at] * 16.0 + f64::from(nibble(&low, at))).collect();
             let length = h.iter().map(|h| h * h).sum::<f64>().sqrt();

@@ -1,10 +1,10 @@
 //! A vector to search for, in the forms that rows are compared with.
 
 use super::bound::{Levels, least};
-use super::code::{HighShape, NIBBLE_OFFSET, WholeShape};
+use super::code::{HighShape, WholeShape};
 use super::rotation::Rotation;
 use crate::index::Squared;
-use crate::kernel::codes::{LEVELS, SignTable};
+use crate::kernel::codes::{LEVELS, NIBBLE_OFFSET, SignTable};
 use crate::kernel::{Kernel, UNIT_ROUNDOFF};
 
 const LARGEST: f32 = 127.0;

@@ -55,13 +55,9 @@ impl Rotation {
         for (rotated, x) in rotated.iter_mut().zip(vector) {
             *rotated = (f64::from(*x) * scale) as f32;
         }
-        let scale = 1.0 / (self.span as f32).sqrt();
         for (round, signs) in self.signs.iter().enumerate() {
-            rotated.iter_mut().zip(signs).for_each(|(x, sign)| *x *= sign);
             let from = if round % 2 == 0 { 0 } else { rotated.len() - self.span };
-            let part = &mut rotated[from..][..self.span];
-            kernel.hadamard(part, &mut scratch);
-            part.iter_mut().for_each(|x| *x *= scale);
+            kernel.mix(&mut rotated, signs, from, &mut scratch);
         }
         rotated
     }

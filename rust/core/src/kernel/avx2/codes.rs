@@ -11,8 +11,9 @@ use std::arch::x86_64::{
     _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_sub_epi16,
 };
 
-use super::super::codes::{BLOCK, FETCH_AHEAD, GROUP, SignTable};
+use super::super::codes::{self, BLOCK, FETCH_AHEAD, GROUP, Nibbles, SignTable};
 use super::super::prefetch::prefetch_line;
+use super::super::scalar;
 
 /// Blocks whose products add up in sixteen bits: 4 blocks of 2 products of two, 15 · 127 at most each.
 const BLOCKS_AT_ONCE: usize = 4;
@@ -181,4 +182,15 @@ pub(in super::super) fn add_up(lanes: &[__m256i; 4]) -> [i32; 4] {
     // SAFETY: the reference is to 16 writable bytes, and `storeu` asks for no alignment.
     unsafe { _mm_storeu_si128(sums.as_mut_ptr().cast(), four) }
     sums
+}
+
+/// Without FMA, which would round once where the others round twice.
+#[target_feature(enable = "avx2")]
+pub(super) fn mix(values: &mut [f32], signs: &[f32], from: usize, scratch: &mut [f32]) {
+    scalar::mix(values, signs, from, scratch);
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn quantise(values: &[f32], step: f32, high: &mut [u8], low: &mut [u8]) -> Nibbles {
+    codes::quantise(values, step, high, low)
 }

@@ -9,7 +9,7 @@ use std::arch::x86_64::{
     _mm256_round_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32, _mm256_sub_ps, _mm256_xor_ps,
 };
 
-use super::super::scalar::{self, ERF, ERF_P};
+use super::super::scalar::{ERF, ERF_P};
 use super::reduce::{WIDTH, load, load_part, store, store_part, sum};
 
 /// Below this e^x is not a normal f32; the result is 0.
@@ -113,9 +113,4 @@ fn horizontal_max(register: __m256) -> f32 {
     let four = _mm_max_ps(_mm256_castps256_ps128(register), _mm256_extractf128_ps::<1>(register));
     let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
     _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)))
-}
-
-#[target_feature(enable = "avx2,fma")]
-pub(super) fn hadamard(values: &mut [f32], scratch: &mut [f32]) {
-    scalar::hadamard(values, scratch);
 }

@@ -166,3 +166,31 @@ fn padding_is_the_next_block() {
     assert_eq!([1, 63, 64, 65, 384, 4096].map(padded), [64, 64, 64, 128, 384, 4096]);
     assert_eq!(padded(1) % BLOCK, 0);
 }
+
+#[test]
+fn every_kernel_quantises_and_mixes_alike() {
+    for dim in DIMS {
+        let row = values(dim, dim, 1.0);
+        let signs: Vec<f32> = (0..dim).map(|at| if at % 3 == 0 { -1.0 } else { 1.0 }).collect();
+        let span = 1 << dim.ilog2();
+        let run = |kernel: Kernel| {
+            let (mut high, mut low) = (vec![0; dim], vec![0; dim]);
+            let nibbles = kernel.quantise(&row, 1.0 / 119.0, &mut high, &mut low);
+            let (mut mixed, mut scratch) = (row.clone(), vec![0.0; span]);
+            kernel.mix(&mut mixed, &signs, dim - span, &mut scratch);
+            (high, low, nibbles, mixed)
+        };
+        let expected = run(Kernel(&scalar::Scalar));
+        for kernel in Kernel::available() {
+            assert_eq!(run(kernel), expected, "{kernel:?} dim {dim}");
+        }
+        let (high, low, nibbles, mixed) = expected;
+        let steps = |at: usize| (i32::from(high[at]) - 8) * 16 + i32::from(low[at]) - 8;
+        let off: f64 =
+            (0..dim).map(|at| (f64::from(row[at]) - f64::from(steps(at)) * f64::from(1.0_f32 / 119.0)).powi(2)).sum();
+        assert!((nibbles.off - off).abs() < 1e-12 && off < dim as f64 / 119.0 / 119.0 / 4.0 * 1.01, "dim {dim}");
+        let square = |values: &[f32]| values.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>();
+        assert!((square(&mixed) / square(&row) - 1.0).abs() < 1e-5, "dim {dim}: lengths stay");
+        assert!((nibbles.square - square(&row)).abs() < 1e-9, "dim {dim}");
+    }
+}

@@ -31,11 +31,11 @@ macro_rules! index_methods {
             fn add_many(
                 &self,
                 py: Python<'_>,
-                ids: Vec<u64>,
+                ids: &Bound<'_, PyAny>,
                 matrix: &Bound<'_, PyAny>,
                 partition: u128,
             ) -> PyResult<()> {
-                let matrix = vectors::matrix(matrix, self.0.dim())?;
+                let (ids, matrix) = (vectors::ids(ids)?, vectors::matrix(matrix, self.0.dim())?);
                 py.detach(|| self.0.add_many(&ids, &matrix, partition)).map_err(to_py)
             }
 

@@ -56,6 +56,18 @@ pub(crate) fn matrix(object: &Bound<'_, PyAny>, dim: usize) -> PyResult<Vec<f32>
     }
 }
 
+/// Ids of a buffer of 64-bit integers, or of a sequence of integers.
+pub(crate) fn ids(object: &Bound<'_, PyAny>) -> PyResult<Vec<u64>> {
+    if let Some((ids, _)) = typed_buffer::<u64>(object)? {
+        return Ok(ids);
+    }
+    match typed_buffer::<i64>(object)? {
+        // A negative one is left to the conversion of single integers, which says what it thinks of it.
+        Some((ids, _)) if ids.iter().all(|id| *id >= 0) => Ok(ids.into_iter().map(|id| id as u64).collect()),
+        _ => object.extract(),
+    }
+}
+
 fn rows(object: &Bound<'_, PyAny>, dim: usize) -> PyResult<Vec<f32>> {
     let mut values = Vec::new();
     for (at, row) in sequence(object, "a matrix of numbers")?.enumerate() {

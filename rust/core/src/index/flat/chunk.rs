@@ -76,7 +76,10 @@ impl Chunk {
             return Self::with_room(FIRST, dim, padded);
         }
         let signs = Signs::Many(PageVec::with_capacity(padded / 8 * OTHER));
-        Self { signs, ..Self::with_room(OTHER, dim, padded) }
+        let mut chunk = Self { signs, ..Self::with_room(OTHER, dim, padded) };
+        // Memory is taken when it is written to, and so nothing is copied when rows come one by one.
+        chunk.reserve(OTHER);
+        chunk
     }
 
     /// Rows that there is room for.
@@ -118,8 +121,13 @@ impl Chunk {
         &self.values[slot * self.dim..][..self.dim]
     }
 
-    /// Bytes on the heap.
+    /// Bytes on the heap; of what was reserved for many rows those that are in use.
     pub(super) fn memory_bytes(&self) -> usize {
+        if self.capacity == OTHER {
+            let shapes = size_of::<HighShape>() + size_of::<WholeShape>();
+            let row = size_of::<u64>() + 1 + self.padded + shapes + self.dim * size_of::<f32>();
+            return self.signs.memory_bytes() + self.len() * row;
+        }
         let bytes = self.signs.memory_bytes() + self.levels.capacity() + self.high.capacity() + self.low.capacity();
         let high_shapes = self.high_shapes.capacity() * size_of::<HighShape>();
         let shapes = high_shapes + self.whole_shapes.capacity() * size_of::<WholeShape>();
@@ -159,8 +167,32 @@ impl Chunk {
         self.values[slot * self.dim..][..self.dim].copy_from_slice(vector);
     }
 
+    /// Adds copies of all rows of another chunk.
+    pub(super) fn append(&mut self, other: &Self) {
+        let (start, width) = (self.len(), self.group_width());
+        self.ids.extend_from_slice(&other.ids);
+        self.high.extend_from_slice(&other.high);
+        self.low.extend_from_slice(&other.low);
+        self.high_shapes.extend_from_slice(&other.high_shapes);
+        self.whole_shapes.extend_from_slice(&other.whole_shapes);
+        self.values.extend_from_slice(&other.values);
+        self.levels.truncate(start);
+        self.levels.extend_from_slice(&other.levels);
+        let groups = self.len().div_ceil(GROUP);
+        self.levels.resize(groups * GROUP, 0);
+        self.signs.resize(groups * width);
+        if start.is_multiple_of(GROUP) {
+            self.signs.all_mut()[start / GROUP * width..].copy_from_slice(other.signs.all());
+            return;
+        }
+        for (from, slot) in (0..other.len()).zip(start..) {
+            let group = &mut self.signs.all_mut()[slot / GROUP * width..][..width];
+            move_signs(&other.signs.all()[from / GROUP * width..][..width], from % GROUP, group, slot % GROUP);
+        }
+    }
+
     /// Adds a copy of another chunk's row.
-    pub(super) fn push_copy(&mut self, other: &Self, from: usize) {
+    fn push_copy(&mut self, other: &Self, from: usize) {
         self.grow(other.ids[from]);
         self.replace(self.len() - 1, other, from);
     }

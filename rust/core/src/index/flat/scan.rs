@@ -19,7 +19,7 @@ use crate::kernel::{Kernel, prefetch};
 /// the vectors of real questions) that reading the high nibbles of all of them, one after the other, is faster.
 const SIGNS_FROM: f64 = 0.7;
 /// The same where many queries share the rows, which are in a near cache then wherever they lie.
-const SIGNS_FROM_OF_MANY: f64 = 0.64;
+const SIGNS_FROM_OF_MANY: f64 = 0.67;
 /// Where many queries ask for the best of all rows, rows of this score are looked for first: if there are enough, the
 /// others need not be looked at, and if not, what was found is a bar to begin with.
 const GUESS: f64 = 0.75;

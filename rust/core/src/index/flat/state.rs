@@ -98,14 +98,15 @@ impl State {
 
     /// No row has one of the ids, and no two of them are the same.
     pub(super) fn check_new(&self, ids: &[u64]) -> Result<()> {
-        let mut seen = HashSet::new();
+        let known = |id: u64| Err(Error::new(ErrorKind::DuplicateId, format!("id {id} is in the index already")));
         for id in ids {
-            let known = self.find(*id)?.is_some() || (ids.len() > 1 && !seen.insert(*id));
-            if known {
-                return Err(Error::new(ErrorKind::DuplicateId, format!("id {id} is in the index already")));
+            if self.find(*id)?.is_some() {
+                return known(*id);
             }
         }
-        Ok(())
+        let mut sorted = ids.to_vec();
+        sorted.sort_unstable();
+        sorted.windows(2).find(|two| two[0] == two[1]).map_or(Ok(()), |two| known(two[0]))
     }
 
     /// The row called `id` and its partition; an error when there is none.
@@ -242,7 +243,7 @@ impl Tail {
         for chunk in chunks {
             match self.chunks.last_mut().filter(|last| last.room() > 0) {
                 None => self.chunks.push(chunk),
-                Some(last) => (0..chunk.len()).for_each(|slot| last.push_copy(&chunk, slot)),
+                Some(last) => last.append(&chunk),
             }
         }
     }

@@ -63,6 +63,13 @@ pub trait Operations: Sync {
     /// layout. All kernels give the same bits.
     fn scan_signs(&self, table: &SignTable, signs: &[u8], levels: &[u8], masks: &mut [u32]);
 
+    /// [`Operations::scan_signs`] for two tables of the same length, which share the reading of the rows.
+    fn scan_signs_of_two(&self, tables: [&SignTable; 2], signs: &[u8], levels: &[u8], masks: [&mut [u32]; 2]) {
+        for (table, masks) in tables.into_iter().zip(masks) {
+            self.scan_signs(table, signs, levels, masks);
+        }
+    }
+
     /// `out[q · rows + r] = Σ nᵢqᵢ` for each row `r` of `rows`, nibbles nᵢ of 0 to 15 as in [`codes`], and each query.
     ///
     /// Queries have the same length, a multiple of 64, and components of −127 to 127. Exact.

@@ -46,6 +46,11 @@ impl Operations for Avx2 {
         unsafe { codes::scan_signs(table, signs, levels, masks) }
     }
 
+    fn scan_signs_of_two(&self, tables: [&SignTable; 2], signs: &[u8], levels: &[u8], masks: [&mut [u32]; 2]) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2.
+        unsafe { codes::scan_signs_of_two(tables, signs, levels, masks) }
+    }
+
     fn dot_nibbles(&self, queries: &[&[i8]], rows: &[u8], out: &mut [i32]) {
         dot_nibbles(self, queries, rows, out);
     }

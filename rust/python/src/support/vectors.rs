@@ -58,12 +58,16 @@ pub(crate) fn matrix(object: &Bound<'_, PyAny>, dim: usize) -> PyResult<Vec<f32>
 
 /// Ids of a buffer of 64-bit integers, or of a sequence of integers.
 pub(crate) fn ids(object: &Bound<'_, PyAny>) -> PyResult<Vec<u64>> {
-    if let Some((ids, _)) = typed_buffer::<u64>(object)? {
+    if let Some((ids, shape)) = typed_buffer::<u64>(object)?
+        && shape.len() == 1
+    {
         return Ok(ids);
     }
     match typed_buffer::<i64>(object)? {
         // A negative one is left to the conversion of single integers, which says what it thinks of it.
-        Some((ids, _)) if ids.iter().all(|id| *id >= 0) => Ok(ids.into_iter().map(|id| id as u64).collect()),
+        Some((ids, shape)) if shape.len() == 1 && ids.iter().all(|id| *id >= 0) => {
+            Ok(ids.into_iter().map(|id| id as u64).collect())
+        }
         _ => object.extract(),
     }
 }

@@ -56,16 +56,20 @@ impl<'a> Query<'a> {
         self.given.cosine(kernel, Squared { vector: row, square: kernel.dot_f64(row, row) })
     }
 
-    /// The table for rows that may reach `score`.
-    pub(super) fn table(&mut self, score: f64) -> &SignTable {
+    /// Sets the table's limits for rows that may reach `score`.
+    pub(super) fn limit(&mut self, score: f64) {
         if self.table_score.total_cmp(&score).is_eq() {
-            return &self.table;
+            return;
         }
         self.table_score = score;
         let root = (self.numbers[0].len() as f64).sqrt();
         let limit =
             |level| root * (least(self.levels.alignment(level), score - self.rotation_error) - self.rotation_error);
         self.table.set_limits(&std::array::from_fn::<f64, LEVELS, _>(limit));
+    }
+
+    /// The table of signs, with the limits set last.
+    pub(super) fn table(&self) -> &SignTable {
         &self.table
     }
 

@@ -74,7 +74,7 @@ struct Scan<'s, 'q> {
     min_score: f64,
     signs_from: f64,
     runs: Vec<Run<'s, 'q>>,
-    masks: [u32; ROWS_AT_ONCE / GROUP],
+    masks: [[u32; ROWS_AT_ONCE / GROUP]; 2],
     passes: [bool; ROWS_AT_ONCE],
     products: Vec<i32>,
 }
@@ -89,7 +89,7 @@ impl<'s, 'q> Scan<'s, 'q> {
         };
         let signs_from = if queries.len() == 1 { SIGNS_FROM } else { SIGNS_FROM_OF_MANY };
         let runs = queries.iter_mut().map(run).collect();
-        let masks = [0; ROWS_AT_ONCE / GROUP];
+        let masks = [[0; ROWS_AT_ONCE / GROUP]; 2];
         let passes = [false; ROWS_AT_ONCE];
         Self { kernel, parts, k, min_score, signs_from, runs, masks, passes, products: vec![] }
     }
@@ -122,8 +122,8 @@ impl<'s, 'q> Scan<'s, 'q> {
                     let few = self.runs[*run].bar() >= self.signs_from;
                     if few { by_signs.push(*run) } else { by_high.push(*run) }
                 }
-                for run in &by_signs {
-                    self.sieve_by_signs(*run, part, slots.clone())?;
+                for runs in by_signs.chunks(2) {
+                    self.sieve_by_signs(runs, part, slots.clone())?;
                 }
                 self.sieve_by_high(&by_high, part, slots)?;
             }
@@ -131,21 +131,37 @@ impl<'s, 'q> Scan<'s, 'q> {
         runs.iter().try_for_each(|run| self.runs[*run].settle(self.kernel, self.parts, &mut self.products))
     }
 
-    fn sieve_by_signs(&mut self, run: usize, part: usize, slots: Range<usize>) -> Result<()> {
-        let (rows, run) = (self.parts[part], &mut self.runs[run]);
-        let bar = run.bar();
+    /// Scans the signs for one run or for two.
+    fn sieve_by_signs(&mut self, runs: &[usize], part: usize, slots: Range<usize>) -> Result<()> {
+        let rows = self.parts[part];
         let (signs, levels) = rows.signs(slots.start / GROUP..slots.end.div_ceil(GROUP))?;
-        let masks = &mut self.masks[..levels.len() / GROUP];
-        self.kernel.scan_signs(run.query.table(bar), signs, levels, masks);
-        run.settle(self.kernel, self.parts, &mut self.products)?;
-        for (mask, first) in masks.iter().zip((slots.start..).step_by(GROUP)) {
-            let mut left = *mask;
-            while left != 0 {
-                let slot = first + left.trailing_zeros() as usize;
-                left &= left - 1;
-                // The last group may not be full.
-                if slot < slots.end {
-                    run.pending.push(rows, part, slot)?;
+        let [first, second] = self.masks.each_mut().map(|masks| &mut masks[..levels.len() / GROUP]);
+        for run in runs {
+            let run = &mut self.runs[*run];
+            run.query.limit(run.candidates.bar().max(run.floor));
+        }
+        match runs {
+            [one] => self.kernel.scan_signs(self.runs[*one].query.table(), signs, levels, first),
+            [one, two, ..] => {
+                let tables = [self.runs[*one].query.table(), self.runs[*two].query.table()];
+                self.kernel.scan_signs_of_two(tables, signs, levels, [first, second]);
+            }
+            [] => {}
+        }
+        // Where many queries share the rows, these are near already.
+        let fetch = self.runs.len() == 1;
+        for (run, masks) in runs.iter().zip(&self.masks) {
+            let run = &mut self.runs[*run];
+            run.settle(self.kernel, self.parts, &mut self.products)?;
+            for (mask, first) in masks[..levels.len() / GROUP].iter().zip((slots.start..).step_by(GROUP)) {
+                let mut left = *mask;
+                while left != 0 {
+                    let slot = first + left.trailing_zeros() as usize;
+                    left &= left - 1;
+                    // The last group may not be full.
+                    if slot < slots.end {
+                        run.pending.push(rows, part, slot, fetch)?;
+                    }
                 }
             }
         }
@@ -179,10 +195,12 @@ impl<'s, 'q> Scan<'s, 'q> {
 }
 
 impl<'s> Pending<'s> {
-    fn push(&mut self, rows: Rows<'s>, part: usize, slot: usize) -> Result<()> {
+    fn push(&mut self, rows: Rows<'s>, part: usize, slot: usize, fetch: bool) -> Result<()> {
         let (nibbles, shapes) = (rows.high(slot..slot + 1)?, rows.high_shapes(slot..slot + 1)?);
-        prefetch(nibbles);
-        prefetch(shapes);
+        if fetch {
+            prefetch(nibbles);
+            prefetch(shapes);
+        }
         self.places.push((part as u32, slot as u32));
         self.nibbles.push(nibbles);
         self.shapes.push(&shapes[0]);

@@ -51,18 +51,52 @@ pub(super) fn scan_signs(table: &SignTable, signs: &[u8], levels: &[u8], masks: 
     for ((group, levels), mask) in groups.zip(masks) {
         // Two rows a lane of sixteen bits: see `passing`.
         let (mut both, mut odd) = (_mm256_setzero_si256(), _mm256_setzero_si256());
-        for (column, [low, high]) in group.as_chunks::<GROUP>().0.iter().zip(columns) {
+        for (column, entries) in group.as_chunks::<GROUP>().0.iter().zip(columns) {
             // The processor's own prefetching stops at each page.
             prefetch_line(column.as_ptr().wrapping_add(FETCH_AHEAD));
             let bytes = load(column);
-            let low = _mm256_shuffle_epi8(broadcast(low), _mm256_and_si256(bytes, nibble));
             let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble);
-            let sum = _mm256_add_epi8(low, _mm256_shuffle_epi8(broadcast(high), upper));
+            let sum = look_up(entries, _mm256_and_si256(bytes, nibble), upper);
             both = _mm256_add_epi16(both, sum);
             odd = _mm256_add_epi16(odd, _mm256_srli_epi16::<8>(sum));
         }
         *mask = passing(both, odd, &limits, levels);
     }
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn scan_signs_of_two(tables: [&SignTable; 2], signs: &[u8], levels: &[u8], masks: [&mut [u32]; 2]) {
+    let ([one, two], [masks_one, masks_two]) = (tables, masks);
+    (one.check(signs, levels, masks_one), two.check(signs, levels, masks_two));
+    let (columns_one, columns_two) = (one.entries().as_chunks::<2>().0, two.entries().as_chunks::<2>().0);
+    let (limits_one, limits_two) = (limits(one), limits(two));
+    let nibble = _mm256_set1_epi8(15);
+    let groups = signs.chunks_exact(columns_one.len().max(1) * GROUP).zip(levels.as_chunks::<GROUP>().0);
+    for ((group, levels), (mask_one, mask_two)) in groups.zip(masks_one.iter_mut().zip(masks_two)) {
+        let (mut both_one, mut odd_one) = (_mm256_setzero_si256(), _mm256_setzero_si256());
+        let (mut both_two, mut odd_two) = (_mm256_setzero_si256(), _mm256_setzero_si256());
+        let columns = columns_one.iter().zip(columns_two);
+        for (column, (entries_one, entries_two)) in group.as_chunks::<GROUP>().0.iter().zip(columns) {
+            let bytes = load(column);
+            let lower = _mm256_and_si256(bytes, nibble);
+            let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble);
+            let sum = look_up(entries_one, lower, upper);
+            both_one = _mm256_add_epi16(both_one, sum);
+            odd_one = _mm256_add_epi16(odd_one, _mm256_srli_epi16::<8>(sum));
+            let sum = look_up(entries_two, lower, upper);
+            both_two = _mm256_add_epi16(both_two, sum);
+            odd_two = _mm256_add_epi16(odd_two, _mm256_srli_epi16::<8>(sum));
+        }
+        *mask_one = passing(both_one, odd_one, &limits_one, levels);
+        *mask_two = passing(both_two, odd_two, &limits_two, levels);
+    }
+}
+
+/// What the tables of eight components say of their signs in 32 rows.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn look_up([low, high]: &[[u8; 16]; 2], lower: __m256i, upper: __m256i) -> __m256i {
+    _mm256_add_epi8(_mm256_shuffle_epi8(broadcast(low), lower), _mm256_shuffle_epi8(broadcast(high), upper))
 }
 
 /// The low and the high bytes of the limits.

@@ -75,6 +75,13 @@ fn every_kernel_scans_signs_alike() {
             let expected = scan(Kernel(&scalar::Scalar));
             for kernel in Kernel::available() {
                 assert_eq!(scan(kernel), expected, "{kernel:?} dim {dim} groups {groups} offset {offset}");
+                let mut other = SignTable::new(&values(dim + 9, dim, 0.2));
+                other.set_limits(&limits(dim, 0.1));
+                let (mut one, mut two, mut alone) = (vec![0; groups], vec![0; groups], vec![0; groups]);
+                let (signs, levels) = (&signs[offset..], &levels[offset..]);
+                kernel.scan_signs_of_two([&table, &other], signs, levels, [&mut one, &mut two]);
+                kernel.scan_signs(&other, signs, levels, &mut alone);
+                assert_eq!((one, two), (expected.clone(), alone), "{kernel:?} dim {dim}: two tables");
             }
         }
     }

@@ -17,6 +17,9 @@ PAGE := llmfast-replay.html
 SOAK_MINUTES ?= 10
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# What the NEON kernel is compiled with on another processor.
+ARM := aarch64-linux-gnu
+ARM_TARGET := aarch64-unknown-linux-gnu
 REQUIRE := PYTHON="$(PYTHON)" scripts/require.sh
 RUST_FILES := $(shell find rust -type f -not -path '*/target/*') Cargo.toml Cargo.lock
 # A wheel says nothing about the folders of the machine that built it.
@@ -64,6 +67,9 @@ lint-rust: $(STAMPS)/venv
 	@$(REQUIRE) cargo rustfmt clippy
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	@if command -v $(ARM)-gcc >/dev/null && test -d "$$(rustc --print sysroot)/lib/rustlib/$(ARM_TARGET)"; \
+	then cargo clippy --locked -p llmfast-core --no-default-features --target $(ARM_TARGET) -- -D warnings; \
+	else echo "the NEON kernel is not checked: no $(ARM)-gcc or no Rust target $(ARM_TARGET)"; fi
 lint-layers: $(STAMPS)/venv
 	@$(REQUIRE) cargo
 	$(BIN)/python scripts/check_layers.py

@@ -12,6 +12,7 @@ import os
 import random
 import statistics
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -86,8 +87,8 @@ def lru_step(cache: LruCache[int, tuple[str, int]]) -> Callable[[random.Random],
     return step
 
 
-def index_step(index: FlatIndex, worker: int) -> Callable[[random.Random], object]:
-    """Adds, finds and removes vectors in a partition of its own, beside the other workers."""
+def index_step(index: FlatIndex, worker: int, file: Path) -> Callable[[random.Random], object]:
+    """Adds, finds and removes vectors in a partition of its own; now and then all rows move to a file."""
     encoder, live, serial = ToyEncoder(), [], iter(range(worker << 40, (worker + 1) << 40))
 
     def step(rng: random.Random) -> None:
@@ -95,11 +96,13 @@ def index_step(index: FlatIndex, worker: int) -> Callable[[random.Random], objec
         (vector,) = encoder.encode([str(added)])
         index.add(added, vector, partition=worker)
         live.append(added)
-        (best,) = index.search(vector, 1, partition=worker)
+        (best,) = index.search(vector, 1, min_score=0.9 if added % 2 else -1.0, partition=worker)
         assert best.id == added, (added, best)
         assert best.score > 0.999, best
         if len(live) > 500:
-            index.remove(live.pop(rng.randrange(len(live))))
+            assert index.remove(live.pop(rng.randrange(len(live))))
+        if worker == 1 and added % 5_000 == 4_999:
+            index.compact(file)
 
     return step
 
@@ -179,15 +182,15 @@ def watch(workers: list[Worker], deadline: float) -> tuple[list[float], list[str
     return samples, still
 
 
-def make_workers() -> list[Worker]:
+def make_workers(folder: Path) -> list[Worker]:
     lru: LruCache[int, tuple[str, int]] = LruCache(5_000)
     index = FlatIndex(DIM)
     cache = Cache(encoder=ToyEncoder(), policy=CachePolicy(ttl=2.0), capacity=5_000)
     steps = {
         "lru-1": lru_step(lru),
         "lru-2": lru_step(lru),
-        "index-1": index_step(index, 1),
-        "index-2": index_step(index, 2),
+        "index-1": index_step(index, 1, folder / "soak.index"),
+        "index-2": index_step(index, 2, folder / "soak.index"),
         "sync-1": sync_step(cache),
         "sync-2": sync_step(cache),
         "async-1": async_step(cache),
@@ -200,7 +203,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="soak", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0, help="how long (10)")
     deadline = time.monotonic() + 60.0 * parser.parse_args().minutes
-    workers = make_workers()
+    folder = tempfile.TemporaryDirectory()
+    workers = make_workers(Path(folder.name))
     for worker in workers:
         worker.start(deadline)
     samples, still = watch(workers, deadline)

@@ -419,10 +419,11 @@ class FlatIndex:
     sequences of numbers are rounded to float32. DimensionMismatchError for another shape, InvalidVectorError for NaN,
     infinity or zeros alone, TypeError for what is not numbers.
 
-    Each row is kept in one, four and eight bits a component as well, and a search stops at a row as soon as these prove
-    that it is not among the best: the higher `min_score`, the fewer bytes are read (3 % at .9). Results do not depend on
-    that. In memory 5.3 bytes a component and about 100 a row (2.1 kB for 384 components); after `load` or `compact` 1.2
-    and about 60 (0.5 kB) of what is read often, and the rest stays on disk.
+    Each row is kept in one, four and eight bits a component as well, and a search stops at a row as soon as these
+    prove that it is not among the best: the higher `min_score`, the fewer bytes are read (3 % at .9). Results do not
+    depend on that. In memory 5.1 bytes a component and about 60 a row (2 kB for 384 components), and 4 bytes a
+    component for each partition; after `load` or `compact` 1.1 and about 60 (0.5 kB) of what is read often, and the
+    rest stays on disk.
 
     Safe from any thread; searches run side by side without the interpreter, and wait for a writer only while it puts
     prepared rows in their places.

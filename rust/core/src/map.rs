@@ -64,6 +64,7 @@ impl FileMap {
     }
 
     /// Copies a part of the file.
+    #[allow(clippy::unnecessary_wraps)] // what reads from a file can fail
     pub(crate) fn read_at(&self, place: usize, into: &mut [u8]) -> io::Result<()> {
         into.copy_from_slice(&self[place..place + into.len()]);
         Ok(())

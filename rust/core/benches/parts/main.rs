@@ -106,7 +106,7 @@ fn kernel() {
         measure(&format!("kernel {name}: dot in f64, {DIM} dimensions"), || kernel.dot_f64(&a, &b));
         measure(&format!("kernel {name}: dot with 1000 rows"), || kernel.dot_rows(&a, &rows, &mut scores));
         measure(&format!("kernel {name}: signs of 1024 rows"), || {
-            kernel.scan_signs(&table, &signs, &levels, &mut masks)
+            kernel.scan_signs(&table, &signs, &levels, &mut masks);
         });
         measure(&format!("kernel {name}: nibbles of 1024 rows, 1 query"), || {
             kernel.dot_nibbles(&queries[..1], &nibbles, &mut products[..1_024]);

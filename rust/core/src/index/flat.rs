@@ -38,8 +38,9 @@ use state::{Room, State};
 /// `min_score` of .9 it reads 3 % of the rows' bytes. Bounds, not estimates: see the modules `bound` and `scan`.
 ///
 /// **Concurrency:** searches run side by side. Writers take turns; rows are prepared while searches go on, which wait only
-/// while prepared rows are put in their places. **Cost:** in memory 5.3 bytes a component and some 100 beside it a row;
-/// loaded from a file 1.2 bytes a component and some 60 where rows are read often, the rest stays on disk.
+/// while prepared rows are put in their places. **Cost:** in memory 5.1 bytes a component and some 60 beside it a row, and
+/// the signs of 32 rows (an eighth of a byte a component each) for each partition, however few it has; loaded from a file
+/// 1.1 bytes a component and some 60 where rows are read often, the rest stays on disk.
 #[derive(Debug)]
 pub struct FlatIndex {
     dim: usize,

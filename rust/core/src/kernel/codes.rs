@@ -49,7 +49,11 @@ pub struct SignTable {
 }
 
 impl SignTable {
-    /// The table for Σ ±wᵢ; `weights.len()` is a multiple of [`BLOCK`].
+    /// The table for Σ ±wᵢ.
+    ///
+    /// # Panics
+    ///
+    /// Unless `weights.len()` is a multiple of [`BLOCK`].
     pub fn new(weights: &[f32]) -> Self {
         assert!(weights.len().is_multiple_of(BLOCK), "whole blocks");
         let fours = weights.as_chunks::<4>().0;
@@ -105,6 +109,10 @@ fn sums(four: [i16; 4]) -> [i16; 16] {
 }
 
 /// Puts the signs of a row, given as numbers, into place `row` of its group; a set bit says "not negative".
+///
+/// # Panics
+///
+/// Unless the group has as many bytes as 32 such rows need.
 pub fn pack_signs(values: &[f32], group: &mut [u8], row: usize) {
     assert_eq!(group.len(), values.len() / 8 * GROUP, "bytes of the group");
     for (eight, column) in values.as_chunks::<8>().0.iter().zip(group.as_chunks_mut::<GROUP>().0) {
@@ -120,6 +128,10 @@ pub fn move_signs(from: &[u8], row: usize, to: &mut [u8], place: usize) {
 }
 
 /// Packs numbers of 0 to 15, a multiple of [`BLOCK`] of them, two a byte.
+///
+/// # Panics
+///
+/// Unless there are half as many bytes as numbers.
 pub fn pack_nibbles(numbers: &[u8], packed: &mut [u8]) {
     assert_eq!(packed.len() * 2, numbers.len(), "bytes of the nibbles");
     for (block, packed) in numbers.as_chunks::<BLOCK>().0.iter().zip(packed.as_chunks_mut::<{ BLOCK / 2 }>().0) {
@@ -152,6 +164,8 @@ pub struct Nibbles {
 }
 
 /// [`super::Operations::quantise`], to be compiled for each kernel's instructions.
+// A function that is compiled for a kernel has to take it in.
+#[allow(clippy::inline_always)]
 #[inline(always)]
 pub(super) fn quantise(values: &[f32], step: f32, high: &mut [u8], low: &mut [u8]) -> Nibbles {
     assert!(values.len() == high.len() && values.len() == low.len(), "a nibble for each value");

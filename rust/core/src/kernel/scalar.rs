@@ -158,6 +158,8 @@ fn dot_nibbles(query: &[i8], row: &[u8]) -> i32 {
 }
 
 /// [`Operations::mix`], to be compiled for each kernel's instructions.
+// A function that is compiled for a kernel has to take it in.
+#[allow(clippy::inline_always)]
 #[inline(always)]
 pub(super) fn mix(values: &mut [f32], signs: &[f32], from: usize, scratch: &mut [f32]) {
     assert_eq!(values.len(), signs.len(), "a sign for each value");
@@ -165,13 +167,16 @@ pub(super) fn mix(values: &mut [f32], signs: &[f32], from: usize, scratch: &mut 
     let part = &mut values[from..][..scratch.len()];
     hadamard(part, scratch);
     let scale = 1.0 / (part.len() as f32).sqrt();
-    part.iter_mut().for_each(|value| *value *= scale);
+    for value in part {
+        *value *= scale;
+    }
 }
 
 /// The Walsh-Hadamard transform without its scale.
 ///
 /// Every stage has the same shape (Pease, An adaptation of the fast Fourier transform for parallel processing, 1968): sums
 /// and differences of neighbours go to the two halves. So no stage has strides too short for a register.
+#[allow(clippy::inline_always)]
 #[inline(always)]
 fn hadamard(values: &mut [f32], scratch: &mut [f32]) {
     assert!(

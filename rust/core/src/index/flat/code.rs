@@ -53,14 +53,15 @@ pub(super) struct Places<'a> {
 
 /// Writes the bits of a rotated row of length 1 (but for roundings) and returns its shape.
 pub(super) fn encode(kernel: Kernel, rotated: &[f32], levels: Levels, places: Places<'_>) -> Shape {
-    pack_signs(rotated, places.group, places.row_of_group);
+    let Places { group, row_of_group, high: to_high, low: to_low } = places;
+    pack_signs(rotated, group, row_of_group);
     let largest = rotated.iter().fold(0.0_f32, |largest, x| largest.max(x.abs()));
     // A little more than the quotient, so that no component rounds to 120.
     let step = largest / LARGEST * (1.0 + 2.0 * f32::EPSILON);
     let (mut high, mut low) = (vec![0; rotated.len()], vec![0; rotated.len()]);
     let nibbles = kernel.quantise(rotated, step, &mut high, &mut low);
-    pack_nibbles(&high, places.high);
-    pack_nibbles(&low, places.low);
+    pack_nibbles(&high, to_high);
+    pack_nibbles(&low, to_low);
     shape(nibbles, rotated.len(), step, levels)
 }
 

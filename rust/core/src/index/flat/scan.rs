@@ -117,7 +117,8 @@ impl<'s, 'q> Scan<'s, 'q> {
         for (part, rows) in self.parts.iter().enumerate() {
             for first in (0..rows.len()).step_by(ROWS_AT_ONCE) {
                 let slots = first..(first + ROWS_AT_ONCE).min(rows.len());
-                (by_signs.clear(), by_high.clear());
+                by_signs.clear();
+                by_high.clear();
                 for run in runs {
                     let few = self.runs[*run].bar() >= self.signs_from;
                     if few { by_signs.push(*run) } else { by_high.push(*run) }

@@ -172,7 +172,9 @@ impl State {
         match found {
             Found::Memory(Place { tail, slot }) => {
                 let (chunk, slot) = self.tails[tail as usize].chunk_of(slot);
-                chunks.iter().for_each(|row| chunk.replace(slot, row, 0));
+                if let Some(row) = chunks.first() {
+                    chunk.replace(slot, row, 0);
+                }
             }
             Found::File(buried) => {
                 self.append(partition, chunks)?;

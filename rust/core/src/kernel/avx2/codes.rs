@@ -67,7 +67,8 @@ pub(super) fn scan_signs(table: &SignTable, signs: &[u8], levels: &[u8], masks: 
 #[target_feature(enable = "avx2")]
 pub(super) fn scan_signs_of_two(tables: [&SignTable; 2], signs: &[u8], levels: &[u8], masks: [&mut [u32]; 2]) {
     let ([one, two], [masks_one, masks_two]) = (tables, masks);
-    (one.check(signs, levels, masks_one), two.check(signs, levels, masks_two));
+    one.check(signs, levels, masks_one);
+    two.check(signs, levels, masks_two);
     let (columns_one, columns_two) = (one.entries().as_chunks::<2>().0, two.entries().as_chunks::<2>().0);
     let (limits_one, limits_two) = (limits(one), limits(two));
     let nibble = _mm256_set1_epi8(15);

@@ -113,7 +113,7 @@ fn forged_files_are_read_or_refused() {
         for _ in 0..=round % 2 {
             let at = HEADER + numbers() as usize % (layout.table.start - HEADER);
             let width = (1 << (numbers() % 4)).min(layout.table.start - at);
-            let value = if numbers() % 4 == 0 { u64::MAX } else { numbers() >> (numbers() % 64) };
+            let value = if numbers().is_multiple_of(4) { u64::MAX } else { numbers() >> (numbers() % 64) };
             forged.push((at, value.to_le_bytes()[..width].to_vec()));
         }
         let changes = with_checksums(&bytes, &layout, forged, None);
@@ -139,7 +139,7 @@ fn forged_counts_are_refused() {
             if change == bytes[at..at + width] {
                 continue;
             }
-            let changes = with_checksums(&bytes, &layout(), vec![], Some((at, change)));
+            let changes = with_checksums(&bytes, &layout(), vec![], Some(&(at, change)));
             // Two partitions take as much place as three, with what is between the sections.
             match with_changes(&file, &bytes, &changes, true) {
                 Ok(_) => assert_eq!((at, value), (32, 2)),
@@ -154,10 +154,10 @@ fn with_checksums(
     bytes: &[u8],
     layout: &Layout,
     changes: Vec<(usize, Vec<u8>)>,
-    header: Option<(usize, Vec<u8>)>,
+    header: Option<&(usize, Vec<u8>)>,
 ) -> Vec<(usize, Vec<u8>)> {
     let mut forged = bytes.to_vec();
-    for (at, change) in changes.iter().chain(&header) {
+    for (at, change) in changes.iter().chain(header) {
         forged[*at..*at + change.len()].copy_from_slice(change);
     }
     for piece in 0..layout.pieces() {

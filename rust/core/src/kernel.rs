@@ -25,7 +25,7 @@ use std::ops::Deref;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::OnceLock;
-use codes::{Nibbles, SignTable};
+use codes::{HighFilter, HighShape, Nibbles, SignTable};
 pub use pack::{PANEL, Packed, Rows, RowsMut};
 pub(crate) use pages::PageVec;
 pub use pages::prefer_huge_pages;
@@ -77,6 +77,13 @@ pub trait Operations: Sync {
 
     /// `out[r] = Σ nᵢqᵢ` as in [`Operations::dot_nibbles`], for one query and rows that lie apart.
     fn dot_nibbles_of(&self, query: &[i8], rows: &[&[u8]], out: &mut [i32]);
+
+    /// Which rows pass a filter: bit `r` of `masks[g]` is for row `32 · g + r`. All kernels give the same bits.
+    fn sieve_high(&self, filter: &HighFilter, products: &[i32], shapes: &[HighShape], masks: &mut [u32]) {
+        for ((products, shapes), mask) in products.chunks(32).zip(shapes.chunks(32)).zip(masks) {
+            *mask = filter.mask(products, shapes);
+        }
+    }
 
     /// `values` times `signs`, then the Walsh-Hadamard transform of the `scratch.len()` values from `from` on, a power of
     /// two of them, in some fixed order and with lengths kept.

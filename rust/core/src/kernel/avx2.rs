@@ -6,7 +6,7 @@ mod elementwise;
 mod matmul;
 mod reduce;
 
-use super::codes::{FourProducts, Nibbles, SignTable, dot_nibbles, dot_nibbles_of};
+use super::codes::{FourProducts, HighFilter, HighShape, Nibbles, SignTable, dot_nibbles, dot_nibbles_of};
 use super::{Operations, Packed, Rows, RowsMut};
 
 /// Kernel of 256-bit registers with fused multiplication. A value exists only where the processor has both.
@@ -57,6 +57,11 @@ impl Operations for Avx2 {
 
     fn dot_nibbles_of(&self, query: &[i8], rows: &[&[u8]], out: &mut [i32]) {
         dot_nibbles_of(self, query, rows, out);
+    }
+
+    fn sieve_high(&self, filter: &HighFilter, products: &[i32], shapes: &[HighShape], masks: &mut [u32]) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
+        unsafe { codes::sieve_high(filter, products, shapes, masks) }
     }
 
     fn mix(&self, values: &mut [f32], signs: &[f32], from: usize, scratch: &mut [f32]) {

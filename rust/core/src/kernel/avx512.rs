@@ -6,7 +6,7 @@
 mod codes;
 
 use super::avx2::Avx2;
-use super::codes::{FourProducts, Nibbles, SignTable, dot_nibbles, dot_nibbles_of};
+use super::codes::{FourProducts, HighFilter, HighShape, Nibbles, SignTable, dot_nibbles, dot_nibbles_of};
 use super::{Operations, Packed, Rows, RowsMut};
 
 /// Kernel of 512-bit registers. A value exists only where the processor has what it uses.
@@ -54,6 +54,10 @@ impl Operations for Avx512 {
 
     fn dot_nibbles_of(&self, query: &[i8], rows: &[&[u8]], out: &mut [i32]) {
         dot_nibbles_of(self, query, rows, out);
+    }
+
+    fn sieve_high(&self, filter: &HighFilter, products: &[i32], shapes: &[HighShape], masks: &mut [u32]) {
+        Self::narrow().sieve_high(filter, products, shapes, masks);
     }
 
     fn mix(&self, values: &mut [f32], signs: &[f32], from: usize, scratch: &mut [f32]) {

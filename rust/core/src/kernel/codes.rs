@@ -9,6 +9,8 @@
 //! **Nibbles**, four bits a component, row by row: byte `32 · b + j` of a row holds component `64 · b + j` in its low half
 //! and component `64 · b + 32 + j` in its high half.
 
+use bytemuck::{Pod, Zeroable};
+
 /// Dimensions are padded to a multiple of this.
 pub const BLOCK: usize = 64;
 /// Rows whose signs lie together.
@@ -197,6 +199,48 @@ pub(super) fn quantise(values: &[f32], step: f32, high: &mut [u8], low: &mut [u8
         high_square: all.high_square + lane.high_square,
         off: all.off + lane.off,
     })
+}
+
+/// How well the high nibbles of a row fit it: h is nibble − 8, as in [`Nibbles`].
+#[derive(Debug, Clone, Copy, Zeroable, Pod)]
+#[repr(C)]
+pub struct HighShape {
+    /// 1 / the length of the vector of all h.
+    pub scale: f32,
+    /// ⟨u, x⟩ for u = h / length of h and x the row with length 1.
+    pub alignment: f32,
+    /// √(1 − ⟨u, x⟩²)
+    pub distance: f32,
+}
+
+/// Decides which rows may reach a score, by the products of a query with their high nibbles.
+#[derive(Debug, Clone, Copy)]
+pub struct HighFilter {
+    /// What the products are too large by because nibbles are not negative.
+    pub offset: i32,
+    /// What the query's components count.
+    pub step: f32,
+    /// How far a cosine can be off; infinite where all rows pass.
+    pub slack: f32,
+    /// The score.
+    pub score: f32,
+    /// √(1 − score²)
+    pub distance: f32,
+}
+
+impl HighFilter {
+    /// Whether a row passes: the bound of the angles, see the index.
+    #[inline]
+    pub fn passes(&self, product: i32, shape: HighShape) -> bool {
+        let cosine = (product - self.offset) as f32 * self.step * shape.scale;
+        cosine + self.slack >= shape.alignment * self.score - shape.distance * self.distance
+    }
+
+    /// Which of at most 32 rows pass.
+    pub(super) fn mask(&self, products: &[i32], shapes: &[HighShape]) -> u32 {
+        let passes = products.iter().zip(shapes).map(|(product, shape)| self.passes(*product, *shape));
+        passes.enumerate().fold(0, |mask, (row, passes)| mask | u32::from(passes) << row)
+    }
 }
 
 /// Four products of nibbles at once, the part of [`super::Operations::dot_nibbles`] that kernels differ in.

@@ -5,7 +5,8 @@ use std::ops::Range;
 use bytemuck::Zeroable;
 
 use super::Space;
-use super::code::{HighShape, Places, Shape, WholeShape, encode};
+use super::code::{Places, Shape, WholeShape, encode};
+use crate::kernel::codes::HighShape;
 use crate::kernel::codes::{GROUP, move_signs};
 use crate::kernel::{PageVec, prefer_huge_pages};
 

@@ -7,7 +7,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::bound::Levels;
 use crate::kernel::Kernel;
-use crate::kernel::codes::{Nibbles, pack_nibbles, pack_signs};
+use crate::kernel::codes::{HighShape, Nibbles, pack_nibbles, pack_signs};
 
 /// The largest c: 16 · 7 + 7.
 const LARGEST: f32 = 119.0;
@@ -19,17 +19,6 @@ pub(super) struct Shape {
     pub(super) level: u8,
     pub(super) high: HighShape,
     pub(super) whole: WholeShape,
-}
-
-/// How well the h fit.
-#[derive(Debug, Clone, Copy, Zeroable, Pod)]
-#[repr(C)]
-pub(super) struct HighShape {
-    /// 1 / the length of the vector of all h.
-    pub(super) scale: f32,
-    /// ⟨u, x⟩ for u = h / length of h, and √(1 − ⟨u, x⟩²).
-    pub(super) alignment: f32,
-    pub(super) distance: f32,
 }
 
 /// How well the c fit.

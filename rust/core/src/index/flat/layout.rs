@@ -10,8 +10,9 @@
 
 use std::ops::Range;
 
-use super::code::{HighShape, WholeShape};
+use super::code::WholeShape;
 use crate::index::MAX_DIM;
+use crate::kernel::codes::HighShape;
 use crate::kernel::codes::{GROUP, padded};
 
 pub(super) const MAGIC: [u8; 8] = *b"LLMFFLAT";

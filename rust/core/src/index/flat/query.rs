@@ -1,10 +1,10 @@
 //! A vector to search for, in the forms that rows are compared with.
 
 use super::bound::{Levels, least};
-use super::code::{HighShape, WholeShape};
+use super::code::WholeShape;
 use super::rotation::Rotation;
 use crate::index::Squared;
-use crate::kernel::codes::{LEVELS, NIBBLE_OFFSET, SignTable};
+use crate::kernel::codes::{HighFilter, LEVELS, NIBBLE_OFFSET, SignTable};
 use crate::kernel::{Kernel, UNIT_ROUNDOFF};
 
 const LARGEST: f32 = 127.0;
@@ -91,10 +91,10 @@ impl<'a> Query<'a> {
         HighFilter {
             offset: self.sums[0] * NIBBLE_OFFSET,
             step: self.steps[0] as f32,
-            slack: slack as f32,
-            score: score.min(1.0) as f32,
-            distance: (1.0 - score.min(1.0) * score.min(1.0)).max(0.0).sqrt() as f32,
-            all: score <= 0.0,
+            // Below zero the bound has another branch; such scores are too low to tell rows apart anyway.
+            slack: if score > 0.0 { slack as f32 } else { f32::INFINITY },
+            score: score.clamp(0.0, 1.0) as f32,
+            distance: (1.0 - score.clamp(0.0, 1.0).powi(2)).max(0.0).sqrt() as f32,
         }
     }
 
@@ -114,37 +114,6 @@ impl<'a> Query<'a> {
 /// For each of the query's two vectors, the products with the high and the low nibbles of a row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Products(pub(super) [[i32; 2]; 2]);
-
-/// Rows by their high nibbles: which may reach a score.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct HighFilter {
-    offset: i32,
-    step: f32,
-    slack: f32,
-    score: f32,
-    distance: f32,
-    /// Below zero the bound has another branch; such scores are too low to tell rows apart anyway.
-    all: bool,
-}
-
-impl HighFilter {
-    /// Which rows may reach the score; `products` are those of the coarse numbers and the rows' high nibbles.
-    pub(super) fn sieve(&self, products: &[i32], shapes: &[HighShape], passes: &mut [bool]) {
-        for ((passes, product), shape) in passes.iter_mut().zip(products).zip(shapes) {
-            *passes = self.passes(*product, *shape);
-        }
-    }
-
-    /// Whether one row may reach the score.
-    #[inline]
-    pub(super) fn passes(&self, product: i32, shape: HighShape) -> bool {
-        let cosine = (product - self.offset) as f32 * self.step * shape.scale;
-        // Without a jump, so that many rows are compared at once.
-        #[allow(clippy::needless_bitwise_bool)]
-        let passes = self.all | (cosine + self.slack >= shape.alignment * self.score - shape.distance * self.distance);
-        passes
-    }
-}
 
 /// Takes whole steps out of `rest`: their numbers, and the length of what is left.
 fn take_out(rest: &mut [f64], step: f64) -> (Vec<i8>, f64) {

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::chunk::Chunk;
-use super::code::{HighShape, WholeShape};
+use super::code::WholeShape;
 use super::segment::Stretch;
 use crate::error::Result;
+use crate::kernel::codes::HighShape;
 
 /// Rows of one partition: in memory, or in a file. Reading a file's can find that it is damaged.
 #[derive(Debug, Clone, Copy)]

@@ -7,12 +7,12 @@
 use std::ops::Range;
 
 use super::candidates::{Candidate, Candidates};
-use super::code::HighShape;
 use super::query::{Products, Query};
 use super::rows::Rows;
 use crate::error::Result;
 use crate::index::Hit;
 use crate::kernel::codes::GROUP;
+use crate::kernel::codes::HighShape;
 use crate::kernel::{Kernel, prefetch};
 
 /// From this score on signs are looked at first. Below it they leave so many rows (an eighth at .7, two fifths at .65 of
@@ -75,7 +75,6 @@ struct Scan<'s, 'q> {
     signs_from: f64,
     runs: Vec<Run<'s, 'q>>,
     masks: [[u32; ROWS_AT_ONCE / GROUP]; 2],
-    passes: [bool; ROWS_AT_ONCE],
     products: Vec<i32>,
 }
 
@@ -90,8 +89,7 @@ impl<'s, 'q> Scan<'s, 'q> {
         let signs_from = if queries.len() == 1 { SIGNS_FROM } else { SIGNS_FROM_OF_MANY };
         let runs = queries.iter_mut().map(run).collect();
         let masks = [[0; ROWS_AT_ONCE / GROUP]; 2];
-        let passes = [false; ROWS_AT_ONCE];
-        Self { kernel, parts, k, min_score, signs_from, runs, masks, passes, products: vec![] }
+        Self { kernel, parts, k, min_score, signs_from, runs, masks, products: vec![] }
     }
 
     fn run(&mut self) -> Result<()> {
@@ -183,10 +181,13 @@ impl<'s, 'q> Scan<'s, 'q> {
         for (run, products) in runs.iter().zip(products.chunks_exact(slots.len())) {
             let run = &mut self.runs[*run];
             let filter = run.query.by_high(run.bar());
-            let passes = &mut self.passes[..slots.len()];
-            filter.sieve(products, shapes, passes);
-            for (eight, passes) in passes.chunks(8).enumerate().filter(|(_, passes)| passes.contains(&true)) {
-                for row in (0..passes.len()).filter(|row| passes[*row]).map(|row| 8 * eight + row) {
+            let masks = &mut self.masks[0][..slots.len().div_ceil(GROUP)];
+            self.kernel.sieve_high(&filter, products, shapes, masks);
+            for (mask, first) in masks.iter().zip((0..).step_by(GROUP)) {
+                let mut left = *mask;
+                while left != 0 {
+                    let row = first + left.trailing_zeros() as usize;
+                    left &= left - 1;
                     run.offer(self.kernel, rows, part, slots.start + row, products[row])?;
                 }
             }

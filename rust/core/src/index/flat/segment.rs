@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use bytemuck::AnyBitPattern;
 
-use super::code::{HighShape, WholeShape};
+use super::code::WholeShape;
 use super::layout::{
     CHECKSUM, Counts, DIGEST, DIRECTORY_ENTRY, HEADER, Layout, MAGIC, PIECE, Section, VERSION, checksum,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::replace::io_error;
+use crate::kernel::codes::HighShape;
 use crate::kernel::codes::{GROUP, padded};
 use crate::map::FileMap;
 use crate::sync::{AtomicU64, Ordering};

@@ -4,16 +4,19 @@
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::{
-    __m128i, __m256i, _mm_add_epi32, _mm_loadu_si128, _mm_storeu_si128, _mm256_add_epi8, _mm256_add_epi16,
-    _mm256_add_epi32, _mm256_and_si256, _mm256_blendv_epi8, _mm256_broadcastsi128_si256, _mm256_castsi256_si128,
-    _mm256_cmpeq_epi16, _mm256_extracti128_si256, _mm256_hadd_epi32, _mm256_loadu_si256, _mm256_madd_epi16,
-    _mm256_maddubs_epi16, _mm256_max_epu16, _mm256_movemask_epi8, _mm256_set1_epi8, _mm256_set1_epi16,
-    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_sub_epi16,
+    __m128i, __m256, __m256i, _CMP_GE_OQ, _mm_add_epi32, _mm_loadu_si128, _mm_storeu_si128, _mm256_add_epi8,
+    _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256, _mm256_blend_ps, _mm256_blendv_epi8,
+    _mm256_broadcastsi128_si256, _mm256_castsi256_si128, _mm256_cmp_ps, _mm256_cmpeq_epi16, _mm256_cvtepi32_ps,
+    _mm256_extracti128_si256, _mm256_hadd_epi32, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
+    _mm256_max_epu16, _mm256_movemask_epi8, _mm256_movemask_ps, _mm256_mul_ps, _mm256_permutevar8x32_ps,
+    _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setr_epi32, _mm256_setzero_si256,
+    _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_sub_epi16, _mm256_sub_epi32, _mm256_sub_ps,
 };
 
-use super::super::codes::{self, BLOCK, FETCH_AHEAD, GROUP, Nibbles, SignTable};
+use super::super::codes::{self, BLOCK, FETCH_AHEAD, GROUP, HighFilter, HighShape, Nibbles, SignTable};
 use super::super::prefetch::prefetch_line;
 use super::super::scalar;
+use super::reduce;
 
 /// Blocks whose products add up in sixteen bits: 4 blocks of 2 products of two, 15 · 127 at most each.
 const BLOCKS_AT_ONCE: usize = 4;
@@ -228,4 +231,52 @@ pub(super) fn mix(values: &mut [f32], signs: &[f32], from: usize, scratch: &mut 
 #[target_feature(enable = "avx2")]
 pub(super) fn quantise(values: &[f32], step: f32, high: &mut [u8], low: &mut [u8]) -> Nibbles {
     codes::quantise(values, step, high, low)
+}
+
+#[target_feature(enable = "avx2,fma")]
+pub(super) fn sieve_high(filter: &HighFilter, products: &[i32], shapes: &[HighShape], masks: &mut [u32]) {
+    for ((products, shapes), mask) in products.chunks(GROUP).zip(shapes.chunks(GROUP)).zip(masks) {
+        *mask = match (products.as_chunks().0, shapes.as_chunks().0) {
+            ([products], [shapes]) => sieve_group(filter, products, shapes),
+            _ => filter.mask(products, shapes),
+        };
+    }
+}
+
+/// Which of 32 rows pass: [`HighFilter::passes`] for eight at a time.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn sieve_group(filter: &HighFilter, products: &[i32; GROUP], shapes: &[HighShape; GROUP]) -> u32 {
+    let (score, distance) = (_mm256_set1_ps(filter.score), _mm256_set1_ps(filter.distance));
+    let (step, slack) = (_mm256_set1_ps(filter.step), _mm256_set1_ps(filter.slack));
+    let mut mask = 0;
+    for (at, (products, shapes)) in products.as_chunks::<8>().0.iter().zip(shapes.as_chunks::<8>().0).enumerate() {
+        // SAFETY: the reference is to 32 readable bytes, and `loadu` asks for no alignment.
+        let products = unsafe { _mm256_loadu_si256(products.as_ptr().cast()) };
+        let products = _mm256_sub_epi32(products, _mm256_set1_epi32(filter.offset));
+        let [scales, alignments, distances] = by_field(shapes);
+        let cosines = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(products), step), scales);
+        let least = _mm256_sub_ps(_mm256_mul_ps(alignments, score), _mm256_mul_ps(distances, distance));
+        let passes = _mm256_cmp_ps::<_CMP_GE_OQ>(_mm256_add_ps(cosines, slack), least);
+        mask |= (_mm256_movemask_ps(passes) as u32) << (8 * at);
+    }
+    mask
+}
+
+/// The scales, alignments and distances of eight rows.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn by_field(shapes: &[HighShape; 8]) -> [__m256; 3] {
+    let numbers: &[[f32; 8]; 3] = bytemuck::cast_ref(shapes);
+    let [a, b, c] = [reduce::load(&numbers[0]), reduce::load(&numbers[1]), reduce::load(&numbers[2])];
+    // Numbers 0 to 23 lie in a, b, c; field f of row r is number 3 r + f, in lane (3 r + f) mod 8 of one of them. Blending
+    // takes each lane from the register that has it, a permutation brings them into the order of the rows.
+    let first = _mm256_blend_ps::<0b0010_0100>(_mm256_blend_ps::<0b1001_0010>(a, b), c);
+    let second = _mm256_blend_ps::<0b0100_1001>(_mm256_blend_ps::<0b0010_0100>(a, b), c);
+    let third = _mm256_blend_ps::<0b1001_0010>(_mm256_blend_ps::<0b0100_1001>(a, b), c);
+    [
+        _mm256_permutevar8x32_ps(first, _mm256_setr_epi32(0, 3, 6, 1, 4, 7, 2, 5)),
+        _mm256_permutevar8x32_ps(second, _mm256_setr_epi32(1, 4, 7, 2, 5, 0, 3, 6)),
+        _mm256_permutevar8x32_ps(third, _mm256_setr_epi32(2, 5, 0, 3, 6, 1, 4, 7)),
+    ]
 }

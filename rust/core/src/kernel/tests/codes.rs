@@ -1,7 +1,9 @@
 //! Signs and nibbles: every kernel against plain loops over the components, to the bit.
 
 use super::*;
-use crate::kernel::codes::{BLOCK, GROUP, LEVELS, SignTable, move_signs, pack_nibbles, pack_signs, padded};
+use crate::kernel::codes::{
+    BLOCK, GROUP, HighFilter, HighShape, LEVELS, SignTable, move_signs, pack_nibbles, pack_signs, padded,
+};
 
 /// All lengths up to 1,100, padded, and the longest there is.
 const DIMS: [usize; 19] =
@@ -199,5 +201,30 @@ fn every_kernel_quantises_and_mixes_alike() {
         let square = |values: &[f32]| values.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>();
         assert!((square(&mixed) / square(&row) - 1.0).abs() < 1e-5, "dim {dim}: lengths stay");
         assert!((nibbles.square - square(&row)).abs() < 1e-9, "dim {dim}");
+    }
+}
+
+#[test]
+fn every_kernel_sieves_alike() {
+    for rows in [0, 1, 31, 32, 33, 100] {
+        let numbers = values(rows, 3 * rows, 1.0);
+        let shapes: Vec<HighShape> = numbers
+            .as_chunks()
+            .0
+            .iter()
+            .map(|[scale, alignment, distance]| HighShape { scale: *scale, alignment: *alignment, distance: *distance })
+            .collect();
+        let products: Vec<i32> = values(rows + 1, rows, 2000.0).into_iter().map(|x| x as i32).collect();
+        for slack in [-0.3, 0.0, 0.3, f32::INFINITY] {
+            let filter = HighFilter { offset: 77, step: 0.001, slack, score: 0.7, distance: 0.6 };
+            let passes = products.iter().zip(&shapes).map(|(product, shape)| filter.passes(*product, *shape));
+            let mut expected = vec![0; rows.div_ceil(32)];
+            passes.enumerate().filter(|(_, passes)| *passes).for_each(|(row, _)| expected[row / 32] |= 1 << (row % 32));
+            for kernel in Kernel::available() {
+                let mut masks = vec![7; rows.div_ceil(32)];
+                kernel.sieve_high(&filter, &products, &shapes, &mut masks);
+                assert_eq!(masks, expected, "{kernel:?} rows {rows} slack {slack}");
+            }
+        }
     }
 }

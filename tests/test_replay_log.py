@@ -239,11 +239,17 @@ def test_any_json_is_a_request_or_counted(values):
 
 @given(st.binary(max_size=300), st.sampled_from(["auto", "jsonl", "text"]))
 @example(b"\xfe\xff", "auto")
+@example(b"[", "auto")
+@example(b"\n [\n", "auto")
 def test_any_bytes_are_requests_or_counted(data, form):
+    lines = [line.strip(b" \t\r\n") for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
+    full = [line for line in lines if line]
     if form == "auto" and data.startswith((b"\xff\xfe", b"\xfe\xff")):
         with pytest.raises(ConfigError, match="UTF-16"):
             read(data, form=form)
-        return
-    requests, log = read(data, form=form)
-    full = sum(bool(line.strip(b" \t\r\n")) for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n"))
-    assert len(requests) + log.skipped.lines == full or log.cut_short
+    elif form == "auto" and full and (full[0] == b"[" or full[0].startswith(b"[{")):
+        with pytest.raises(ConfigError, match="JSON list"):
+            read(data, form=form)
+    else:
+        requests, log = read(data, form=form)
+        assert len(requests) + log.skipped.lines == len(full) or log.cut_short

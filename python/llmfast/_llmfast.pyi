@@ -476,8 +476,7 @@ class FlatIndex:
 
 @final
 class HnswIndex:
-    """The rows nearest to a query by cosine, most of them found: approximate, and many times faster than a scan of many
-    rows.
+    """The rows nearest to a query by cosine, most of them found by a graph: approximate.
 
     Interface, vectors, errors, ids and partitions are those of FlatIndex. A partition of at most 1,024 rows is compared
     row by row, exactly as FlatIndex does; a larger one has a graph of its own (HNSW, Malkov and Yashunin, 2016, walked

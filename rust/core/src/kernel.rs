@@ -29,7 +29,7 @@ use codes::{HighFilter, HighShape, Nibbles, SignTable};
 pub use pack::{PANEL, Packed, Rows, RowsMut};
 pub(crate) use pages::PageVec;
 pub use pages::prefer_huge_pages;
-pub(crate) use prefetch::prefetch;
+pub(crate) use prefetch::{prefetch, prefetch_for_later};
 #[cfg(feature = "hnsw")]
 pub(crate) use raw::measure_records;
 
@@ -63,8 +63,8 @@ pub trait Operations: Sync {
     /// layout. All kernels give the same bits.
     fn scan_signs(&self, table: &SignTable, signs: &[u8], levels: &[u8], masks: &mut [u32]);
 
-    /// [`Operations::scan_signs`] for two tables of the same length, which share the reading of the rows.
-    fn scan_signs_of_two(&self, tables: [&SignTable; 2], signs: &[u8], levels: &[u8], masks: [&mut [u32]; 2]) {
+    /// [`Operations::scan_signs`] for four tables of the same length, which share the reading of the rows.
+    fn scan_signs_of_four(&self, tables: [&SignTable; 4], signs: &[u8], levels: &[u8], masks: [&mut [u32]; 4]) {
         for (table, masks) in tables.into_iter().zip(masks) {
             self.scan_signs(table, signs, levels, masks);
         }

@@ -6,7 +6,7 @@ mod elementwise;
 mod matmul;
 mod reduce;
 
-use super::codes::{FourProducts, HighFilter, HighShape, Nibbles, SignTable, dot_nibbles, dot_nibbles_of};
+use super::codes::{FourProducts, HighFilter, HighShape, Nibbles, SignTable};
 use super::{Operations, Packed, Rows, RowsMut};
 
 /// Kernel of 256-bit registers with fused multiplication. A value exists only where the processor has both.
@@ -46,17 +46,19 @@ impl Operations for Avx2 {
         unsafe { codes::scan_signs(table, signs, levels, masks) }
     }
 
-    fn scan_signs_of_two(&self, tables: [&SignTable; 2], signs: &[u8], levels: &[u8], masks: [&mut [u32]; 2]) {
+    fn scan_signs_of_four(&self, tables: [&SignTable; 4], signs: &[u8], levels: &[u8], masks: [&mut [u32]; 4]) {
         // SAFETY: `self` comes from `detect` alone, so the processor has AVX2.
-        unsafe { codes::scan_signs_of_two(tables, signs, levels, masks) }
+        unsafe { codes::scan_signs_of_four(tables, signs, levels, masks) }
     }
 
     fn dot_nibbles(&self, queries: &[&[i8]], rows: &[u8], out: &mut [i32]) {
-        dot_nibbles(self, queries, rows, out);
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2.
+        unsafe { codes::dot_nibbles(self, queries, rows, out) }
     }
 
     fn dot_nibbles_of(&self, query: &[i8], rows: &[&[u8]], out: &mut [i32]) {
-        dot_nibbles_of(self, query, rows, out);
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2.
+        unsafe { codes::dot_nibbles_of(self, query, rows, out) }
     }
 
     fn sieve_high(&self, filter: &HighFilter, products: &[i32], shapes: &[HighShape], masks: &mut [u32]) {
@@ -100,12 +102,16 @@ impl Operations for Avx2 {
     }
 }
 
+// Taken into `codes::dot_nibbles` and `codes::dot_nibbles_of`, so that no call is left in their loops.
+#[allow(clippy::inline_always)]
 impl FourProducts for Avx2 {
-    fn of_queries(&self, queries: &[&[i8]; 4], row: &[u8]) -> [i32; 4] {
+    #[inline(always)]
+    fn of_queries(&self, queries: &[&[i8]; 4], rows: &[&[u8]; 2]) -> [[i32; 4]; 2] {
         // SAFETY: `self` comes from `detect` alone, so the processor has AVX2.
-        unsafe { codes::of_queries(queries, row) }
+        unsafe { codes::of_queries(queries, rows) }
     }
 
+    #[inline(always)]
     fn of_rows(&self, query: &[i8], rows: &[&[u8]; 4]) -> [i32; 4] {
         // SAFETY: `self` comes from `detect` alone, so the processor has AVX2.
         unsafe { codes::of_rows(query, rows) }

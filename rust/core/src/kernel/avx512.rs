@@ -90,9 +90,9 @@ impl Operations for Avx512 {
 }
 
 impl FourProducts for Avx512 {
-    fn of_queries(&self, queries: &[&[i8]; 4], row: &[u8]) -> [i32; 4] {
+    fn of_queries(&self, queries: &[&[i8]; 4], rows: &[&[u8]; 2]) -> [[i32; 4]; 2] {
         // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F, BW and VNNI.
-        unsafe { codes::of_queries(queries, row) }
+        unsafe { codes::of_queries(queries, rows) }
     }
 
     fn of_rows(&self, query: &[i8], rows: &[&[u8]; 4]) -> [i32; 4] {

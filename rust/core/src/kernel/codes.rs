@@ -243,13 +243,21 @@ impl HighFilter {
     }
 }
 
+/// Rows that stay in the nearest cache while queries take turns on them.
+const ROWS_AT_ONCE: usize = 64;
+
 /// Four products of nibbles at once, the part of [`super::Operations::dot_nibbles`] that kernels differ in.
 pub(super) trait FourProducts {
-    fn of_queries(&self, queries: &[&[i8]; 4], row: &[u8]) -> [i32; 4];
+    /// For each of two rows, the products with four queries.
+    fn of_queries(&self, queries: &[&[i8]; 4], rows: &[&[u8]; 2]) -> [[i32; 4]; 2];
+    /// The products of a query with four rows.
     fn of_rows(&self, query: &[i8], rows: &[&[u8]; 4]) -> [i32; 4];
 }
 
-/// [`super::Operations::dot_nibbles`] by fours: queries are taken together where there are four, else rows.
+/// [`super::Operations::dot_nibbles`]: queries are taken by fours with rows by twos, those that are left with rows by fours.
+// A function that is compiled for a kernel has to take it in.
+#[allow(clippy::inline_always)]
+#[inline(always)]
 pub(super) fn dot_nibbles(four: &impl FourProducts, queries: &[&[i8]], rows: &[u8], out: &mut [i32]) {
     let Some(dim) = queries.first().map(|query| query.len()).filter(|dim| *dim > 0) else {
         return assert!(rows.is_empty() && out.is_empty(), "rows without components");
@@ -260,10 +268,16 @@ pub(super) fn dot_nibbles(four: &impl FourProducts, queries: &[&[i8]], rows: &[u
     assert_eq!(out.len(), count * queries.len(), "places for the products");
     let (fours, rest) = queries.as_chunks::<4>();
     let (out_fours, out_rest) = out.split_at_mut(4 * fours.len() * count);
-    for (queries, out) in fours.iter().zip(out_fours.chunks_exact_mut((4 * count).max(1))) {
-        for (row, bytes) in rows.chunks_exact(width).enumerate() {
-            for (sum, out) in four.of_queries(queries, bytes).into_iter().zip(out.chunks_exact_mut(count)) {
-                out[row] = sum;
+    for (first, rows) in (0..).step_by(ROWS_AT_ONCE).zip(rows.chunks(ROWS_AT_ONCE * width)) {
+        for (queries, out) in fours.iter().zip(out_fours.chunks_exact_mut(4 * count)) {
+            let (a, b) = out.split_at_mut(2 * count);
+            let ((a, b), (c, d)) = (a.split_at_mut(count), b.split_at_mut(count));
+            for (row, rows) in (first..).step_by(2).zip(rows.chunks(2 * width)) {
+                // At the end the last row stands in for one that is not there.
+                let last = row + rows.len() / width - 1;
+                let sums = four.of_queries(queries, &[&rows[..width], &rows[rows.len() - width..]]);
+                (a[row], b[row], c[row], d[row]) = (sums[0][0], sums[0][1], sums[0][2], sums[0][3]);
+                (a[last], b[last], c[last], d[last]) = (sums[1][0], sums[1][1], sums[1][2], sums[1][3]);
             }
         }
     }
@@ -278,6 +292,9 @@ pub(super) fn dot_nibbles(four: &impl FourProducts, queries: &[&[i8]], rows: &[u
 }
 
 /// [`super::Operations::dot_nibbles_of`] by fours.
+// A function that is compiled for a kernel has to take it in.
+#[allow(clippy::inline_always)]
+#[inline(always)]
 pub(super) fn dot_nibbles_of(four: &impl FourProducts, query: &[i8], rows: &[&[u8]], out: &mut [i32]) {
     assert!(
         query.len().is_multiple_of(BLOCK) && rows.iter().all(|row| row.len() * 2 == query.len()),

@@ -137,8 +137,8 @@ impl Operations for Scalar {
 }
 
 impl FourProducts for Scalar {
-    fn of_queries(&self, queries: &[&[i8]; 4], row: &[u8]) -> [i32; 4] {
-        queries.map(|query| dot_nibbles(query, row))
+    fn of_queries(&self, queries: &[&[i8]; 4], rows: &[&[u8]; 2]) -> [[i32; 4]; 2] {
+        rows.map(|row| queries.map(|query| dot_nibbles(query, row)))
     }
 
     fn of_rows(&self, query: &[i8], rows: &[&[u8]; 4]) -> [i32; 4] {

@@ -98,22 +98,32 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// The cosine by the products of both query vectors with both nibbles, and how far it can be off.
-    pub(super) fn estimate(&self, products: Products, shape: WholeShape) -> (f64, f64) {
-        let whole = |number: usize| {
-            let [high, low] = products.0[number];
-            f64::from(16 * high + low - 17 * NIBBLE_OFFSET * self.sums[number])
-        };
-        let dot = f64::from(shape.step) * (self.steps[0] * whole(0) + self.steps[1] * whole(1));
+    /// What the cosine is at most, by the products of the coarse numbers with the high and the low nibbles of a row.
+    pub(super) fn upper_end(&self, products: [i32; 2], shape: WholeShape) -> f64 {
+        let dot = f64::from(shape.step) * self.steps[0] * self.whole(0, products);
+        dot + self.error(0, shape)
+    }
+
+    /// The cosine by the products of both query vectors with the high and the low nibbles of a row, and how far it can be
+    /// off.
+    pub(super) fn estimate(&self, products: [[i32; 2]; 2], shape: WholeShape) -> (f64, f64) {
+        let [coarse, fine] = products;
+        let dot = f64::from(shape.step) * (self.steps[0] * self.whole(0, coarse) + self.steps[1] * self.whole(1, fine));
+        (dot, self.error(1, shape))
+    }
+
+    /// The product of a query vector and a row in steps of both.
+    fn whole(&self, number: usize, [high, low]: [i32; 2]) -> f64 {
+        f64::from(16 * high + low - 17 * NIBBLE_OFFSET * self.sums[number])
+    }
+
+    /// How far a cosine can be off that is computed with the query vectors up to `number`.
+    fn error(&self, number: usize, shape: WholeShape) -> f64 {
         // The approximation of the row is at most as long as the row and the difference.
         let error = f64::from(shape.error);
-        (dot, error + self.errors[1] * (1.0 + error) + self.rotation_error)
+        error + self.errors[number] * (1.0 + error) + self.rotation_error
     }
 }
-
-/// For each of the query's two vectors, the products with the high and the low nibbles of a row.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Products(pub(super) [[i32; 2]; 2]);
 
 /// Takes whole steps out of `rest`: their numbers, and the length of what is left.
 fn take_out(rest: &mut [f64], step: f64) -> (Vec<i8>, f64) {

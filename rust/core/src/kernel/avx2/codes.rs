@@ -13,7 +13,7 @@ use std::arch::x86_64::{
     _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_sub_epi16, _mm256_sub_epi32, _mm256_sub_ps,
 };
 
-use super::super::codes::{self, BLOCK, FETCH_AHEAD, GROUP, HighFilter, HighShape, Nibbles, SignTable};
+use super::super::codes::{self, BLOCK, FETCH_AHEAD, FourProducts, GROUP, HighFilter, HighShape, Nibbles, SignTable};
 use super::super::prefetch::prefetch_line;
 use super::super::scalar;
 use super::reduce;
@@ -68,31 +68,34 @@ pub(super) fn scan_signs(table: &SignTable, signs: &[u8], levels: &[u8], masks: 
 }
 
 #[target_feature(enable = "avx2")]
-pub(super) fn scan_signs_of_two(tables: [&SignTable; 2], signs: &[u8], levels: &[u8], masks: [&mut [u32]; 2]) {
-    let ([one, two], [masks_one, masks_two]) = (tables, masks);
-    one.check(signs, levels, masks_one);
-    two.check(signs, levels, masks_two);
-    let (columns_one, columns_two) = (one.entries().as_chunks::<2>().0, two.entries().as_chunks::<2>().0);
-    let (limits_one, limits_two) = (limits(one), limits(two));
+pub(super) fn scan_signs_of_four(tables: [&SignTable; 4], signs: &[u8], levels: &[u8], masks: [&mut [u32]; 4]) {
+    let count = tables[0].entries().len() / 2;
+    let mut columns = [tables[0].entries().as_chunks::<2>().0; 4];
+    let mut all_limits = [limits(tables[0]); 4];
+    for (at, table) in tables.into_iter().enumerate() {
+        table.check(signs, levels, masks[at]);
+        columns[at] = &table.entries().as_chunks().0[..count];
+        all_limits[at] = limits(table);
+    }
+    let mut masks = masks.map(<[u32]>::iter_mut);
     let nibble = _mm256_set1_epi8(15);
-    let groups = signs.chunks_exact(columns_one.len().max(1) * GROUP).zip(levels.as_chunks::<GROUP>().0);
-    for ((group, levels), (mask_one, mask_two)) in groups.zip(masks_one.iter_mut().zip(masks_two)) {
-        let (mut both_one, mut odd_one) = (_mm256_setzero_si256(), _mm256_setzero_si256());
-        let (mut both_two, mut odd_two) = (_mm256_setzero_si256(), _mm256_setzero_si256());
-        let columns = columns_one.iter().zip(columns_two);
-        for (column, (entries_one, entries_two)) in group.as_chunks::<GROUP>().0.iter().zip(columns) {
+    let groups = signs.chunks_exact(count.max(1) * GROUP).zip(levels.as_chunks::<GROUP>().0);
+    for (signs, levels) in groups {
+        // As in `scan_signs`, for each table.
+        let (mut both, mut odd) = ([_mm256_setzero_si256(); 4], [_mm256_setzero_si256(); 4]);
+        for (at, column) in signs.as_chunks::<GROUP>().0.iter().enumerate().take(count) {
             let bytes = load(column);
             let lower = _mm256_and_si256(bytes, nibble);
             let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble);
-            let sum = look_up(entries_one, lower, upper);
-            both_one = _mm256_add_epi16(both_one, sum);
-            odd_one = _mm256_add_epi16(odd_one, _mm256_srli_epi16::<8>(sum));
-            let sum = look_up(entries_two, lower, upper);
-            both_two = _mm256_add_epi16(both_two, sum);
-            odd_two = _mm256_add_epi16(odd_two, _mm256_srli_epi16::<8>(sum));
+            for ((both, odd), columns) in both.iter_mut().zip(&mut odd).zip(&columns) {
+                let sum = look_up(&columns[at], lower, upper);
+                *both = _mm256_add_epi16(*both, sum);
+                *odd = _mm256_add_epi16(*odd, _mm256_srli_epi16::<8>(sum));
+            }
         }
-        *mask_one = passing(both_one, odd_one, &limits_one, levels);
-        *mask_two = passing(both_two, odd_two, &limits_two, levels);
+        for (at, mask) in masks.iter_mut().filter_map(Iterator::next).enumerate() {
+            *mask = passing(both[at], odd[at], &all_limits[at], levels);
+        }
     }
 }
 
@@ -135,28 +138,46 @@ fn at_least(a: __m256i, b: __m256i) -> __m256i {
     _mm256_cmpeq_epi16(_mm256_max_epu16(a, b), a)
 }
 
-/// Σ nᵢqᵢ of four queries and one row.
+/// [`super::super::Operations::dot_nibbles`], compiled as a whole for these instructions.
 #[target_feature(enable = "avx2")]
-pub(super) fn of_queries(queries: &[&[i8]; 4], row: &[u8]) -> [i32; 4] {
-    let row = row.as_chunks().0;
+pub(super) fn dot_nibbles(four: &impl FourProducts, queries: &[&[i8]], rows: &[u8], out: &mut [i32]) {
+    codes::dot_nibbles(four, queries, rows, out);
+}
+
+/// [`super::super::Operations::dot_nibbles_of`], compiled as a whole for these instructions.
+#[target_feature(enable = "avx2")]
+pub(super) fn dot_nibbles_of(four: &impl FourProducts, query: &[i8], rows: &[&[u8]], out: &mut [i32]) {
+    codes::dot_nibbles_of(four, query, rows, out);
+}
+
+/// Σ nᵢqᵢ of four queries and two rows.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn of_queries(queries: &[&[i8]; 4], rows: &[&[u8]; 2]) -> [[i32; 4]; 2] {
+    let first_row = rows[0].as_chunks().0;
+    let count = first_row.len();
+    let second_row = blocks(rows[1], count);
     let [a, b, c, d] = queries;
-    let (a, b, c, d) = (blocks(a, row.len()), blocks(b, row.len()), blocks(c, row.len()), blocks(d, row.len()));
-    let mut sums = [_mm256_setzero_si256(); 4];
-    for first in (0..row.len()).step_by(BLOCKS_AT_ONCE) {
-        let mut short = [_mm256_setzero_si256(); 4];
-        for at in first..(first + BLOCKS_AT_ONCE).min(row.len()) {
-            let (low, high) = nibbles(&row[at]);
-            short[0] = _mm256_add_epi16(short[0], pairs(low, high, &a[at]));
-            short[1] = _mm256_add_epi16(short[1], pairs(low, high, &b[at]));
-            short[2] = _mm256_add_epi16(short[2], pairs(low, high, &c[at]));
-            short[3] = _mm256_add_epi16(short[3], pairs(low, high, &d[at]));
+    let (a, b, c, d) = (blocks(a, count), blocks(b, count), blocks(c, count), blocks(d, count));
+    let mut sums = [[_mm256_setzero_si256(); 4]; 2];
+    for first in (0..count).step_by(BLOCKS_AT_ONCE) {
+        let mut short = [[_mm256_setzero_si256(); 4]; 2];
+        for at in first..(first + BLOCKS_AT_ONCE).min(count) {
+            let rows = [nibbles(&first_row[at]), nibbles(&second_row[at])];
+            for (query, numbers) in [&a[at], &b[at], &c[at], &d[at]].into_iter().enumerate() {
+                let numbers = halves(numbers);
+                short[0][query] = _mm256_add_epi16(short[0][query], pairs(rows[0], numbers));
+                short[1][query] = _mm256_add_epi16(short[1][query], pairs(rows[1], numbers));
+            }
         }
-        widen(&mut sums, &short);
+        widen(&mut sums[0], &short[0]);
+        widen(&mut sums[1], &short[1]);
     }
-    add_up(&sums)
+    [add_up(&sums[0]), add_up(&sums[1])]
 }
 
 /// Σ nᵢqᵢ of one query and four rows.
+#[inline]
 #[target_feature(enable = "avx2")]
 pub(super) fn of_rows(query: &[i8], rows: &[&[u8]; 4]) -> [i32; 4] {
     let query = query.as_chunks().0;
@@ -166,9 +187,9 @@ pub(super) fn of_rows(query: &[i8], rows: &[&[u8]; 4]) -> [i32; 4] {
     for first in (0..query.len()).step_by(BLOCKS_AT_ONCE) {
         let mut short = [_mm256_setzero_si256(); 4];
         for at in first..(first + BLOCKS_AT_ONCE).min(query.len()) {
+            let numbers = halves(&query[at]);
             for (short, row) in short.iter_mut().zip([&a[at], &b[at], &c[at], &d[at]]) {
-                let (low, high) = nibbles(row);
-                *short = _mm256_add_epi16(*short, pairs(low, high, &query[at]));
+                *short = _mm256_add_epi16(*short, pairs(nibbles(row), numbers));
             }
         }
         widen(&mut sums, &short);
@@ -200,12 +221,18 @@ fn nibbles(bytes: &[u8; BLOCK / 2]) -> (__m256i, __m256i) {
     (_mm256_and_si256(bytes, nibble), _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble))
 }
 
+/// The numbers of a block that belong to the low halves of bytes, and those that belong to the high ones.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn halves(query: &[i8; BLOCK]) -> (__m256i, __m256i) {
+    let halves = query.as_chunks().0;
+    (load_signed(&halves[0]), load_signed(&halves[1]))
+}
+
 /// Products of a block, four of them in each lane of sixteen bits: at most 4 · 15 · 127.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn pairs(low: __m256i, high: __m256i, query: &[i8; BLOCK]) -> __m256i {
-    let halves = query.as_chunks().0;
-    let (first, second) = (load_signed(&halves[0]), load_signed(&halves[1]));
+fn pairs((low, high): (__m256i, __m256i), (first, second): (__m256i, __m256i)) -> __m256i {
     _mm256_add_epi16(_mm256_maddubs_epi16(low, first), _mm256_maddubs_epi16(high, second))
 }
 

@@ -88,6 +88,13 @@ fn fold_32(wide: __m512i) -> __m256i {
     _mm256_add_epi32(_mm512_castsi512_si256(wide), _mm512_extracti64x4_epi64::<1>(wide))
 }
 
+/// The sum of the lanes of each of four registers.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx2")]
+fn add_up_wide(sums: &[__m512i; 4]) -> [i32; 4] {
+    add_up(&[fold_32(sums[0]), fold_32(sums[1]), fold_32(sums[2]), fold_32(sums[3])])
+}
+
 /// The nibbles of a block in the order of their components.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx2")]
@@ -98,20 +105,23 @@ fn nibbles(bytes: &[u8; BLOCK / 2]) -> __m512i {
     _mm512_and_si512(_mm512_srlv_epi16(_mm512_broadcast_i64x4(bytes), shifts), _mm512_set1_epi8(15))
 }
 
-/// Σ nᵢqᵢ of four queries and one row.
+/// Σ nᵢqᵢ of four queries and two rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2")]
-pub(super) fn of_queries(queries: &[&[i8]; 4], row: &[u8]) -> [i32; 4] {
-    let row = row.as_chunks().0;
+pub(super) fn of_queries(queries: &[&[i8]; 4], rows: &[&[u8]; 2]) -> [[i32; 4]; 2] {
+    let first = rows[0].as_chunks().0;
+    let second = blocks(rows[1], first.len());
     let [a, b, c, d] = queries;
-    let (a, b, c, d) = (blocks(a, row.len()), blocks(b, row.len()), blocks(c, row.len()), blocks(d, row.len()));
-    let mut sums = [_mm512_setzero_si512(); 4];
-    for at in 0..row.len() {
-        let nibbles = nibbles(&row[at]);
-        for (sum, query) in sums.iter_mut().zip([&a[at], &b[at], &c[at], &d[at]]) {
-            *sum = _mm512_dpbusd_epi32(*sum, nibbles, load_signed(query));
+    let (a, b, c, d) = (blocks(a, first.len()), blocks(b, first.len()), blocks(c, first.len()), blocks(d, first.len()));
+    let (mut sums, mut more) = ([_mm512_setzero_si512(); 4], [_mm512_setzero_si512(); 4]);
+    for at in 0..first.len() {
+        let (first, second) = (nibbles(&first[at]), nibbles(&second[at]));
+        for ((sum, more), query) in sums.iter_mut().zip(&mut more).zip([&a[at], &b[at], &c[at], &d[at]]) {
+            let numbers = load_signed(query);
+            *sum = _mm512_dpbusd_epi32(*sum, first, numbers);
+            *more = _mm512_dpbusd_epi32(*more, second, numbers);
         }
     }
-    add_up(&[fold_32(sums[0]), fold_32(sums[1]), fold_32(sums[2]), fold_32(sums[3])])
+    [add_up_wide(&sums), add_up_wide(&more)]
 }
 
 /// Σ nᵢqᵢ of one query and four rows.
@@ -127,7 +137,7 @@ pub(super) fn of_rows(query: &[i8], rows: &[&[u8]; 4]) -> [i32; 4] {
             *sum = _mm512_dpbusd_epi32(*sum, nibbles(row), numbers);
         }
     }
-    add_up(&[fold_32(sums[0]), fold_32(sums[1]), fold_32(sums[2]), fold_32(sums[3])])
+    add_up_wide(&sums)
 }
 
 /// The first `count` blocks of `N` numbers.

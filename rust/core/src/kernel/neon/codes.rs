@@ -79,9 +79,15 @@ fn product(query: &[i8], row: &[u8]) -> i32 {
     vaddvq_s32(sum)
 }
 
-/// Σ nᵢqᵢ of four queries and one row.
+/// Σ nᵢqᵢ of four queries and two rows.
 #[target_feature(enable = "neon")]
-pub(super) fn of_queries(queries: &[&[i8]; 4], row: &[u8]) -> [i32; 4] {
+pub(super) fn of_queries(queries: &[&[i8]; 4], [first, second]: &[&[u8]; 2]) -> [[i32; 4]; 2] {
+    [of_four(queries, first), of_four(queries, second)]
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn of_four(queries: &[&[i8]; 4], row: &[u8]) -> [i32; 4] {
     [product(queries[0], row), product(queries[1], row), product(queries[2], row), product(queries[3], row)]
 }
 

@@ -77,13 +77,19 @@ fn every_kernel_scans_signs_alike() {
             let expected = scan(Kernel(&scalar::Scalar));
             for kernel in Kernel::available() {
                 assert_eq!(scan(kernel), expected, "{kernel:?} dim {dim} groups {groups} offset {offset}");
-                let mut other = SignTable::new(&values(dim + 9, dim, 0.2));
-                other.set_limits(&limits(dim, 0.1));
-                let (mut one, mut two, mut alone) = (vec![0; groups], vec![0; groups], vec![0; groups]);
+                let tables: [SignTable; 4] = std::array::from_fn(|seed| {
+                    let mut table = SignTable::new(&values(dim + 9 * seed, dim, 0.2));
+                    table.set_limits(&limits(dim, 0.1 * seed as f64));
+                    table
+                });
                 let (signs, levels) = (&signs[offset..], &levels[offset..]);
-                kernel.scan_signs_of_two([&table, &other], signs, levels, [&mut one, &mut two]);
-                kernel.scan_signs(&other, signs, levels, &mut alone);
-                assert_eq!((one, two), (expected.clone(), alone), "{kernel:?} dim {dim}: two tables");
+                let (mut together, mut alone) = ([(); 4].map(|()| vec![7; groups]), [(); 4].map(|()| vec![0; groups]));
+                let masks = together.each_mut().map(Vec::as_mut_slice);
+                kernel.scan_signs_of_four(tables.each_ref(), signs, levels, masks);
+                for (table, masks) in tables.iter().zip(&mut alone) {
+                    kernel.scan_signs(table, signs, levels, masks);
+                }
+                assert_eq!(together, alone, "{kernel:?} dim {dim}: four tables");
             }
         }
     }

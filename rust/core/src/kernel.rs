@@ -72,7 +72,7 @@ pub trait Operations: Sync {
 
     /// `out[q · rows + r] = Σ nᵢqᵢ` for each row `r` of `rows`, nibbles nᵢ of 0 to 15 as in [`codes`], and each query.
     ///
-    /// Queries have the same length, a multiple of 64, and components of −127 to 127. Exact.
+    /// Queries have the same length, a multiple of 64, and components of −91 to 91. Exact.
     fn dot_nibbles(&self, queries: &[&[i8]], rows: &[u8], out: &mut [i32]);
 
     /// `out[r] = Σ nᵢqᵢ` as in [`Operations::dot_nibbles`], for one query and rows that lie apart.

@@ -15,6 +15,9 @@ use bytemuck::{Pod, Zeroable};
 pub const BLOCK: usize = 64;
 /// Rows whose signs lie together.
 pub const GROUP: usize = 32;
+/// The components of a query that is multiplied with nibbles are at most this. So the products of six blocks add up in
+/// sixteen bits, four of them in each lane of a block: 6 · 4 · 15 · 91 < 2¹⁵.
+pub const LARGEST_NUMBER: i8 = 91;
 /// Kinds of rows that a limit can be given for.
 pub const LEVELS: usize = 16;
 

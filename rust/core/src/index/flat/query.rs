@@ -4,10 +4,10 @@ use super::bound::{Levels, least};
 use super::code::WholeShape;
 use super::rotation::Rotation;
 use crate::index::Squared;
-use crate::kernel::codes::{HighFilter, LEVELS, NIBBLE_OFFSET, SignTable};
+use crate::kernel::codes::{HighFilter, LARGEST_NUMBER, LEVELS, NIBBLE_OFFSET, SignTable};
 use crate::kernel::{Kernel, UNIT_ROUNDOFF};
 
-const LARGEST: f32 = 127.0;
+const LARGEST: f32 = LARGEST_NUMBER as f32;
 
 /// A query. Its rotated form is about `steps[0] · coarse + steps[1] · fine`.
 #[derive(Debug)]
@@ -33,8 +33,8 @@ impl<'a> Query<'a> {
         let rotated = rotation.apply(kernel, given, 1.0 / square.sqrt());
         let largest = rotated.iter().fold(f32::MIN_POSITIVE, |largest, x| largest.max(x.abs()));
         let step = f64::from(largest / LARGEST * (1.0 + 2.0 * f32::EPSILON));
-        // What is left is at most half a step; a 254th of it more, so that no component rounds to 128.
-        let steps = [step, step / 253.0];
+        // What is left is at most half a step: less than the largest number of the smaller steps and a half.
+        let steps = [step, step / f64::from(2 * i32::from(LARGEST_NUMBER) - 1)];
         let mut rest: Vec<f64> = rotated.iter().map(|x| f64::from(*x)).collect();
         let [(coarse, first), (fine, second)] = steps.map(|step| take_out(&mut rest, step));
         Self {

@@ -18,8 +18,8 @@ use super::super::prefetch::prefetch_line;
 use super::super::scalar;
 use super::reduce;
 
-/// Blocks whose products add up in sixteen bits: 4 blocks of 2 products of two, 15 · 127 at most each.
-const BLOCKS_AT_ONCE: usize = 4;
+/// Blocks whose products add up in sixteen bits: see [`codes::LARGEST_NUMBER`].
+const BLOCKS_AT_ONCE: usize = 6;
 
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -229,7 +229,7 @@ fn halves(query: &[i8; BLOCK]) -> (__m256i, __m256i) {
     (load_signed(&halves[0]), load_signed(&halves[1]))
 }
 
-/// Products of a block, four of them in each lane of sixteen bits: at most 4 · 15 · 127.
+/// Products of a block, four of them in each lane of sixteen bits.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn pairs((low, high): (__m256i, __m256i), (first, second): (__m256i, __m256i)) -> __m256i {

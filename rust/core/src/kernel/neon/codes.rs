@@ -49,7 +49,7 @@ pub(super) fn scan_signs(table: &SignTable, signs: &[u8], levels: &[u8], masks: 
     }
 }
 
-/// Adds the products of a block: sixteen bits hold two of 15 · 127 each.
+/// Adds the products of a block: sixteen bits hold two of 15 · 91 each.
 #[inline]
 #[target_feature(enable = "neon")]
 fn add_block(sum: int32x4_t, query: &[i8; BLOCK], bytes: &[u8; BLOCK / 2]) -> int32x4_t {

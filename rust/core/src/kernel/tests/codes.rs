@@ -134,8 +134,7 @@ fn every_kernel_multiplies_nibbles_exactly() {
                 |seed: usize, at: usize| (seed * 31 + at * 17 + at / 7) % if seed.is_multiple_of(3) { 1 } else { 16 };
             let nibbles: Vec<Vec<u8>> =
                 (0..rows).map(|row| (0..dim).map(|at| 15 - number(row, at) as u8).collect()).collect();
-            let weight =
-                |seed: usize, at: usize| if seed == 0 { 127 } else { (at * 37 + seed * 11) as i32 % 255 - 127 };
+            let weight = |seed: usize, at: usize| if seed == 0 { 91 } else { (at * 37 + seed * 11) as i32 % 183 - 91 };
             let weights: Vec<Vec<i8>> =
                 (0..queries).map(|query| (0..dim).map(|at| weight(query, at) as i8).collect()).collect();
             let mut packed = vec![0; offset + rows * dim / 2];

@@ -8,7 +8,9 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod bf16;
 pub mod codes;
+mod int8;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod pack;
@@ -25,7 +27,9 @@ use std::ops::Deref;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::OnceLock;
+pub use bf16::PackedBf16;
 use codes::{HighFilter, HighShape, Nibbles, SignTable};
+pub use int8::{PackedInt8, RowsInt8};
 pub use pack::{PANEL, Packed, Rows, RowsMut};
 pub(crate) use pages::PageVec;
 pub use pages::prefer_huge_pages;
@@ -100,6 +104,17 @@ pub trait Operations: Sync {
     ///
     /// An element's value depends on its row of `a` alone, not on how many rows there are.
     fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, out: RowsMut<'_>);
+
+    /// [`Operations::matmul`] with weights in bf16. A kernel may round `a` to bf16 as well: then an element is off by up to
+    /// 2⁻⁸ times the sum of magnitudes more.
+    fn matmul_bf16(&self, a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>, out: RowsMut<'_>);
+
+    /// Quantises rows for [`Operations::matmul_int8`], component k multiplied with `factors[k]`, each row with a step of its
+    /// own: a 127th of the distance between its least and its largest value, or zero. All kernels give the same bits.
+    fn quantise_rows(&self, rows: Rows<'_>, factors: &[f32], out: &mut RowsInt8);
+
+    /// [`Operations::matmul`] with whole numbers for values and weights. The sums are exact: all kernels give the same bits.
+    fn matmul_int8(&self, a: &RowsInt8, b: &PackedInt8, bias: Option<&[f32]>, out: RowsMut<'_>);
 
     /// xᵢ ← e^xᵢ, with a relative error of at most 4 `u` for −87 ≤ x ≤ 88; smaller x may give 0.
     fn exp(&self, x: &mut [f32]);

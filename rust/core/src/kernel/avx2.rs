@@ -1,13 +1,15 @@
 //! AVX2 and FMA, for x86-64 processors since 2013.
 #![allow(unsafe_code)]
 
+mod bf16;
 pub(super) mod codes;
 mod elementwise;
-mod matmul;
+mod int8;
+pub(super) mod matmul;
 mod reduce;
 
 use super::codes::{FourProducts, HighFilter, HighShape, Nibbles, SignTable};
-use super::{Operations, Packed, Rows, RowsMut};
+use super::{Operations, Packed, PackedBf16, PackedInt8, Rows, RowsInt8, RowsMut};
 
 /// Kernel of 256-bit registers with fused multiplication. A value exists only where the processor has both.
 pub(super) struct Avx2(());
@@ -79,6 +81,21 @@ impl Operations for Avx2 {
     fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, out: RowsMut<'_>) {
         // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
         unsafe { matmul::matmul(a, b, bias, out) }
+    }
+
+    fn matmul_bf16(&self, a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>, out: RowsMut<'_>) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
+        unsafe { bf16::matmul(a, b, bias, out) }
+    }
+
+    fn quantise_rows(&self, rows: Rows<'_>, factors: &[f32], out: &mut RowsInt8) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2.
+        unsafe { int8::quantise_rows(rows, factors, out) }
+    }
+
+    fn matmul_int8(&self, a: &RowsInt8, b: &PackedInt8, bias: Option<&[f32]>, out: RowsMut<'_>) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
+        unsafe { int8::matmul(a, b, bias, out) }
     }
 
     fn exp(&self, x: &mut [f32]) {

@@ -7,7 +7,7 @@ mod codes;
 
 use super::codes::{FourProducts, Nibbles, SignTable, dot_nibbles, dot_nibbles_of};
 use super::scalar::Scalar;
-use super::{Operations, Packed, Rows, RowsMut};
+use super::{Operations, Packed, PackedBf16, PackedInt8, Rows, RowsInt8, RowsMut};
 
 /// Kernel of 128-bit registers. A value exists only where the processor has them.
 pub(super) struct Neon(());
@@ -61,6 +61,18 @@ impl Operations for Neon {
 
     fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, out: RowsMut<'_>) {
         Scalar.matmul(a, b, bias, out);
+    }
+
+    fn matmul_bf16(&self, a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>, out: RowsMut<'_>) {
+        Scalar.matmul_bf16(a, b, bias, out);
+    }
+
+    fn quantise_rows(&self, rows: Rows<'_>, factors: &[f32], out: &mut RowsInt8) {
+        Scalar.quantise_rows(rows, factors, out);
+    }
+
+    fn matmul_int8(&self, a: &RowsInt8, b: &PackedInt8, bias: Option<&[f32]>, out: RowsMut<'_>) {
+        Scalar.matmul_int8(a, b, bias, out);
     }
 
     fn exp(&self, x: &mut [f32]) {

@@ -87,42 +87,84 @@ fn check(len: usize, count: usize, width: usize, stride: usize) {
 /// The columns of the last panel that do not exist are zero. 4 bytes a value, columns rounded up to 16.
 #[derive(Debug, Clone, Default)]
 pub struct Packed {
-    strips: Strips,
-    depth: usize,
+    panels: Panels<Strip>,
+}
+
+/// Panels of 16 columns, each of the same number of strips, which lie one after the other.
+#[derive(Debug, Clone)]
+pub(super) struct Panels<S> {
+    strips: Strips<S>,
+    height: usize,
     columns: usize,
 }
 
 /// Where a matrix's strips are.
 #[derive(Debug, Clone)]
-enum Strips {
-    Own(Vec<Strip>),
+enum Strips<S> {
+    Own(Vec<S>),
     /// In memory that several matrices share and none changes.
-    Shared(Arc<Pages<Strip>>, Range<usize>),
+    Shared(Arc<Pages<S>>, Range<usize>),
 }
 
-impl Default for Strips {
+impl<S> Default for Panels<S> {
     fn default() -> Self {
-        Self::Own(Vec::new())
+        Self { strips: Strips::Own(Vec::new()), height: 0, columns: 0 }
     }
 }
 
-impl Strips {
-    fn as_slice(&self) -> &[Strip] {
-        match self {
-            Self::Own(strips) => strips,
-            Self::Shared(pages, range) => &pages[range.clone()],
+impl<S: Copy> Panels<S> {
+    /// Panels of `height` strips that are all `empty`, in the memory that was there if it was this matrix's own.
+    pub(super) fn reset(&mut self, height: usize, columns: usize, empty: S) -> &mut [S] {
+        (self.height, self.columns) = (height, columns);
+        if let Strips::Shared(..) = self.strips {
+            self.strips = Strips::Own(Vec::new());
+        }
+        let Strips::Own(strips) = &mut self.strips else { unreachable!("shared strips were just replaced") };
+        strips.clear();
+        strips.resize(height * columns.div_ceil(PANEL), empty);
+        strips
+    }
+
+    /// Moves matrices that will not change any more into one block of huge pages, in the order in which they are read.
+    pub(super) fn gather(matrices: &mut [&mut Self]) {
+        let parts: Vec<&[S]> = matrices.iter().map(|matrix| matrix.as_slice()).collect();
+        let pages = Arc::new(Pages::copy_of(&parts));
+        let mut start = 0;
+        for matrix in matrices {
+            let end = start + matrix.as_slice().len();
+            matrix.strips = Strips::Shared(Arc::clone(&pages), start..end);
+            start = end;
         }
     }
 
-    /// `count` strips of zeros, in the memory that was there if it was this matrix's own.
-    fn reset(&mut self, count: usize) -> &mut [Strip] {
-        if let Self::Shared(..) = self {
-            *self = Self::default();
+    fn as_slice(&self) -> &[S] {
+        match &self.strips {
+            Strips::Own(strips) => strips,
+            Strips::Shared(pages, range) => &pages[range.clone()],
         }
-        let Self::Own(strips) = self else { unreachable!("shared strips were just replaced") };
-        strips.clear();
-        strips.resize(count, Strip([0.0; PANEL]));
-        strips
+    }
+
+    /// Strips of a panel.
+    pub(super) fn height(&self) -> usize {
+        self.height
+    }
+
+    pub(super) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of_val(self.as_slice())
+    }
+
+    pub(super) fn panel(&self, panel: usize) -> &[S] {
+        &self.as_slice()[panel * self.height..][..self.height]
+    }
+
+    /// The first column of every panel and how many of its columns exist.
+    pub(super) fn panels(&self) -> impl Iterator<Item = (usize, usize)> + use<S> {
+        let columns = self.columns;
+        (0..columns).step_by(PANEL).map(move |first| (first, PANEL.min(columns - first)))
     }
 }
 
@@ -137,7 +179,7 @@ impl Packed {
     /// [`Packed::from_columns`] into memory that this matrix already has.
     pub fn pack_columns(&mut self, columns: Rows<'_>) {
         let depth = columns.width();
-        let strips = self.reset(depth, columns.count());
+        let strips = self.panels.reset(depth, columns.count(), Strip([0.0; PANEL]));
         for column in 0..columns.count() {
             let first = column / PANEL * depth;
             for (strip, value) in strips[first..].iter_mut().zip(columns.row(column)) {
@@ -149,7 +191,7 @@ impl Packed {
     /// Packs a matrix given by its rows into memory that this matrix already has.
     pub fn pack_rows(&mut self, rows: Rows<'_>) {
         let depth = rows.count();
-        let strips = self.reset(depth, rows.width());
+        let strips = self.panels.reset(depth, rows.width(), Strip([0.0; PANEL]));
         for row in 0..rows.count() {
             for (panel, part) in rows.row(row).chunks(PANEL).enumerate() {
                 strips[panel * depth + row].0[..part.len()].copy_from_slice(part);
@@ -159,44 +201,31 @@ impl Packed {
 
     /// Moves matrices that will not change any more into one block of huge pages, in the order in which they are read.
     pub fn gather(matrices: &mut [&mut Self]) {
-        let parts: Vec<&[Strip]> = matrices.iter().map(|matrix| matrix.strips.as_slice()).collect();
-        let pages = Arc::new(Pages::copy_of(&parts));
-        let mut start = 0;
-        for matrix in matrices {
-            let end = start + matrix.strips.as_slice().len();
-            matrix.strips = Strips::Shared(Arc::clone(&pages), start..end);
-            start = end;
-        }
-    }
-
-    fn reset(&mut self, depth: usize, columns: usize) -> &mut [Strip] {
-        (self.depth, self.columns) = (depth, columns);
-        self.strips.reset(depth * columns.div_ceil(PANEL))
+        Panels::gather(&mut matrices.iter_mut().map(|matrix| &mut matrix.panels).collect::<Vec<_>>());
     }
 
     /// Rows of the matrix: the length of each sum.
     pub fn depth(&self) -> usize {
-        self.depth
+        self.panels.height()
     }
 
     /// Columns of the matrix.
     pub fn columns(&self) -> usize {
-        self.columns
+        self.panels.columns()
     }
 
     /// Bytes of the matrix in memory.
     pub fn memory_bytes(&self) -> usize {
-        size_of_val(self.strips.as_slice())
+        self.panels.memory_bytes()
     }
 
     pub(super) fn panel(&self, panel: usize) -> &[Strip] {
-        &self.strips.as_slice()[panel * self.depth..][..self.depth]
+        self.panels.panel(panel)
     }
 
     /// The first column of every panel and how many of its columns exist.
     pub(super) fn panels(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
-        let columns = self.columns;
-        (0..columns).step_by(PANEL).map(move |first| (first, PANEL.min(columns - first)))
+        self.panels.panels()
     }
 }
 
@@ -211,8 +240,13 @@ pub(super) fn panel_bias(bias: Option<&[f32]>, first: usize, width: usize) -> [f
 
 /// Panics when the shapes of a product do not fit together.
 pub(super) fn check_product(a: &Rows<'_>, b: &Packed, bias: Option<&[f32]>, out: &RowsMut<'_>) {
-    assert_eq!(a.width(), b.depth(), "width of the left-hand rows");
-    assert_eq!(out.count(), a.count(), "rows of the result");
-    assert_eq!(out.width(), b.columns(), "columns of the result");
-    assert!(bias.is_none_or(|bias| bias.len() == b.columns()), "length of the bias");
+    check_shapes([a.count(), a.width()], [b.depth(), b.columns()], bias, out);
+}
+
+/// [`check_product`] for matrices of any kind, given by their rows and columns.
+pub(super) fn check_shapes(left: [usize; 2], right: [usize; 2], bias: Option<&[f32]>, out: &RowsMut<'_>) {
+    assert_eq!(left[1], right[0], "width of the left-hand rows");
+    assert_eq!(out.count(), left[0], "rows of the result");
+    assert_eq!(out.width(), right[1], "columns of the result");
+    assert!(bias.is_none_or(|bias| bias.len() == right[1]), "length of the bias");
 }

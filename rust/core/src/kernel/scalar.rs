@@ -2,7 +2,7 @@
 
 use super::codes::{self, BLOCK, FourProducts, GROUP, Nibbles, SignTable};
 use super::pack::{check_product, panel_bias};
-use super::{LANES, LANES_F64, Operations, PANEL, Packed, Rows, RowsMut};
+use super::{LANES, LANES_F64, Operations, PANEL, Packed, PackedBf16, PackedInt8, Rows, RowsInt8, RowsMut, bf16, int8};
 
 /// erf(z) = 1 − t(A₁ + t(A₂ + t(A₃ + t(A₄ + t·A₅)))) e^(−z²), t = 1/(1 + P·z), off by at most 1.5e-7 for z ≥ 0.
 ///
@@ -99,6 +99,18 @@ impl Operations for Scalar {
                 }
             }
         }
+    }
+
+    fn matmul_bf16(&self, a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>, out: RowsMut<'_>) {
+        bf16::matmul(a, b, bias, out);
+    }
+
+    fn quantise_rows(&self, rows: Rows<'_>, factors: &[f32], out: &mut RowsInt8) {
+        int8::quantise_rows(rows, factors, out);
+    }
+
+    fn matmul_int8(&self, a: &RowsInt8, b: &PackedInt8, bias: Option<&[f32]>, out: RowsMut<'_>) {
+        int8::matmul(a, b, bias, out);
     }
 
     fn exp(&self, x: &mut [f32]) {

@@ -4,6 +4,7 @@
 #![allow(clippy::float_cmp)]
 
 mod codes;
+mod narrow;
 
 use super::*;
 

@@ -10,9 +10,9 @@ use super::super::{PANEL, Packed, Rows, RowsMut};
 use super::reduce::{WIDTH, load, store};
 
 /// Rows of a tile at most.
-const TILE: usize = 6;
+pub(super) const TILE: usize = 6;
 /// Left-hand values that are used with every panel before the next rows come: half of a 512 KiB second-level cache.
-const BLOCK_VALUES: usize = 64 * 1024;
+pub(super) const BLOCK_VALUES: usize = 64 * 1024;
 
 /// One panel of the right-hand matrix and where its columns go.
 struct Panel<'a> {
@@ -24,11 +24,33 @@ struct Panel<'a> {
 
 /// Some rows of the left-hand matrix, as part `index` of `count`.
 #[derive(Clone, Copy)]
-struct Tile {
-    row: usize,
-    rows: usize,
+pub(in super::super) struct Tile {
+    pub(in super::super) row: usize,
+    pub(in super::super) rows: usize,
     index: usize,
     count: usize,
+}
+
+/// A tile's share of the next panel, which it asks for while it multiplies with this one: with few rows a product takes as
+/// long as its weights need from memory, and the processor's own prefetching stops at the end of each page.
+pub(in super::super) struct Ahead<S> {
+    next: *const S,
+    step: usize,
+}
+
+impl<S> Ahead<S> {
+    pub(in super::super) fn of(strips: &[S], tile: Tile) -> Self {
+        let next = strips.as_ptr().wrapping_add(strips.len() + strips.len() * tile.index / tile.count);
+        Self { next, step: (1 << 16) / tile.count }
+    }
+
+    /// Asks for what belongs to strip `k` of this panel.
+    #[inline]
+    pub(in super::super) fn fetch(&self, k: usize) {
+        let strip = self.next.wrapping_add((k * self.step) >> 16);
+        // SAFETY: a prefetch reads nothing that the program can see, and does nothing where no memory is mapped.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(strip.cast()) }
+    }
 }
 
 #[target_feature(enable = "avx2,fma")]
@@ -39,7 +61,7 @@ pub(super) fn matmul(a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, mut out: Row
         let end = a.count().min(start + block);
         for (first, width) in b.panels() {
             let panel = Panel { strips: b.panel(first / PANEL), bias: panel_bias(bias, first, width), first, width };
-            for tile in tiles(start, end) {
+            for tile in tiles(start, end, TILE) {
                 match tile.rows {
                     1 => multiply::<1>(&a, &panel, tile, &mut out),
                     2 => multiply::<2>(&a, &panel, tile, &mut out),
@@ -53,10 +75,10 @@ pub(super) fn matmul(a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, mut out: Row
     }
 }
 
-/// Splits rows into as few tiles as can be, of heights as equal as can be: a tile of two rows waits for its own sums.
+/// Splits rows into as few tiles of at most `most` rows as can be, of heights as equal as can be: a tile of two rows waits for its own sums.
 #[inline]
-fn tiles(start: usize, end: usize) -> impl Iterator<Item = Tile> {
-    let count = (end - start).div_ceil(TILE);
+pub(in super::super) fn tiles(start: usize, end: usize, most: usize) -> impl Iterator<Item = Tile> {
+    let count = (end - start).div_ceil(most);
     let mut row = start;
     (0..count).map(move |index| {
         let rows = (end - row).div_ceil(count - index);
@@ -84,18 +106,14 @@ fn multiply<const R: usize>(a: &Rows<'_>, panel: &Panel<'_>, tile: Tile, out: &m
 }
 
 /// The sums over the depth, 16 for each row.
-///
-/// Meanwhile asks for this tile's share of the next panel: with few rows a product takes as long as its weights need
-/// from memory, and the processor's own prefetching stops at the end of each page.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn products<const R: usize>(rows: [&[f32]; R], strips: &[Strip], tile: Tile) -> [[__m256; 2]; R] {
     assert!(rows.iter().all(|row| row.len() == strips.len()), "depth of the rows");
-    let next = strips.as_ptr().wrapping_add(strips.len() + strips.len() * tile.index / tile.count);
-    let step = (1 << 16) / tile.count;
+    let ahead = Ahead::of(strips, tile);
     let mut sums = [[_mm256_setzero_ps(); 2]; R];
     for (k, strip) in strips.iter().enumerate() {
-        prefetch(next.wrapping_add((k * step) >> 16));
+        ahead.fetch(k);
         let (low, high) = halves(&strip.0);
         let (low, high) = (load(low), load(high));
         for (sums, row) in sums.iter_mut().zip(&rows) {
@@ -109,20 +127,14 @@ fn products<const R: usize>(rows: [&[f32]; R], strips: &[Strip], tile: Tile) -> 
 }
 
 #[inline]
-fn prefetch(strip: *const Strip) {
-    // SAFETY: a prefetch reads nothing that the program can see, and does nothing where no memory is mapped.
-    unsafe { _mm_prefetch::<_MM_HINT_T1>(strip.cast()) }
-}
-
-#[inline]
-fn halves(values: &[f32; PANEL]) -> (&[f32; WIDTH], &[f32; WIDTH]) {
+pub(super) fn halves(values: &[f32; PANEL]) -> (&[f32; WIDTH], &[f32; WIDTH]) {
     let [low, high] = values.as_chunks().0 else { unreachable!("16 values are two times 8") };
     (low, high)
 }
 
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn store_halves(values: &mut [f32; PANEL], low: __m256, high: __m256) {
+pub(super) fn store_halves(values: &mut [f32; PANEL], low: __m256, high: __m256) {
     let [first, second] = values.as_chunks_mut().0 else { unreachable!("16 values are two times 8") };
     store(first, low);
     store(second, high);

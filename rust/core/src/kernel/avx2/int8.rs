@@ -1,0 +1,126 @@
+//! The product of whole numbers: tiles of up to 3 rows by 16 columns.
+//!
+//! One instruction multiplies 32 pairs of bytes and adds the products by twos, into sixteen bits. As many of these are added
+//! up there as fit, before one more instruction brings them to 32 bits.
+#![allow(unsafe_code)]
+
+use std::arch::x86_64::{
+    __m256i, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps, _mm256_cvtepi32_ps, _mm256_loadu_si256,
+    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_mul_ps, _mm256_mullo_epi32, _mm256_set1_epi16, _mm256_set1_epi32,
+    _mm256_set1_ps, _mm256_setzero_si256,
+};
+
+use super::super::int8::{
+    self, ColumnScales, PackedInt8, QUAD, QUADS_AT_ONCE, Quads, RowScale, RowsInt8, STEP, check_product,
+};
+use super::super::{PANEL, Rows, RowsMut};
+use super::matmul::{Ahead, Tile, tiles};
+use super::reduce::{load, store};
+
+/// Rows of a tile at most: with 3 their sums, in sixteen and in 32 bits, take 12 of the 16 registers.
+const TILE: usize = 3;
+/// Left-hand bytes that are used with every panel before the next rows come: half of a 512 KiB second-level cache.
+const BLOCK_BYTES: usize = 256 * 1024;
+
+/// One panel of the right-hand matrix and where its columns go.
+struct Panel<'a> {
+    strips: &'a [Quads],
+    scales: ColumnScales,
+    first: usize,
+    width: usize,
+}
+
+#[target_feature(enable = "avx2,fma")]
+pub(in super::super) fn matmul(a: &RowsInt8, b: &PackedInt8, bias: Option<&[f32]>, mut out: RowsMut<'_>) {
+    check_product(a, b, bias, &out);
+    let block = (BLOCK_BYTES / b.depth().max(1)).max(TILE);
+    for start in (0..a.count()).step_by(block) {
+        let end = a.count().min(start + block);
+        for (first, width) in b.panels.panels() {
+            let strips = b.panels.panel(first / PANEL);
+            let panel = Panel { strips, scales: b.scales(bias, first, width), first, width };
+            for tile in tiles(start, end, TILE) {
+                match tile.rows {
+                    1 => multiply::<1>(a, &panel, tile, &mut out),
+                    2 => multiply::<2>(a, &panel, tile, &mut out),
+                    _ => multiply::<3>(a, &panel, tile, &mut out),
+                }
+            }
+        }
+    }
+}
+
+// Without FMA, which would round once where the others round twice.
+#[target_feature(enable = "avx2")]
+pub(in super::super) fn quantise_rows(rows: Rows<'_>, factors: &[f32], out: &mut RowsInt8) {
+    int8::quantise_rows(rows, factors, out);
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn multiply<const R: usize>(a: &RowsInt8, panel: &Panel<'_>, tile: Tile, out: &mut RowsMut<'_>) {
+    let rows: [&[[u8; STEP]]; R] = std::array::from_fn(|i| a.row(tile.row + i).as_chunks().0);
+    let sums = products(rows, panel.strips, tile);
+    for (i, sums) in sums.into_iter().enumerate() {
+        let mut values = [0.0; PANEL];
+        finish(sums, &panel.scales, a.scales[tile.row + i], &mut values);
+        let out = &mut out.row(tile.row + i)[panel.first..panel.first + panel.width];
+        match out.first_chunk_mut::<PANEL>() {
+            Some(out) => *out = values,
+            None => out.copy_from_slice(&values[..out.len()]),
+        }
+    }
+}
+
+/// The sums over the depth, 16 for each row. Meanwhile asks for this tile's share of the next panel.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn products<const R: usize>(rows: [&[[u8; STEP]]; R], strips: &[Quads], tile: Tile) -> [[__m256i; 2]; R] {
+    let steps = strips.as_chunks::<QUADS_AT_ONCE>().0;
+    assert!(rows.iter().all(|row| row.len() == steps.len()), "depth of the rows");
+    let ahead = Ahead::of(strips, tile);
+    let mut sums = [[_mm256_setzero_si256(); 2]; R];
+    for (at, strips) in steps.iter().enumerate() {
+        let mut short = [[_mm256_setzero_si256(); 2]; R];
+        for (quad, strip) in strips.iter().enumerate() {
+            ahead.fetch(at * QUADS_AT_ONCE + quad);
+            let weights = halves(strip);
+            for (short, row) in short.iter_mut().zip(&rows) {
+                // SAFETY: `at` is below the number of steps, which is the length of every row, as asserted above.
+                let bytes = unsafe { row.get_unchecked(at) }.as_chunks::<QUAD>().0[quad];
+                let inputs = _mm256_set1_epi32(i32::from_le_bytes(bytes));
+                short[0] = _mm256_add_epi16(short[0], _mm256_maddubs_epi16(inputs, weights[0]));
+                short[1] = _mm256_add_epi16(short[1], _mm256_maddubs_epi16(inputs, weights[1]));
+            }
+        }
+        for (sums, short) in sums.iter_mut().zip(&short) {
+            sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(short[0], _mm256_set1_epi16(1)));
+            sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(short[1], _mm256_set1_epi16(1)));
+        }
+    }
+    sums
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn halves(strip: &Quads) -> [__m256i; 2] {
+    let [low, high] = strip.0.as_chunks::<{ PANEL / 2 }>().0 else { unreachable!("16 quads are two times 8") };
+    // SAFETY: each reference is to 32 readable bytes, and `loadu` asks for no alignment.
+    unsafe { [_mm256_loadu_si256(low.as_ptr().cast()), _mm256_loadu_si256(high.as_ptr().cast())] }
+}
+
+/// [`ColumnScales::element`] for 16 columns.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn finish(sums: [__m256i; 2], columns: &ColumnScales, row: RowScale, out: &mut [f32; PANEL]) {
+    let (steps, biases) = (columns.steps.as_chunks().0, columns.bias.as_chunks().0);
+    let zero = _mm256_set1_epi32(row.zero);
+    let column_sums = columns.sums.as_chunks::<8>().0;
+    for (at, out) in out.as_chunks_mut().0.iter_mut().enumerate() {
+        // SAFETY: the reference is to eight readable numbers, and `loadu` asks for no alignment.
+        let column_sums = unsafe { _mm256_loadu_si256(column_sums[at].as_ptr().cast()) };
+        let whole = _mm256_cvtepi32_ps(_mm256_add_epi32(sums[at], _mm256_mullo_epi32(zero, column_sums)));
+        let step = _mm256_mul_ps(_mm256_set1_ps(row.step), load(&steps[at]));
+        store(out, _mm256_add_ps(_mm256_mul_ps(whole, step), load(&biases[at])));
+    }
+}

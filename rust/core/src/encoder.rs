@@ -1,7 +1,10 @@
 //! Sentence vectors from all-MiniLM-L6-v2.
 
 mod bert;
+mod calibration;
 mod config;
+mod linear;
+mod precision;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -14,6 +17,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 use bert::{Bert, Scratch};
 use config::Shape;
+use linear::Form;
+pub use precision::Precision;
 pub use tokenize::Overlong;
 use tokenize::Tokenizer;
 use weights::Weights;
@@ -24,8 +29,6 @@ pub const MINILM_SHA256: &str = "53aa51172d142c89d9012cce15ae4d6cc0ca68958951143
 pub const MAX_THREADS: usize = 256;
 /// Tokens that go through the model at once; a longer text goes alone.
 const CHUNK_TOKENS: usize = 512;
-/// f32 and bf16 arithmetic give vectors that may be compared with each other.
-const PRECISION_CLASS: &str = "f32-bf16";
 
 /// The encoder all-MiniLM-L6-v2: text to vectors of length 1, near each other where the texts mean the same.
 ///
@@ -41,6 +44,7 @@ pub struct MiniLM {
     kernel: Kernel,
     threads: usize,
     fingerprint: String,
+    precision: Precision,
 }
 
 impl MiniLM {
@@ -50,8 +54,8 @@ impl MiniLM {
     ///
     /// `EncoderNotFound` when a file is missing, `UnsupportedModel` when the folder holds another model, `CorruptFile`
     /// when the weights are not the published ones or a file cannot be parsed, `Config` for 0 threads or more than 256.
-    pub fn open(folder: &Path, threads: usize) -> Result<Self> {
-        Self::open_with_kernel(folder, threads, Kernel::best())
+    pub fn open(folder: &Path, precision: Precision, threads: usize) -> Result<Self> {
+        Self::open_with_kernel(folder, precision, threads, Kernel::best())
     }
 
     /// [`MiniLM::open`] with a kernel of the caller's choice.
@@ -59,7 +63,7 @@ impl MiniLM {
     /// # Errors
     ///
     /// Those of [`MiniLM::open`].
-    pub fn open_with_kernel(folder: &Path, threads: usize, kernel: Kernel) -> Result<Self> {
+    pub fn open_with_kernel(folder: &Path, precision: Precision, threads: usize, kernel: Kernel) -> Result<Self> {
         if !(1..=MAX_THREADS).contains(&threads) {
             return Err(Error::new(ErrorKind::Config, format!("expected 1 to {MAX_THREADS} threads, got {threads}")));
         }
@@ -71,8 +75,9 @@ impl MiniLM {
         let weights = Weights::open(&folder.join("model.safetensors"))?;
         let sha256 = weights.sha256();
         require_weights(folder, &sha256)?;
-        let fingerprint = fingerprint(&sha256, &tokenizer_hash, max_tokens);
-        Ok(Self { bert: Bert::load(shape, weights)?, tokenizer, kernel, threads, fingerprint })
+        let fingerprint = fingerprint(&sha256, &tokenizer_hash, max_tokens, precision);
+        let bert = load(shape, weights, &tokenizer, precision, kernel)?;
+        Ok(Self { bert, tokenizer, kernel, threads, fingerprint, precision })
     }
 
     /// Components of a vector: 384.
@@ -88,6 +93,11 @@ impl MiniLM {
     /// Names everything that decides what a vector is; vectors of one fingerprint may be compared.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// What the weights are held in.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Tokens of a text, `[CLS]` and `[SEP]` included, before it is cut.
@@ -206,10 +216,21 @@ fn require_weights(folder: &Path, sha256: &str) -> Result<()> {
     Err(Error::new(ErrorKind::CorruptFile, message))
 }
 
-fn fingerprint(weights: &str, tokenizer: &str, max_tokens: usize) -> String {
+fn load(shape: Shape, weights: Weights, tokenizer: &Tokenizer, precision: Precision, kernel: Kernel) -> Result<Bert> {
+    let form = if precision == Precision::Bf16 { Form::Bf16 } else { Form::F32 };
+    let mut bert = Bert::load(shape, weights, form)?;
+    if precision == Precision::Int8 {
+        let ids =
+            calibration::TEXTS.iter().map(|text| tokenizer.ids(text, Overlong::Cut)).collect::<Result<Vec<_>>>()?;
+        bert.quantise(kernel, &ids)?;
+    }
+    Ok(bert)
+}
+
+fn fingerprint(weights: &str, tokenizer: &str, max_tokens: usize, precision: Precision) -> String {
     let mut hasher = blake3::Hasher::new();
     let cut = max_tokens.to_string();
-    for part in ["llmfast encoder 1", weights, tokenizer, "mean", "unit length", &cut, PRECISION_CLASS] {
+    for part in ["llmfast encoder 1", weights, tokenizer, "mean", "unit length", &cut, precision.class()] {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }

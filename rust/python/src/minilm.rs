@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use llmfast_core::encoder::{MiniLM, Overlong};
+use llmfast_core::encoder::{MiniLM, Overlong, Precision};
 use numpy::{PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
 
@@ -18,9 +18,9 @@ struct PyMiniLM(MiniLM);
 #[pymethods]
 impl PyMiniLM {
     #[new]
-    fn new(py: Python<'_>, folder: PathBuf, threads: usize) -> PyResult<Self> {
-        let kernel = vectors::kernel()?;
-        py.detach(|| MiniLM::open_with_kernel(&folder, threads, kernel)).map(Self).map_err(to_py)
+    fn new(py: Python<'_>, folder: PathBuf, precision: &str, threads: usize) -> PyResult<Self> {
+        let (kernel, precision) = (vectors::kernel()?, Precision::by_name(precision).map_err(to_py)?);
+        py.detach(|| MiniLM::open_with_kernel(&folder, precision, threads, kernel)).map(Self).map_err(to_py)
     }
 
     #[pyo3(signature = (texts, *, truncate = true))]
@@ -53,6 +53,11 @@ impl PyMiniLM {
     #[getter]
     fn dim(&self) -> usize {
         self.0.dim()
+    }
+
+    #[getter]
+    fn precision(&self) -> &str {
+        self.0.precision().name()
     }
 
     #[getter]

@@ -6,16 +6,10 @@
 use std::ops::Range;
 
 use super::config::Shape;
+use super::linear::{Form, Linear, Source};
 use super::weights::Weights;
 use crate::error::Result;
-use crate::kernel::{Kernel, Packed, Rows, RowsMut};
-
-/// x·W + b.
-#[derive(Debug)]
-pub(super) struct Linear {
-    weights: Packed,
-    bias: Vec<f32>,
-}
+use crate::kernel::{Kernel, Packed, Rows, RowsInt8, RowsMut};
 
 #[derive(Debug)]
 struct Norm {
@@ -64,6 +58,7 @@ pub(super) struct State {
     pub(super) head: Head,
     output: Vec<f32>,
     feed: Vec<f32>,
+    pub(super) bytes: RowsInt8,
 }
 
 /// What the attention of one head works with.
@@ -98,14 +93,14 @@ impl Scratch {
 
 impl Bert {
     /// Packs the weights of a model of the given shape.
-    pub(super) fn load(shape: Shape, weights: Weights) -> Result<Self> {
+    pub(super) fn load(shape: Shape, weights: Weights, form: Form<'_>) -> Result<Self> {
         let hidden = shape.hidden;
         let mut positions = weights.values("embeddings.position_embeddings.weight", &[shape.positions, hidden])?;
         let types = weights.values("embeddings.token_type_embeddings.weight", &[shape.types, hidden])?;
         positions.chunks_exact_mut(hidden).for_each(|position| add(position, &types[..hidden]));
         let mut layers =
-            (0..shape.layers).map(|layer| Layer::load(&shape, &weights, layer)).collect::<Result<Vec<_>>>()?;
-        Packed::gather(&mut layers.iter_mut().flat_map(Layer::matrices).collect::<Vec<_>>());
+            (0..shape.layers).map(|layer| Layer::load(&shape, &weights, layer, form)).collect::<Result<Vec<_>>>()?;
+        Linear::gather(layers.iter_mut().flat_map(Layer::linears));
         Ok(Self {
             words: weights.range("embeddings.word_embeddings.weight", &[shape.vocabulary, hidden])?,
             embedding_norm: Norm::load(&weights, "embeddings.LayerNorm", hidden)?,
@@ -116,6 +111,24 @@ impl Bert {
         })
     }
 
+    /// Holds the weights in whole numbers from here on. The ids of some texts show how large the inputs of layers get.
+    pub(super) fn quantise(&mut self, kernel: Kernel, texts: &[Vec<u32>]) -> Result<()> {
+        let mut scratch = Scratch::default();
+        texts.iter().for_each(|ids| scratch.push(ids));
+        self.begin(kernel, &mut scratch);
+        for (number, layer) in self.layers.iter_mut().enumerate() {
+            // Each is told by what it sees in f32; those before have their new weights already, their outputs do not.
+            let reaches = layer.reaches(kernel, &self.shape, &mut scratch);
+            for ((linear, source), reach) in
+                layer.linears().into_iter().zip(Layer::sources(&self.shape, number)).zip(&reaches)
+            {
+                *linear = Linear::load(&self.weights, &source, Form::Int8(reach))?;
+            }
+        }
+        Linear::gather(self.layers.iter_mut().flat_map(Layer::linears));
+        Ok(())
+    }
+
     pub(super) fn shape(&self) -> &Shape {
         &self.shape
     }
@@ -124,11 +137,7 @@ impl Bert {
     ///
     /// Ids are below the vocabulary, and a text has at least one token and no more than there are positions.
     pub(super) fn forward(&self, kernel: Kernel, scratch: &mut Scratch, out: &mut [f32]) {
-        scratch.state.hidden.clear();
-        for span in scratch.spans() {
-            self.embed(&scratch.ids[span], 0, &mut scratch.state.hidden);
-        }
-        self.embedding_norm.apply(kernel, &mut scratch.state.hidden, self.shape.epsilon);
+        self.begin(kernel, scratch);
         for layer in &self.layers {
             layer.attend(kernel, &self.shape, scratch);
             layer.feed(kernel, &self.shape, &mut scratch.state);
@@ -138,6 +147,15 @@ impl Bert {
         }
         scratch.ids.clear();
         scratch.ends.clear();
+    }
+
+    /// Fills in the first layer's input.
+    fn begin(&self, kernel: Kernel, scratch: &mut Scratch) {
+        scratch.state.hidden.clear();
+        for span in scratch.spans() {
+            self.embed(&scratch.ids[span], 0, &mut scratch.state.hidden);
+        }
+        self.embedding_norm.apply(kernel, &mut scratch.state.hidden, self.shape.epsilon);
     }
 
     /// The first layer's input for some tokens of a text, the first of which is at `position`.
@@ -157,31 +175,6 @@ impl Bert {
     }
 }
 
-impl Linear {
-    fn load(weights: &Weights, name: &str, width: usize, out: usize) -> Result<Self> {
-        Self::load_beside(weights, &[name], width, out)
-    }
-
-    /// Linear layers of the same input as one, their outputs side by side.
-    fn load_beside(weights: &Weights, names: &[&str], width: usize, out: usize) -> Result<Self> {
-        let (mut columns, mut bias) = (Vec::new(), Vec::new());
-        for name in names {
-            columns.extend(weights.values(&format!("{name}.weight"), &[out, width])?);
-            bias.extend(weights.values(&format!("{name}.bias"), &[out])?);
-        }
-        Ok(Self { weights: Packed::from_columns(Rows::new(&columns, out * names.len(), width, width)), bias })
-    }
-
-    /// Multiplies all rows of `input`; `out` is resized to the result.
-    pub(super) fn apply(&self, kernel: Kernel, input: &[f32], out: &mut Vec<f32>) {
-        let (width, columns) = (self.weights.depth(), self.weights.columns());
-        let rows = input.len() / width;
-        out.resize(rows * columns, 0.0);
-        let out = RowsMut::new(out, rows, columns, columns);
-        kernel.matmul(Rows::new(input, rows, width, width), &self.weights, Some(&self.bias), out);
-    }
-}
-
 impl Norm {
     fn load(weights: &Weights, name: &str, width: usize) -> Result<Self> {
         let values = |part: &str| weights.values(&format!("{name}.{part}"), &[width]);
@@ -196,30 +189,54 @@ impl Norm {
 }
 
 impl Layer {
-    fn load(shape: &Shape, weights: &Weights, layer: usize) -> Result<Self> {
-        let (hidden, feed) = (shape.hidden, shape.feed_forward);
-        let name = |part: &str| format!("encoder.layer.{layer}.{part}");
-        let parts = ["query", "key", "value"].map(|part| name(&format!("attention.self.{part}")));
+    fn load(shape: &Shape, weights: &Weights, layer: usize, form: Form<'_>) -> Result<Self> {
+        let norm = |part: &str| Norm::load(weights, &format!("encoder.layer.{layer}.{part}"), shape.hidden);
+        let [attention, projection, up, down] = Self::sources(shape, layer);
         Ok(Self {
-            attention: Linear::load_beside(weights, &parts.each_ref().map(String::as_str), hidden, hidden)?,
-            projection: Linear::load(weights, &name("attention.output.dense"), hidden, hidden)?,
-            attention_norm: Norm::load(weights, &name("attention.output.LayerNorm"), hidden)?,
-            up: Linear::load(weights, &name("intermediate.dense"), hidden, feed)?,
-            down: Linear::load(weights, &name("output.dense"), feed, hidden)?,
-            norm: Norm::load(weights, &name("output.LayerNorm"), hidden)?,
+            attention: Linear::load(weights, &attention, form)?,
+            projection: Linear::load(weights, &projection, form)?,
+            attention_norm: norm("attention.output.LayerNorm")?,
+            up: Linear::load(weights, &up, form)?,
+            down: Linear::load(weights, &down, form)?,
+            norm: norm("output.LayerNorm")?,
         })
     }
 
-    /// The matrices in the order in which a pass reads them.
-    fn matrices(&mut self) -> [&mut Packed; 4] {
-        [&mut self.attention, &mut self.projection, &mut self.up, &mut self.down].map(|linear| &mut linear.weights)
+    /// Where the weights are, in the order of [`Layer::linears`].
+    fn sources(shape: &Shape, layer: usize) -> [Source; 4] {
+        let (hidden, feed) = (shape.hidden, shape.feed_forward);
+        let source = |parts: &[&str], width, out| {
+            let names = parts.iter().map(|part| format!("encoder.layer.{layer}.{part}")).collect();
+            Source { names, width, out }
+        };
+        [
+            source(&["attention.self.query", "attention.self.key", "attention.self.value"], hidden, hidden),
+            source(&["attention.output.dense"], hidden, hidden),
+            source(&["intermediate.dense"], hidden, feed),
+            source(&["output.dense"], feed, hidden),
+        ]
+    }
+
+    /// The linear layers in the order in which a pass reads them.
+    fn linears(&mut self) -> [&mut Linear; 4] {
+        [&mut self.attention, &mut self.projection, &mut self.up, &mut self.down]
+    }
+
+    /// Takes the texts through this layer, and says how large each component of the inputs of its linear layers gets.
+    fn reaches(&self, kernel: Kernel, shape: &Shape, scratch: &mut Scratch) -> [Vec<f32>; 4] {
+        let attention = reach(&scratch.state.hidden, shape.hidden);
+        self.attend(kernel, shape, scratch);
+        let (projection, up) =
+            (reach(&scratch.state.context, shape.hidden), reach(&scratch.state.hidden, shape.hidden));
+        self.feed(kernel, shape, &mut scratch.state);
+        [attention, projection, up, reach(&scratch.state.feed, shape.feed_forward)]
     }
 
     fn attend(&self, kernel: Kernel, shape: &Shape, scratch: &mut Scratch) {
         let (hidden, width) = (shape.hidden, shape.hidden / shape.heads);
         let spans = scratch.spans();
-        let State { hidden: input, attention, context, head, .. } = &mut scratch.state;
-        self.attention.apply(kernel, input, attention);
+        let State { hidden: input, attention, context, head, bytes, .. } = &mut scratch.state;
+        self.attention.apply(kernel, input, bytes, attention);
         context.resize(input.len(), 0.0);
         for span in spans {
             let tokens = span.len();
@@ -235,15 +252,15 @@ impl Layer {
 
     /// What follows the heads: their contexts, mixed, are added to the input.
     pub(super) fn project(&self, kernel: Kernel, shape: &Shape, state: &mut State) {
-        self.projection.apply(kernel, &state.context, &mut state.output);
+        self.projection.apply(kernel, &state.context, &mut state.bytes, &mut state.output);
         add(&mut state.hidden, &state.output);
         self.attention_norm.apply(kernel, &mut state.hidden, shape.epsilon);
     }
 
     pub(super) fn feed(&self, kernel: Kernel, shape: &Shape, state: &mut State) {
-        self.up.apply(kernel, &state.hidden, &mut state.feed);
+        self.up.apply(kernel, &state.hidden, &mut state.bytes, &mut state.feed);
         kernel.gelu(&mut state.feed);
-        self.down.apply(kernel, &state.feed, &mut state.output);
+        self.down.apply(kernel, &state.feed, &mut state.bytes, &mut state.output);
         add(&mut state.hidden, &state.output);
         self.norm.apply(kernel, &mut state.hidden, shape.epsilon);
     }
@@ -261,6 +278,15 @@ impl Head {
         self.scores.chunks_exact_mut(tokens).for_each(|row| kernel.softmax(row, scale));
         kernel.matmul(Rows::new(&self.scores, asked, tokens, tokens), &self.values, None, out);
     }
+}
+
+/// The largest magnitude of each component.
+fn reach(rows: &[f32], width: usize) -> Vec<f32> {
+    let mut largest = vec![0.0_f32; width];
+    for row in rows.chunks_exact(width) {
+        largest.iter_mut().zip(row).for_each(|(largest, x)| *largest = largest.max(x.abs()));
+    }
+    largest
 }
 
 fn add(to: &mut [f32], values: &[f32]) {

@@ -187,7 +187,7 @@ fn the_forward_pass_matches_f64() {
     let tensors = random_tensors(&SMALL);
     let folder = TempFolder::new();
     folder.write("model.safetensors", safetensors_file(&tensors));
-    let bert = Bert::load(SMALL, Weights::open(&folder.0.join("model.safetensors")).unwrap()).unwrap();
+    let bert = Bert::load(SMALL, Weights::open(&folder.0.join("model.safetensors")).unwrap(), Form::F32).unwrap();
     let oracle = Oracle { shape: SMALL, tensors: &tensors };
     let lengths = [1, 2, 40, 7, 16, 17, 1, 33];
     let texts: Vec<Vec<u32>> = lengths.iter().map(|n| (0..*n).map(|i| (i * 7 + n * 3) % 50).collect()).collect();
@@ -223,7 +223,7 @@ fn missing_and_misshapen_tensors_are_named() {
     let path = folder.0.join("model.safetensors");
     let load = |tensors: &Tensors| {
         std::fs::write(&path, safetensors_file(tensors)).unwrap();
-        let error = Bert::load(SMALL, Weights::open(&path).unwrap()).unwrap_err();
+        let error = Bert::load(SMALL, Weights::open(&path).unwrap(), Form::F32).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::CorruptFile);
         error.to_string()
     };
@@ -242,14 +242,14 @@ fn damaged_headers_are_errors() {
     let bytes = safetensors_file(&random_tensors(&SMALL));
     for len in [0, 1, 7, 8, 9, 100, 1000, bytes.len() - 1] {
         std::fs::write(&path, &bytes[..len]).unwrap();
-        let result = Weights::open(&path).and_then(|weights| Bert::load(SMALL, weights));
+        let result = Weights::open(&path).and_then(|weights| Bert::load(SMALL, weights, Form::F32));
         assert_eq!(result.unwrap_err().kind(), ErrorKind::CorruptFile, "cut at {len}");
     }
     for at in 0..600 {
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x15;
         std::fs::write(&path, &damaged).unwrap();
-        if let Err(error) = Weights::open(&path).and_then(|weights| Bert::load(SMALL, weights)) {
+        if let Err(error) = Weights::open(&path).and_then(|weights| Bert::load(SMALL, weights, Form::F32)) {
             assert_eq!(error.kind(), ErrorKind::CorruptFile, "byte {at}");
         }
     }

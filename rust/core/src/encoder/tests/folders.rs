@@ -40,7 +40,7 @@ fn folder() -> TempFolder {
 
 #[track_caller]
 fn refused(folder: &TempFolder, kind: ErrorKind, parts: &[&str]) {
-    let error = MiniLM::open(&folder.0, 1).unwrap_err();
+    let error = MiniLM::open(&folder.0, Precision::F32, 1).unwrap_err();
     assert_eq!(error.kind(), kind, "{error}");
     for part in parts {
         assert!(error.to_string().contains(part), "{error} does not say {part}");
@@ -117,7 +117,7 @@ fn files_without_sense_are_damaged() {
 #[test]
 fn threads_are_between_1_and_256() {
     for threads in [0, 257] {
-        let error = MiniLM::open(&folder().0, threads).unwrap_err();
+        let error = MiniLM::open(&folder().0, Precision::F32, threads).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.to_string().contains(&format!("got {threads}")));
     }

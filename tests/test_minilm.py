@@ -270,8 +270,8 @@ def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:
 
 
 def test_bad_options_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(llmfast.ConfigError, match="one of auto, f32, got 'bf16'"):
-        llmfast.MiniLM(tmp_path, precision="bf16")
+    with pytest.raises(llmfast.ConfigError, match='one of auto, f32, bf16, int8, got "fp8"'):
+        llmfast.MiniLM(tmp_path, precision="fp8")
     with pytest.raises(llmfast.ConfigError, match="1 to 256 threads, got 0"):
         llmfast.MiniLM(tmp_path, threads=0)
 

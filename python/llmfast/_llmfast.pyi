@@ -575,6 +575,12 @@ class MiniLMCore:
     def dim(self) -> int:
         """Components of a vector: 384."""
     @property
+    def memory_bytes(self) -> int:
+        """Bytes of the weights as they are held, the word vectors in the mapped file included."""
+    @property
+    def precision(self) -> str:
+        """What the weights are held in: "f32", "bf16" or "int8"."""
+    @property
     def fingerprint(self) -> str:
         """Names everything that decides what a vector is; vectors of one fingerprint may be compared."""
     @property

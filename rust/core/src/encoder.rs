@@ -95,6 +95,11 @@ impl MiniLM {
         &self.fingerprint
     }
 
+    /// Bytes of the weights as they are held, the word vectors in the mapped file included.
+    pub fn memory_bytes(&self) -> usize {
+        self.bert.memory_bytes()
+    }
+
     /// What the weights are held in.
     pub fn precision(&self) -> Precision {
         self.precision

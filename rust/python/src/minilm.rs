@@ -56,6 +56,11 @@ impl PyMiniLM {
     }
 
     #[getter]
+    fn memory_bytes(&self) -> usize {
+        self.0.memory_bytes()
+    }
+
+    #[getter]
     fn precision(&self) -> &str {
         self.0.precision().name()
     }

@@ -129,6 +129,14 @@ impl Bert {
         Ok(())
     }
 
+    /// Bytes of the weights as they are held, the word vectors in the mapped file included.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let linears =
+            |layer: &Layer| [&layer.attention, &layer.projection, &layer.up, &layer.down].map(Linear::memory_bytes);
+        let layers: usize = self.layers.iter().flat_map(linears).sum();
+        layers + self.words.len() + size_of_val(&*self.positions)
+    }
+
     pub(super) fn shape(&self) -> &Shape {
         &self.shape
     }

@@ -218,6 +218,75 @@ fn the_forward_pass_matches_f64() {
 }
 
 #[test]
+fn narrow_weights_keep_the_direction_and_a_text_its_vector() {
+    let tensors = random_tensors(&SMALL);
+    let folder = TempFolder::new();
+    folder.write("model.safetensors", safetensors_file(&tensors));
+    let oracle = Oracle { shape: SMALL, tensors: &tensors };
+    let texts: Vec<Vec<u32>> =
+        [1, 2, 40, 7, 16, 17, 33].iter().map(|n| (0..*n).map(|i| (i * 11 + n * 5) % 50).collect()).collect();
+    for kernel in Kernel::available() {
+        for (precision, least) in [(Precision::Bf16, 0.9999), (Precision::Int8, 0.995)] {
+            let weights = Weights::open(&folder.0.join("model.safetensors")).unwrap();
+            let form = if precision == Precision::Bf16 { Form::Bf16 } else { Form::F32 };
+            let mut bert = Bert::load(SMALL, weights, form).unwrap();
+            if precision == Precision::Int8 {
+                bert.quantise(kernel, &texts[2..5]).unwrap();
+            }
+            let (mut scratch, mut together) = (Scratch::default(), vec![0.0; texts.len() * SMALL.hidden]);
+            texts.iter().for_each(|ids| scratch.push(ids));
+            bert.forward(kernel, &mut scratch, &mut together);
+            for (ids, together) in texts.iter().zip(together.chunks_exact(SMALL.hidden)) {
+                let mut alone = vec![0.0; SMALL.hidden];
+                scratch.push(ids);
+                bert.forward(kernel, &mut scratch, &mut alone);
+                assert_eq!(alone, together, "{kernel:?} {precision:?}: a text's vector depends on its neighbours");
+                for threads in 2..=ids.len().min(5) {
+                    let mut split = vec![0.0; SMALL.hidden];
+                    split::forward(&bert, kernel, ids, threads, &mut split);
+                    assert_eq!(split, alone, "{kernel:?} {precision:?}: a vector depends on {threads} threads");
+                }
+                let cosine: f64 = alone.iter().zip(oracle.encode(ids)).map(|(a, b)| f64::from(*a) * b).sum();
+                assert!(cosine >= least, "{kernel:?} {precision:?} {} tokens: cosine {cosine}", ids.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn whole_numbers_give_nearly_the_same_vectors_in_every_kernel() {
+    let folder = TempFolder::new();
+    folder.write("model.safetensors", safetensors_file(&random_tensors(&SMALL)));
+    let ids: Vec<u32> = (0..23).collect();
+    let vectors = Kernel::available().into_iter().map(|kernel| {
+        let weights = Weights::open(&folder.0.join("model.safetensors")).unwrap();
+        let mut bert = Bert::load(SMALL, weights, Form::F32).unwrap();
+        bert.quantise(kernel, std::slice::from_ref(&ids)).unwrap();
+        let (mut scratch, mut vector) = (Scratch::default(), vec![0.0; SMALL.hidden]);
+        scratch.push(&ids);
+        bert.forward(kernel, &mut scratch, &mut vector);
+        vector
+    });
+    let vectors: Vec<_> = vectors.collect();
+    for other in &vectors[1..] {
+        // Not to the bit: what is not whole numbers, such as a softmax, is rounded differently, and with it a number here and there.
+        let cosine: f32 = other.iter().zip(&vectors[0]).map(|(a, b)| a * b).sum();
+        assert!(cosine > 0.999, "{cosine}");
+    }
+}
+
+#[test]
+fn precisions_are_found_by_name() {
+    for precision in Precision::ALL {
+        assert_eq!(Precision::by_name(precision.name()).unwrap(), precision);
+    }
+    assert_ne!(Precision::by_name("auto").unwrap(), Precision::Int8, "workers of one service share f32's vectors");
+    let error = Precision::by_name("fp8").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(error.to_string(), "expected precision to be one of auto, f32, bf16, int8, got \"fp8\"");
+}
+
+#[test]
 fn missing_and_misshapen_tensors_are_named() {
     let folder = TempFolder::new();
     let path = folder.0.join("model.safetensors");

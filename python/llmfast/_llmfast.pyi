@@ -551,7 +551,7 @@ class HnswIndex:
 class BertEncoderCore:
     """What `BertEncoder` and `MiniLM` are made of: the model in `folder`, a call split over `threads` (1 to 256).
 
-    With `minilm` it is all-MiniLM-L6-v2 or nothing.
+    `memo` names the file that remembers the SHA-256 of weights. With `minilm` it is all-MiniLM-L6-v2 or nothing.
     """
 
     def __new__(
@@ -560,6 +560,7 @@ class BertEncoderCore:
         *,
         precision: str,
         threads: int,
+        memo: str | os.PathLike[str] | None = None,
         pooling: str | None = None,
         minilm: bool = False,
     ) -> Self: ...

@@ -4,6 +4,7 @@ mod bert;
 mod calibration;
 mod config;
 mod linear;
+mod memo;
 mod precision;
 mod split;
 #[cfg(test)]
@@ -33,7 +34,7 @@ const CHUNK_TOKENS: usize = 512;
 
 /// How a model is opened, beside where it is.
 #[derive(Debug, Clone, Copy)]
-pub struct Options {
+pub struct Options<'a> {
     /// What the weights are held in.
     pub precision: Precision,
     /// Threads that a call of many texts is split over, and one of a single text by its tokens: 1 to 256.
@@ -42,11 +43,14 @@ pub struct Options {
     pub kernel: Kernel,
     /// How the vectors of tokens become one, for a folder that does not say so.
     pub pooling: Option<Pooling>,
+    /// The file that remembers the SHA-256 of weights, made when it is needed. Where it cannot be read or written, the
+    /// weights are hashed each time.
+    pub memo: Option<&'a Path>,
 }
 
-impl Default for Options {
+impl Default for Options<'_> {
     fn default() -> Self {
-        Self { precision: Precision::F32, threads: 1, kernel: Kernel::best(), pooling: None }
+        Self { precision: Precision::F32, threads: 1, kernel: Kernel::best(), pooling: None, memo: None }
     }
 }
 
@@ -79,7 +83,7 @@ impl BertEncoder {
     /// `EncoderNotFound` when a file is missing, `UnsupportedModel` when the model is computed in another way,
     /// `CorruptFile` when a file cannot be parsed, `Config` for 0 threads or more than 256, and for a pooling other
     /// than the folder's.
-    pub fn open(folder: &Path, options: &Options) -> Result<Self> {
+    pub fn open(folder: &Path, options: &Options<'_>) -> Result<Self> {
         check_threads(options.threads)?;
         let stated = config::pooling(folder)?;
         let shape = config::shape(folder, options.pooling.or(stated).unwrap_or(Pooling::Mean))?;
@@ -94,7 +98,7 @@ impl BertEncoder {
     ///
     /// Those of [`BertEncoder::open`]; `UnsupportedModel` when the folder holds another model, `CorruptFile` when the
     /// weights are not the published ones.
-    pub fn open_minilm(folder: &Path, options: &Options) -> Result<Self> {
+    pub fn open_minilm(folder: &Path, options: &Options<'_>) -> Result<Self> {
         check_threads(options.threads)?;
         let shape = config::shape(folder, config::pooling(folder)?.unwrap_or(Pooling::Mean))?;
         config::require_minilm(&shape)?;
@@ -103,7 +107,12 @@ impl BertEncoder {
     }
 
     /// Reads tokenizer and weights, whose SHA-256 has to please `accept`.
-    fn load(folder: &Path, shape: Shape, options: &Options, accept: impl FnOnce(&str) -> Result<()>) -> Result<Self> {
+    fn load(
+        folder: &Path,
+        shape: Shape,
+        options: &Options<'_>,
+        accept: impl FnOnce(&str) -> Result<()>,
+    ) -> Result<Self> {
         let max_tokens = config::max_tokens(folder, &shape)?;
         let (tokenizer, tokenizer_hash) = Tokenizer::open(folder, max_tokens, shape.vocabulary)?;
         let (mut bert, sha256) = load_weights(folder, shape, options, accept)?;
@@ -230,11 +239,11 @@ impl BertEncoder {
 fn load_weights(
     folder: &Path,
     shape: Shape,
-    options: &Options,
+    options: &Options<'_>,
     accept: impl FnOnce(&str) -> Result<()>,
 ) -> Result<(Bert, String)> {
     let weights = Weights::open(&folder.join("model.safetensors"))?;
-    let sha256 = weights.sha256();
+    let sha256 = memo::sha256(&weights, options.memo);
     accept(&sha256)?;
     let form = if options.precision == Precision::Bf16 { Form::Bf16 } else { Form::F32 };
     Ok((Bert::load(shape, weights, form)?, sha256))

@@ -34,6 +34,12 @@ impl FileMap {
         Ok(Self { map, file, length })
     }
 
+    /// What the system knows of the file, whatever its name leads to by now.
+    #[cfg(feature = "encoder")]
+    pub(crate) fn metadata(&self) -> io::Result<std::fs::Metadata> {
+        self.file.metadata()
+    }
+
     /// Copies a part of the file, without making more of it resident than that: a page of a map that is touched brings its
     /// neighbours with it, some hundred kilobytes.
     #[cfg(unix)]

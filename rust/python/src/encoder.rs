@@ -19,18 +19,19 @@ struct PyBertEncoder(BertEncoder);
 impl PyBertEncoder {
     /// A folder of any such model, or of all-MiniLM-L6-v2 alone.
     #[new]
-    #[pyo3(signature = (folder, *, precision, threads, pooling = None, minilm = false))]
+    #[pyo3(signature = (folder, *, precision, threads, memo = None, pooling = None, minilm = false))]
     fn new(
         py: Python<'_>,
         folder: PathBuf,
         precision: &str,
         threads: usize,
+        memo: Option<PathBuf>,
         pooling: Option<&str>,
         minilm: bool,
     ) -> PyResult<Self> {
         let pooling = pooling.map(Pooling::by_name).transpose().map_err(to_py)?;
         let precision = Precision::by_name(precision).map_err(to_py)?;
-        let options = Options { precision, threads, kernel: vectors::kernel()?, pooling };
+        let options = Options { precision, threads, kernel: vectors::kernel()?, pooling, memo: memo.as_deref() };
         let open = if minilm { BertEncoder::open_minilm } else { BertEncoder::open };
         py.detach(|| open(&folder, &options)).map(Self).map_err(to_py)
     }

@@ -29,10 +29,10 @@ const WIDE: Shape = Shape { layers: 1, hidden: 66, heads: 1, feed_forward: 130, 
 type Tensors = HashMap<String, (Vec<usize>, Vec<f32>)>;
 
 /// A folder of its own, removed at the end.
-struct TempFolder(PathBuf);
+pub(super) struct TempFolder(pub(super) PathBuf);
 
 impl TempFolder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static NEXT: crate::sync::AtomicU64 = crate::sync::AtomicU64::new(0);
         let number = NEXT.fetch_add(1, crate::sync::Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("llmfast-encoder-{}-{number}", std::process::id()));

@@ -1,6 +1,7 @@
 //! The tensors of a safetensors file.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -58,6 +59,15 @@ impl Weights {
             let _ = write!(hex, "{byte:02x}");
             hex
         })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the system knows of the file that is mapped, whatever its name leads to by now.
+    pub(super) fn metadata(&self) -> Option<fs::Metadata> {
+        self.map.metadata().ok()
     }
 
     /// The values of a tensor.

@@ -323,6 +323,26 @@ fn texts_are_cut_where_the_folder_says() {
     refused_by_all(&folder, ErrorKind::CorruptFile, &["expected a text of 3 to 40 tokens, got 1"]);
 }
 
+#[test]
+fn a_memo_changes_nothing_but_the_time() {
+    let (folder, memo) = (small_folder(), TempFolder::new().0.join("memo"));
+    let open = || BertEncoder::open(&folder.0, &Options { memo: Some(&memo), ..Options::default() });
+    let first = open().unwrap().fingerprint().to_string();
+    assert_eq!(first, opened(&folder).fingerprint());
+    let written = std::fs::read_to_string(&memo).unwrap();
+    assert!(written.contains(&Weights::open(&folder.0.join("model.safetensors")).unwrap().sha256()));
+    assert_eq!(open().unwrap().fingerprint(), first);
+    assert_eq!(std::fs::read_to_string(&memo).unwrap(), written);
+    let mut weights = random_tensors(&SMALL);
+    weights.get_mut("encoder.layer.1.output.dense.bias").unwrap().1[5] += 1.0;
+    // In one step, as a file that is in use is replaced.
+    folder.write("new", safetensors_file(&weights));
+    std::fs::rename(folder.0.join("new"), folder.0.join("model.safetensors")).unwrap();
+    let changed = open().unwrap().fingerprint().to_string();
+    assert_ne!(changed, first);
+    assert_eq!(changed, opened(&folder).fingerprint());
+}
+
 // ---- texts -------------------------------------------------------------------------------------------------------------
 
 #[test]

@@ -203,6 +203,31 @@ def test_the_scalar_kernel_gives_the_same_vectors(minilm: MiniLM) -> None:
     np.testing.assert_allclose(plain, minilm.encode("where is my card?"), rtol=0, atol=2e-6)
 
 
+@weights
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc: it reads what is resident")
+def test_what_is_packed_does_not_stay_in_memory_twice(minilm: MiniLM) -> None:
+    program = """
+import re, sys, numpy, llmfast
+def resident(name):
+    return int(re.search(name + r":\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
+llmfast.FlatIndex(4)
+before = resident("RssAnon")
+encoder = llmfast.MiniLM(sys.argv[1])
+mapped, here = 0, False
+for line in open("/proc/self/smaps"):
+    if re.match("[0-9a-f]+-", line):
+        here = line.rstrip().endswith("model.safetensors")
+    elif here and line.startswith("Rss:"):
+        mapped += int(line.split()[1]) / 1024
+print(resident("RssAnon") - before, mapped)
+"""
+    arguments = [sys.executable, "-c", program, str(minilm.path)]
+    own, mapped = map(float, subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.split())
+    # 42 MiB of packed layers and some MiB of vocabulary; the words' vectors come from the file when they are needed.
+    assert own < 42 + 30
+    assert mapped < 1
+
+
 # ---- folders ---------------------------------------------------------------------------------------------------------
 
 

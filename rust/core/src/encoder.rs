@@ -16,6 +16,7 @@ use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
+use crate::map::return_freed_memory;
 use bert::{Bert, Scratch};
 pub use config::Pooling;
 use config::Shape;
@@ -121,6 +122,9 @@ impl BertEncoder {
             let ids = calibration::TEXTS.iter().map(|text| tokenizer.ids(text, Overlong::Cut));
             bert.quantise(kernel, &ids.collect::<Result<Vec<_>>>()?)?;
         }
+        bert.release();
+        // Packing had a second copy of the layers for a while.
+        return_freed_memory();
         let fingerprint = fingerprint(&sha256, &tokenizer_hash, &shape, max_tokens, precision);
         Ok(Self { bert, tokenizer, kernel, threads, fingerprint, precision })
     }

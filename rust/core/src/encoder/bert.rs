@@ -129,6 +129,11 @@ impl Bert {
         Ok(())
     }
 
+    /// Gives back the memory of what was read of the file: from here on it is the words that occur, and nothing else.
+    pub(super) fn release(&self) {
+        self.weights.release();
+    }
+
     pub(super) fn shape(&self) -> &Shape {
         &self.shape
     }

@@ -70,6 +70,11 @@ impl Weights {
         self.map.metadata().ok()
     }
 
+    /// Gives back the memory of what has been read; what is read again comes from the file again.
+    pub(super) fn release(&self) {
+        self.map.release();
+    }
+
     /// The values of a tensor.
     pub(super) fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let tensor = self.tensor(name, shape)?;

@@ -115,8 +115,15 @@ impl BertEncoder {
         accept: impl FnOnce(&str) -> Result<()>,
     ) -> Result<Self> {
         let max_tokens = config::max_tokens(folder, &shape)?;
-        let (tokenizer, tokenizer_hash) = Tokenizer::open(folder, max_tokens, shape.vocabulary)?;
-        let (mut bert, sha256) = load_weights(folder, shape, options, accept)?;
+        let open_tokenizer = || Tokenizer::open(folder, max_tokens, shape.vocabulary);
+        let (tokenizer, weights) = std::thread::scope(|scope| {
+            // One takes about as long as the other. Where the system gives no thread, it is one after the other.
+            let opening = std::thread::Builder::new().spawn_scoped(scope, open_tokenizer);
+            let weights = load_weights(folder, shape, options, accept);
+            let tokenizer = opening.map_or_else(|_| open_tokenizer(), |thread| join(thread));
+            (tokenizer, weights)
+        });
+        let ((tokenizer, tokenizer_hash), (mut bert, sha256)) = (tokenizer?, weights?);
         let Options { precision, threads, kernel, .. } = *options;
         if precision == Precision::Int8 {
             let ids = calibration::TEXTS.iter().map(|text| tokenizer.ids(text, Overlong::Cut));
@@ -196,9 +203,7 @@ impl BertEncoder {
                 (out, left) = left.split_at_mut(size * self.dim());
                 running.push(scope.spawn(move || self.encode_into(part, overlong, out)));
             }
-            running
-                .into_iter()
-                .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            running.into_iter().try_for_each(join)
         })?;
         Ok(vectors)
     }
@@ -251,6 +256,11 @@ fn load_weights(
     accept(&sha256)?;
     let form = if options.precision == Precision::Bf16 { Form::Bf16 } else { Form::F32 };
     Ok((Bert::load(shape, weights, form)?, sha256))
+}
+
+/// What a thread returns; its panic goes on here.
+fn join<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// How many texts in a row each thread gets, so that all have about as many bytes to read.

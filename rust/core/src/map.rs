@@ -43,7 +43,7 @@ impl FileMap {
     /// Gives back the memory of the pages that were touched; what is read again comes from the file again.
     #[cfg(all(unix, feature = "encoder"))]
     pub(crate) fn release(&self) {
-        // SAFETY: nobody writes to the map, and its pages are the file's: they have the same content when they come back.
+        // SAFETY: nobody writes to the map, and its pages are the file's: they come back with the same content.
         let advised = unsafe { self.map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
         // Where the system refuses, the pages stay until it needs them.
         drop(advised);
@@ -104,7 +104,7 @@ impl Deref for FileMap {
     }
 }
 
-/// Gives back what the allocator keeps of freed memory: after work that needed much for a while, it may keep that for good.
+/// Gives back what the allocator keeps of freed memory: after work that needed much for a while, it may keep it for good.
 #[cfg(all(feature = "encoder", target_os = "linux", target_env = "gnu"))]
 pub(crate) fn return_freed_memory() {
     // SAFETY: the call takes the allocator's own locks, and touches no memory that is in use.

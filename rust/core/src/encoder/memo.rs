@@ -1,8 +1,8 @@
 //! The SHA-256 of weights, remembered from one process to the next: to hash 90 MB takes as long as the rest of loading.
 //!
 //! The memo is a text file with a line for each file of weights: a checksum of the rest of the line, the SHA-256, what
-//! state the file was in, its path. A line that is not as it was written counts for nothing. Of two processes that write at the
-//! same time one wins, and the other's weights are hashed once more. Nothing here is an error: without a memo the
+//! state the file was in, its path. A line that is not as it was written counts for nothing. Of two processes that write
+//! at the same time one wins, and the other's weights are hashed once more. Nothing here is an error: without a memo the
 //! weights are hashed.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};

@@ -77,10 +77,17 @@ impl Weights {
 
     /// The values of a tensor.
     pub(super) fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let tensor = self.tensor(name, shape)?;
-        let mut values = Vec::with_capacity(shape.iter().product());
-        tensor.numbers.read(&self.map[tensor.range], &mut values);
+        let mut values = Vec::new();
+        self.read(name, shape, &mut values)?;
         Ok(values)
+    }
+
+    /// Adds the values of a tensor to `out`.
+    pub(super) fn read(&self, name: &str, shape: &[usize], out: &mut Vec<f32>) -> Result<()> {
+        let tensor = self.tensor(name, shape)?;
+        out.reserve_exact(shape.iter().product());
+        tensor.numbers.read(&self.map[tensor.range], out);
+        Ok(())
     }
 
     /// Where in the file a tensor is.

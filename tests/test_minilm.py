@@ -182,7 +182,9 @@ def test_count_tokens_refuses_what_is_not_text(minilm: MiniLM) -> None:
 @weights
 def test_it_is_an_encoder(minilm: MiniLM) -> None:
     assert isinstance(minilm, llmfast.Encoder)
-    assert (minilm.dim, len(minilm.fingerprint)) == (384, 64)
+    # Rows are stored under it: another one here means that they are lost.
+    assert minilm.fingerprint == "71a75054d7786e3e7a4b89324aae82fb4e7292e1dff47a83570b642fc456add7"
+    assert minilm.dim == 384
     assert llmfast.MiniLM(minilm.path, precision="f32").fingerprint == minilm.fingerprint
     assert repr(minilm) == f"MiniLM({str(minilm.path)!r})"
     with pytest.raises(TypeError, match="make one in each"):
@@ -199,6 +201,31 @@ def test_the_scalar_kernel_gives_the_same_vectors(minilm: MiniLM) -> None:
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True)
     plain = np.frombuffer(done.stdout, dtype=np.float32)
     np.testing.assert_allclose(plain, minilm.encode("where is my card?"), rtol=0, atol=2e-6)
+
+
+@weights
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc: it reads what is resident")
+def test_what_is_packed_does_not_stay_in_memory_twice(minilm: MiniLM) -> None:
+    program = """
+import re, sys, numpy, llmfast
+def resident(name):
+    return int(re.search(name + r":\\s+(\\d+)", open("/proc/self/status").read())[1]) / 1024
+llmfast.FlatIndex(4)
+before = resident("RssAnon")
+encoder = llmfast.MiniLM(sys.argv[1])
+mapped, here = 0, False
+for line in open("/proc/self/smaps"):
+    if re.match("[0-9a-f]+-", line):
+        here = line.rstrip().endswith("model.safetensors")
+    elif here and line.startswith("Rss:"):
+        mapped += int(line.split()[1]) / 1024
+print(resident("RssAnon") - before, mapped)
+"""
+    arguments = [sys.executable, "-c", program, str(minilm.path)]
+    own, mapped = map(float, subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.split())
+    # 42 MiB of packed layers and some MiB of vocabulary; the words' vectors come from the file when they are needed.
+    assert own < 42 + 30
+    assert mapped < 1
 
 
 # ---- folders ---------------------------------------------------------------------------------------------------------
@@ -239,7 +266,7 @@ def test_another_architecture_is_refused(copy: Path) -> None:
     path = copy / "config.json"
     config = json.loads(path.read_text())
     path.write_text(json.dumps({**config, "num_hidden_layers": 12}))
-    with pytest.raises(llmfast.UnsupportedModelError, match=r"12 layers.*supported: all-MiniLM-L6-v2"):
+    with pytest.raises(llmfast.UnsupportedModelError, match=r"12 layers.*not all-MiniLM-L6-v2.*BertEncoder"):
         llmfast.MiniLM(copy)
     path.write_text(json.dumps({**config, "model_type": "mpnet"}))
     with pytest.raises(llmfast.UnsupportedModelError, match="mpnet"):

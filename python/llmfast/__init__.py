@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         calculate_monthly_cost as calculate_monthly_cost,
     )
     from ._encoder import (
+        BertEncoder as BertEncoder,
         Encoder as Encoder,
         MiniLM as MiniLM,
     )
@@ -88,6 +89,7 @@ _MODULE_OF = {
     "BatchSizeError": "_errors",
     "BatchStats": "_batch",
     "Batched": "_batch",
+    "BertEncoder": "_encoder",
     "Cache": "_cache",
     "CachePolicy": "_policy",
     "CacheStats": "_llmfast",
@@ -141,6 +143,7 @@ __all__ = [
     "BatchSizeError",
     "BatchStats",
     "Batched",
+    "BertEncoder",
     "Cache",
     "CachePolicy",
     "CacheStats",

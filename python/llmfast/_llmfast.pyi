@@ -27,6 +27,7 @@ from ._prices import HasUsage
 
 __all__ = [
     "PUBLIC",
+    "BertEncoderCore",
     "CacheStats",
     "Decision",
     "FlatIndex",
@@ -35,7 +36,6 @@ __all__ = [
     "Identifier",
     "LedgerState",
     "LruCache",
-    "MiniLMCore",
     "Price",
     "Public",
     "RouterTable",
@@ -548,16 +548,28 @@ class HnswIndex:
     def __contains__(self, id: int, /) -> bool: ...
 
 @disjoint_base
-class MiniLMCore:
-    """What `llmfast.MiniLM` is made of: the model in `folder`, a call split over `threads` (1 to 256)."""
+class BertEncoderCore:
+    """What `BertEncoder` and `MiniLM` are made of: the model in `folder`, a call split over `threads` (1 to 256).
 
-    def __new__(cls, folder: str | os.PathLike[str], precision: str, threads: int) -> Self: ...
+    `memo` names the file that remembers the SHA-256 of weights. With `minilm` it is all-MiniLM-L6-v2 or nothing.
+    """
+
+    def __new__(
+        cls,
+        folder: str | os.PathLike[str],
+        *,
+        precision: str,
+        threads: int,
+        memo: str | os.PathLike[str] | None = None,
+        pooling: str | None = None,
+        minilm: bool = False,
+    ) -> Self: ...
     @overload
     def encode(self, texts: str, *, truncate: bool = True) -> NDArray[np.float32]:
-        """Return the vector of a text, shape (384,), or of each of a list or tuple, shape (n, 384), unit length.
+        """Return the vector of a text, shape (dim,), or of each of a list or tuple, shape (n, dim), unit length.
 
-        A text of more than 256 tokens is cut; with `truncate=False` it is a TextTooLongError. InvalidTextError for a
-        lone surrogate, TypeError for what is not str.
+        A text of more than `max_tokens` tokens is cut; with `truncate=False` it is a TextTooLongError.
+        InvalidTextError for a lone surrogate, TypeError for what is not str.
         """
     @overload
     def encode(self, texts: list[str] | tuple[str, ...], *, truncate: bool = True) -> NDArray[np.float32]: ...
@@ -568,12 +580,12 @@ class MiniLMCore:
         """Return why a text may get the vector of another text that it is not; None if the whole text is read.
 
         Words and signs that are not in the vocabulary (emoji, most Chinese and Thai, random strings) all look the same
-        to the encoder, and what comes after 256 tokens is not looked at. Case, accents and the kind of white space are
-        not read in any text.
+        to the encoder, and what comes after `max_tokens` is not looked at. Case (but for models that read it), accents
+        and the kind of white space are not read in any text.
         """
     @property
     def dim(self) -> int:
-        """Components of a vector: 384."""
+        """Components of a vector; all-MiniLM-L6-v2 has 384."""
     @property
     def memory_bytes(self) -> int:
         """Bytes of the weights as they are held, the word vectors in the mapped file included."""
@@ -585,7 +597,10 @@ class MiniLMCore:
         """Names everything that decides what a vector is; vectors of one fingerprint may be compared."""
     @property
     def max_tokens(self) -> int:
-        """Tokens of a text that are read, [CLS] and [SEP] included: 256."""
+        """Tokens of a text that are read, [CLS] and [SEP] included; all-MiniLM-L6-v2 reads 256."""
+    @property
+    def precision(self) -> str:
+        """What the layers' weights are held in: "f32", "bf16" or "int8"."""
 
 def kernel_name() -> str:
     """Return the kernel that index and encoder use: "avx2" or "scalar"; `LLMFAST_KERNEL` picks one at first use."""

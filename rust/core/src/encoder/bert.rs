@@ -5,9 +5,9 @@
 
 use std::ops::Range;
 
-use super::config::Shape;
+use super::config::{Pooling, Shape};
 use super::linear::{Form, Linear, Source};
-use super::weights::Weights;
+use super::weights::{Tensor, Weights};
 use crate::error::Result;
 use crate::kernel::{Kernel, Packed, Rows, RowsInt8, RowsMut};
 
@@ -33,7 +33,7 @@ pub(super) struct Layer {
 pub(super) struct Bert {
     shape: Shape,
     weights: Weights,
-    words: Range<usize>,
+    words: Tensor,
     /// The vector of each position plus that of token type 0, which all tokens of a single text have.
     positions: Vec<f32>,
     embedding_norm: Norm,
@@ -102,7 +102,7 @@ impl Bert {
             (0..shape.layers).map(|layer| Layer::load(&shape, &weights, layer, form)).collect::<Result<Vec<_>>>()?;
         Linear::gather(layers.iter_mut().flat_map(Layer::linears));
         Ok(Self {
-            words: weights.range("embeddings.word_embeddings.weight", &[shape.vocabulary, hidden])?,
+            words: weights.tensor("embeddings.word_embeddings.weight", &[shape.vocabulary, hidden])?,
             embedding_norm: Norm::load(&weights, "embeddings.LayerNorm", hidden)?,
             positions,
             layers,
@@ -134,7 +134,12 @@ impl Bert {
         let linears =
             |layer: &Layer| [&layer.attention, &layer.projection, &layer.up, &layer.down].map(Linear::memory_bytes);
         let layers: usize = self.layers.iter().flat_map(linears).sum();
-        layers + self.words.len() + size_of_val(&*self.positions)
+        layers + self.words.bytes() + size_of_val(&*self.positions)
+    }
+
+    /// Gives back the memory of what was read of the file: from here on it is the words that occur, and nothing else.
+    pub(super) fn release(&self) {
+        self.weights.release();
     }
 
     pub(super) fn shape(&self) -> &Shape {
@@ -151,7 +156,7 @@ impl Bert {
             layer.feed(kernel, &self.shape, &mut scratch.state);
         }
         for (span, out) in scratch.spans().zip(out.chunks_exact_mut(self.shape.hidden)) {
-            pool(&scratch.state.hidden[span.start * out.len()..span.end * out.len()], out);
+            pool(self.shape.pooling, &scratch.state.hidden[span.start * out.len()..span.end * out.len()], out);
         }
         scratch.ids.clear();
         scratch.ends.clear();
@@ -177,8 +182,9 @@ impl Bert {
     fn embed(&self, ids: &[u32], position: usize, hidden: &mut Vec<f32>) {
         let width = self.shape.hidden;
         for (id, position) in ids.iter().zip(self.positions[position * width..].chunks_exact(width)) {
-            let word = self.weights.row(&self.words, *id as usize, width);
-            hidden.extend(word.zip(position).map(|(word, position)| word + position));
+            let start = hidden.len();
+            self.weights.read_row(&self.words, *id as usize, width, hidden);
+            add(&mut hidden[start..], position);
         }
     }
 }
@@ -301,10 +307,11 @@ fn add(to: &mut [f32], values: &[f32]) {
     to.iter_mut().zip(values).for_each(|(to, value)| *to += value);
 }
 
-/// The mean of the rows, scaled to length 1.
-pub(super) fn pool(rows: &[f32], out: &mut [f32]) {
+/// The mean of the rows or the first of them, scaled to length 1.
+pub(super) fn pool(pooling: Pooling, rows: &[f32], out: &mut [f32]) {
+    let taken = if pooling == Pooling::Cls { &rows[..out.len()] } else { rows };
     out.fill(0.0);
-    rows.chunks_exact(out.len()).for_each(|row| add(out, row));
+    taken.chunks_exact(out.len()).for_each(|row| add(out, row));
     let length = out.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
     // The mean's divisor falls out with the length.
     for x in out {

@@ -41,8 +41,8 @@ impl Linear {
     pub(super) fn load(weights: &Weights, source: &Source, form: Form<'_>) -> Result<Self> {
         let (mut columns, mut bias) = (Vec::new(), Vec::new());
         for name in &source.names {
-            columns.extend(weights.values(&format!("{name}.weight"), &[source.out, source.width])?);
-            bias.extend(weights.values(&format!("{name}.bias"), &[source.out])?);
+            weights.read(&format!("{name}.weight"), &[source.out, source.width], &mut columns)?;
+            weights.read(&format!("{name}.bias"), &[source.out], &mut bias)?;
         }
         let columns = Rows::new(&columns, source.out * source.names.len(), source.width, source.width);
         let matrix = match form {

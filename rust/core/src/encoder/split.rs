@@ -55,7 +55,7 @@ pub(super) fn forward(bert: &Bert, kernel: Kernel, ids: &[u32], threads: usize, 
         }
         rows
     });
-    pool(&rows, out);
+    pool(bert.shape().pooling, &rows, out);
 }
 
 /// Takes the tokens in `share` through all layers and returns their last hidden rows.

@@ -10,16 +10,29 @@ use safetensors::tensor::TensorView;
 
 use super::*;
 
-const SMALL: Shape =
-    Shape { layers: 2, hidden: 24, heads: 3, feed_forward: 41, vocabulary: 50, positions: 40, types: 2, epsilon: 1e-5 };
+const SMALL: Shape = Shape {
+    layers: 2,
+    hidden: 24,
+    heads: 3,
+    feed_forward: 41,
+    vocabulary: 50,
+    positions: 40,
+    types: 2,
+    epsilon: 1e-5,
+    pooling: Pooling::Mean,
+};
+/// Nothing in it is a multiple of anything that a kernel works in.
+const ODD: Shape = Shape { layers: 3, hidden: 35, heads: 5, feed_forward: 7, types: 1, pooling: Pooling::Cls, ..SMALL };
+/// One layer with one head, wider than the others are long.
+const WIDE: Shape = Shape { layers: 1, hidden: 66, heads: 1, feed_forward: 130, pooling: Pooling::Cls, ..SMALL };
 
 type Tensors = HashMap<String, (Vec<usize>, Vec<f32>)>;
 
 /// A folder of its own, removed at the end.
-struct TempFolder(PathBuf);
+pub(super) struct TempFolder(pub(super) PathBuf);
 
 impl TempFolder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         static NEXT: crate::sync::AtomicU64 = crate::sync::AtomicU64::new(0);
         let number = NEXT.fetch_add(1, crate::sync::Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("llmfast-encoder-{}-{number}", std::process::id()));
@@ -28,7 +41,9 @@ impl TempFolder {
     }
 
     fn write(&self, name: &str, content: impl AsRef<[u8]>) {
-        std::fs::write(self.0.join(name), content).unwrap();
+        let path = self.0.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
     }
 }
 
@@ -79,14 +94,35 @@ fn random_tensors(shape: &Shape) -> Tensors {
 }
 
 fn safetensors_file(tensors: &Tensors) -> Vec<u8> {
-    let bytes: Vec<(&String, &Vec<usize>, Vec<u8>)> = tensors
+    stored(tensors, "", Dtype::F32, |x| x.to_le_bytes().to_vec())
+}
+
+/// A file whose tensors' names begin with `prefix`, with numbers as `write` writes them.
+fn stored(tensors: &Tensors, prefix: &str, dtype: Dtype, write: impl Fn(f32) -> Vec<u8>) -> Vec<u8> {
+    let bytes: Vec<(String, &Vec<usize>, Vec<u8>)> = tensors
         .iter()
-        .map(|(name, (size, values))| (name, size, values.iter().flat_map(|x| x.to_le_bytes()).collect()))
+        .map(|(name, (size, values))| {
+            (format!("{prefix}{name}"), size, values.iter().flat_map(|x| write(*x)).collect())
+        })
         .collect();
     let views = bytes
         .iter()
-        .map(|(name, size, bytes)| (name.as_str(), TensorView::new(Dtype::F32, (*size).clone(), bytes).unwrap()));
+        .map(|(name, size, bytes)| (name.as_str(), TensorView::new(dtype, (*size).clone(), bytes).unwrap()));
     safetensors::serialize(views, None).unwrap()
+}
+
+fn open(bytes: impl AsRef<[u8]>, shape: Shape) -> Result<Bert> {
+    let folder = TempFolder::new();
+    folder.write("model.safetensors", bytes);
+    // The map holds the file after its name is gone.
+    Bert::load(shape, Weights::open(&folder.0.join("model.safetensors"))?, Form::F32)
+}
+
+fn encode(bert: &Bert, kernel: Kernel, ids: &[u32]) -> Vec<f32> {
+    let (mut scratch, mut out) = (Scratch::default(), vec![0.0; bert.shape().hidden]);
+    scratch.push(ids);
+    bert.forward(kernel, &mut scratch, &mut out);
+    out
 }
 
 /// The model in f64, written as its definition reads.
@@ -158,9 +194,12 @@ impl Oracle<'_> {
             feed.iter_mut().flatten().for_each(|x| *x *= normal_distribution(*x));
             x = self.norm(&sum(&x, &self.linear(&feed, &name("output.dense"))), &name("output.LayerNorm"));
         }
-        let mean: Vec<f64> = (0..self.shape.hidden).map(|i| x.iter().map(|x| x[i]).sum::<f64>()).collect();
-        let length = dot(&mean, &mean).sqrt();
-        mean.iter().map(|x| x / length).collect()
+        let pooled: Vec<f64> = match self.shape.pooling {
+            Pooling::Mean => (0..self.shape.hidden).map(|i| x.iter().map(|x| x[i]).sum::<f64>()).collect(),
+            Pooling::Cls => x[0].clone(),
+        };
+        let length = dot(&pooled, &pooled).sqrt();
+        pooled.iter().map(|x| x / length).collect()
     }
 }
 
@@ -184,37 +223,76 @@ fn normal_distribution(x: f64) -> f64 {
 
 #[test]
 fn the_forward_pass_matches_f64() {
-    let tensors = random_tensors(&SMALL);
-    let folder = TempFolder::new();
-    folder.write("model.safetensors", safetensors_file(&tensors));
-    let bert = Bert::load(SMALL, Weights::open(&folder.0.join("model.safetensors")).unwrap(), Form::F32).unwrap();
-    let oracle = Oracle { shape: SMALL, tensors: &tensors };
-    let lengths = [1, 2, 40, 7, 16, 17, 1, 33];
-    let texts: Vec<Vec<u32>> = lengths.iter().map(|n| (0..*n).map(|i| (i * 7 + n * 3) % 50).collect()).collect();
-    for kernel in Kernel::available() {
-        let mut scratch = Scratch::default();
-        let mut together = vec![0.0; texts.len() * SMALL.hidden];
-        for ids in &texts {
-            scratch.push(ids);
-        }
-        bert.forward(kernel, &mut scratch, &mut together);
-        for (ids, together) in texts.iter().zip(together.chunks_exact(SMALL.hidden)) {
-            let mut alone = vec![0.0; SMALL.hidden];
-            scratch.push(ids);
-            bert.forward(kernel, &mut scratch, &mut alone);
-            assert_eq!(alone, together, "{kernel:?}: a text's vector depends on its neighbours");
-            for threads in 2..=ids.len().min(5) {
-                let mut split = vec![0.0; SMALL.hidden];
-                split::forward(&bert, kernel, ids, threads, &mut split);
-                assert_eq!(split, alone, "{kernel:?}: a text's vector depends on {threads} threads");
-            }
-            for (got, expected) in alone.iter().zip(oracle.encode(ids)) {
-                let error = (f64::from(*got) - expected).abs();
-                // About 100 roundings deep, each of relative size 6e-8, and GELU's 1.5e-7; components are about 0.2.
-                assert!(error < 5e-6, "{kernel:?} {} tokens: {got} {expected}", ids.len());
-            }
+    for shape in [SMALL, Shape { pooling: Pooling::Cls, ..SMALL }, ODD, Shape { pooling: Pooling::Mean, ..ODD }, WIDE] {
+        let tensors = random_tensors(&shape);
+        let bert = open(safetensors_file(&tensors), shape).unwrap();
+        for kernel in Kernel::available() {
+            matches_f64(&bert, &Oracle { shape, tensors: &tensors }, kernel);
         }
     }
+}
+
+fn matches_f64(bert: &Bert, oracle: &Oracle<'_>, kernel: Kernel) {
+    let (shape, lengths) = (oracle.shape, [1, 2, 40, 7, 16, 17, 1, 33]);
+    let texts: Vec<Vec<u32>> = lengths.iter().map(|n| (0..*n).map(|i| (i * 7 + n * 3) % 50).collect()).collect();
+    let mut scratch = Scratch::default();
+    let mut together = vec![0.0; texts.len() * shape.hidden];
+    for ids in &texts {
+        scratch.push(ids);
+    }
+    bert.forward(kernel, &mut scratch, &mut together);
+    for (ids, together) in texts.iter().zip(together.chunks_exact(shape.hidden)) {
+        let alone = encode(bert, kernel, ids);
+        assert_eq!(alone, together, "{kernel:?}: a text's vector depends on its neighbours");
+        for threads in 2..=ids.len().min(5) {
+            let mut split = vec![0.0; shape.hidden];
+            split::forward(bert, kernel, ids, threads, &mut split);
+            assert_eq!(split, alone, "{kernel:?}: a text's vector depends on {threads} threads");
+        }
+        for (got, expected) in alone.iter().zip(oracle.encode(ids)) {
+            let error = (f64::from(*got) - expected).abs();
+            // About 100 roundings deep, each of relative size 6e-8, and GELU's 1.5e-7; components are about 0.2.
+            assert!(error < 5e-6, "{kernel:?} {shape}, {} tokens: {got} {expected}", ids.len());
+        }
+    }
+}
+
+#[test]
+fn tensors_may_have_the_prefix_of_a_model_with_a_head() {
+    let tensors = random_tensors(&SMALL);
+    let plain = open(safetensors_file(&tensors), SMALL).unwrap();
+    let prefixed = stored(&tensors, "bert.", Dtype::F32, |x| x.to_le_bytes().to_vec());
+    let ids = [2, 7, 1, 8, 3];
+    let [one, other] = [plain, open(prefixed, SMALL).unwrap()].map(|bert| encode(&bert, Kernel::best(), &ids));
+    assert_eq!(one, other);
+}
+
+#[test]
+fn halves_are_widened() {
+    let mut tensors = random_tensors(&ODD);
+    let ids = [2, 7, 1, 8, 3];
+    // Numbers that both halves hold: 8 bits of mantissa, and exponents that F16 has.
+    tensors.values_mut().flat_map(|(_, values)| values).for_each(|x| *x = f32::from_bits(x.to_bits() & 0xffff_0000));
+    let expected = encode(&open(safetensors_file(&tensors), ODD).unwrap(), Kernel::best(), &ids);
+    let bf16 = stored(&tensors, "", Dtype::BF16, |x| x.to_le_bytes()[2..].to_vec());
+    assert_eq!(encode(&open(bf16, ODD).unwrap(), Kernel::best(), &ids), expected);
+    // Multiples of 2⁻⁷ below 1 are 112 exponents away.
+    tensors.values_mut().flat_map(|(_, values)| values).for_each(|x| *x = (*x * 128.0).round() / 128.0);
+    let expected = encode(&open(safetensors_file(&tensors), ODD).unwrap(), Kernel::best(), &ids);
+    let f16 = |x: f32| {
+        let bits = x.to_bits();
+        let magnitude = if x == 0.0 { 0 } else { ((bits & 0x7fff_ffff) >> 13) - (112 << 10) };
+        ((bits >> 16 & 0x8000 | magnitude) as u16).to_le_bytes().to_vec()
+    };
+    assert_eq!(encode(&open(stored(&tensors, "", Dtype::F16, f16), ODD).unwrap(), Kernel::best(), &ids), expected);
+}
+
+#[test]
+fn tensors_of_integers_are_named() {
+    let integers = stored(&random_tensors(&SMALL), "", Dtype::I32, |x| (x as i32).to_le_bytes().to_vec());
+    let error = open(integers, SMALL).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::CorruptFile);
+    assert!(error.to_string().contains("to be F32, F16 or BF16"), "{error}");
 }
 
 #[test]
@@ -299,7 +377,7 @@ fn missing_and_misshapen_tensors_are_named() {
     let name = "encoder.layer.1.output.dense.bias";
     let mut tensors = random_tensors(&SMALL);
     tensors.insert(name.into(), (vec![23], vec![0.0; 23]));
-    assert!(load(&tensors).contains("F32 [24], got F32 [23]"));
+    assert!(load(&tensors).contains("F32, F16 or BF16 [24], got F32 [23]"));
     tensors.remove(name);
     assert!(load(&tensors).contains(&format!("no tensor {name}")));
 }

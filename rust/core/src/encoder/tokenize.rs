@@ -1,9 +1,13 @@
 //! Text to token ids.
 
 use std::borrow::Cow;
+use std::fmt::Debug;
 use std::path::Path;
 
-use serde_json::Value;
+use tokenizers::models::ModelWrapper;
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::NormalizerWrapper;
+use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::tokenizer::Tokenizer as Inner;
 
 use super::config;
@@ -40,8 +44,9 @@ impl Tokenizer {
         let path = folder.join("tokenizer.json");
         let bytes = config::read(&path)?;
         let corrupt = |why: String| config::corrupt(&path, &why);
-        require_bert(&serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?)?;
         let mut inner = Inner::from_bytes(&bytes).map_err(|error| corrupt(error.to_string()))?;
+        let unknown = inner.token_to_id(&require_bert(&inner)?.unk_token);
+        require_case(folder, &inner)?;
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|error| corrupt(error.to_string()))?;
         if inner.get_vocab(true).values().any(|id| *id as usize >= vocabulary) {
@@ -50,7 +55,6 @@ impl Tokenizer {
         let frame = inner.encode_fast("", true).map_err(|error| corrupt(error.to_string()))?;
         let frame =
             frame.get_ids().try_into().map_err(|_| corrupt("it adds other tokens than one on each side".into()))?;
-        let unknown = inner.token_to_id("[UNK]");
         Ok((Self { inner, frame, max_tokens, unknown }, blake3::hash(&bytes).to_hex().to_string()))
     }
 
@@ -106,21 +110,36 @@ impl Tokenizer {
     }
 }
 
-/// Refuses tokenizers for which [`pieces`] is not known to be right.
-fn require_bert(file: &Value) -> Result<()> {
-    for (part, supported) in
-        [("normalizer", "BertNormalizer"), ("pre_tokenizer", "BertPreTokenizer"), ("model", "WordPiece")]
-    {
-        let got = file.get(part).and_then(|part| part.get("type")).and_then(Value::as_str).unwrap_or("WordPiece");
-        if got != supported {
-            return Err(config::unsupported(&format!("a tokenizer with the {part} {got}")));
-        }
+/// The vocabulary of a tokenizer; those for which [`pieces`] is not known to be right are refused.
+fn require_bert(inner: &Inner) -> Result<&WordPiece> {
+    let other = |part: &str, got: &dyn Debug| {
+        let got = format!("{got:?}");
+        let name = got.trim_start_matches("Some(").split(['(', ' ', '{']).next().unwrap_or_default();
+        Err(config::unsupported(&format!("a tokenizer with the {part} {name}")))
+    };
+    let ModelWrapper::WordPiece(model) = inner.get_model() else { return other("model", inner.get_model()) };
+    if !matches!(inner.get_normalizer(), Some(NormalizerWrapper::BertNormalizer(_))) {
+        return other("normalizer", &inner.get_normalizer());
     }
-    let longest = file["model"]["max_input_chars_per_word"].as_u64().unwrap_or(100);
-    if longest < RUN as u64 {
-        Ok(())
+    if !matches!(inner.get_pre_tokenizer(), Some(PreTokenizerWrapper::BertPreTokenizer(_))) {
+        return other("pre_tokenizer", &inner.get_pre_tokenizer());
+    }
+    if model.max_input_chars_per_word < RUN {
+        Ok(model)
     } else {
-        Err(config::unsupported(&format!("a tokenizer of words up to {longest}")))
+        Err(config::unsupported(&format!("a tokenizer of words up to {}", model.max_input_chars_per_word)))
+    }
+}
+
+/// Refuses a tokenizer that reads the case of texts which sentence-transformers lowers before.
+fn require_case(folder: &Path, inner: &Inner) -> Result<()> {
+    match inner.get_normalizer() {
+        Some(NormalizerWrapper::BertNormalizer(normalizer))
+            if !normalizer.lowercase && config::lowers_case(folder)? =>
+        {
+            Err(config::unsupported("a model with do_lower_case and a tokenizer that reads case"))
+        }
+        _ => Ok(()),
     }
 }
 

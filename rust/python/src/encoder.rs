@@ -1,8 +1,8 @@
-//! Bindings of the sentence encoder; `llmfast._encoder` finds the model's folder.
+//! Bindings of the sentence encoders; `llmfast._encoder` finds the model's folder.
 
 use std::path::PathBuf;
 
-use llmfast_core::encoder::{MiniLM, Overlong, Precision};
+use llmfast_core::encoder::{BertEncoder, Options, Overlong, Pooling, Precision};
 use numpy::{PyArray1, PyArrayMethods};
 use pyo3::prelude::*;
 
@@ -12,15 +12,28 @@ use crate::support::vectors::{self, Encoding};
 
 type Any<'py> = Bound<'py, PyAny>;
 
-#[pyclass(module = "llmfast._llmfast", name = "MiniLMCore", frozen, subclass)]
-struct PyMiniLM(MiniLM);
+#[pyclass(module = "llmfast._llmfast", name = "BertEncoderCore", frozen, subclass)]
+struct PyBertEncoder(BertEncoder);
 
 #[pymethods]
-impl PyMiniLM {
+impl PyBertEncoder {
+    /// A folder of any such model, or of all-MiniLM-L6-v2 alone.
     #[new]
-    fn new(py: Python<'_>, folder: PathBuf, precision: &str, threads: usize) -> PyResult<Self> {
-        let (kernel, precision) = (vectors::kernel()?, Precision::by_name(precision).map_err(to_py)?);
-        py.detach(|| MiniLM::open_with_kernel(&folder, precision, threads, kernel)).map(Self).map_err(to_py)
+    #[pyo3(signature = (folder, *, precision, threads, memo = None, pooling = None, minilm = false))]
+    fn new(
+        py: Python<'_>,
+        folder: PathBuf,
+        precision: &str,
+        threads: usize,
+        memo: Option<PathBuf>,
+        pooling: Option<&str>,
+        minilm: bool,
+    ) -> PyResult<Self> {
+        let pooling = pooling.map(Pooling::by_name).transpose().map_err(to_py)?;
+        let precision = Precision::by_name(precision).map_err(to_py)?;
+        let options = Options { precision, threads, kernel: vectors::kernel()?, pooling, memo: memo.as_deref() };
+        let open = if minilm { BertEncoder::open_minilm } else { BertEncoder::open };
+        py.detach(|| open(&folder, &options)).map(Self).map_err(to_py)
     }
 
     #[pyo3(signature = (texts, *, truncate = true))]
@@ -83,7 +96,7 @@ fn kernel_name() -> PyResult<&'static str> {
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<PyMiniLM>()?;
+    module.add_class::<PyBertEncoder>()?;
     module.add_class::<Encoding>()?;
     module.add_function(wrap_pyfunction!(kernel_name, module)?)
 }

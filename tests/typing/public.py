@@ -8,7 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 import llmfast
-from llmfast import Answer, Cache, CachePolicy, Engine, FlatIndex, Hit, HnswIndex, LruCache, MiniLM, Reply, Usage, batch
+from llmfast import (
+    Answer,
+    Cache,
+    CachePolicy,
+    CallableEncoder,
+    Engine,
+    FlatIndex,
+    Hit,
+    HnswIndex,
+    LruCache,
+    MiniLM,
+    Reply,
+    SentenceTransformerEncoder,
+    Usage,
+    batch,
+)
 
 
 async def cache_and_engine() -> None:
@@ -37,6 +52,18 @@ def blocks() -> None:
     assert_type(HnswIndex.load("rows.index"), HnswIndex)
     HnswIndex(3, 8)  # type: ignore[call-arg]
     assert_type(MiniLM().encode("text"), NDArray[np.float32])
+
+
+def adapters(loaded: object) -> None:
+    encoder = CallableEncoder(lengths.map, dim=3, name="lengths")
+    assert_type(encoder.encode(["text"]), NDArray[np.float32])
+    Cache(encoder=encoder)
+    CallableEncoder(lambda texts: [[1.0]] * len(texts), dim=1, name="ones", version="2", max_tokens=8)
+    CallableEncoder(lambda texts: [[1.0]], dim=1)  # type: ignore[call-arg]
+    model = SentenceTransformerEncoder("intfloat/e5-small-v2", prompt="query: ", device="cpu")
+    assert_type(model.max_tokens, int | None)
+    Cache(encoder=model)
+    SentenceTransformerEncoder(loaded)
 
 
 @batch(max_batch_size=8)

@@ -64,7 +64,8 @@ LOAD_MS = 150.0
 MATRIX_WEIGHTS, MATRIX_BYTES = 6 * (4 * 384 * 384 + 2 * 384 * 1536), {"f32": 4, "bf16": 2, "int8": 1}
 TABLE_WEIGHTS, TABLE_BYTES = 30_522 * 384, 4
 OF_HELD, MEMORY_TEXTS = 1.3, 100
-PAIRS, SCALAR_EVERY = 6_000, 12
+#: Of the pairs, one in FEWER is compared where that takes long.
+PAIRS, FEWER = 6_000, 12
 LEAST_COSINE = {"f32": 0.999999, "bf16": 0.9999, "int8": 0.99}
 MOST_CHANGED = {"f32": 0.0002, "bf16": 0.001, "int8": 0.012}
 AUC_OFF = 0.001
@@ -283,21 +284,28 @@ def named(precision: str) -> str:
 def run_fidelity(run: Run) -> None:
     """Compare the vectors of every kernel and precision with the reference's, and print those of onnxruntime."""
     pairs = Pairs.sampled(run.data, PAIRS)
-    reference = peer_vectors(run, TORCH, pairs.texts)
-    for name in (ORT_F32, ORT_INT8):
-        found = compare(peer_vectors(run, name, pairs.texts), reference, pairs.same)
-        run.bench.note(f"fidelity of {len(pairs):,} pairs, {name}", str(found))
+    peer, libraries = run.peers.contestants[TORCH], ("sentence-transformers", "torch")
+    reference = kept_vectors(TORCH, libraries, pairs.texts, lambda: peer.many(pairs.texts))
     for kernel in KERNELS:
         try:
             probe("kernel", kernel=kernel)
         except llmfast.ConfigError as error:
             run.bench.note(f"fidelity, kernel {kernel}", str(error))
             continue
-        # The oracle takes a minute for what the others take a second for.
-        step = SCALAR_EVERY if kernel == "scalar" else 1
-        part, rows = pairs.every(step), np.concatenate([reference[:PAIRS:step], reference[PAIRS::step]])
+        # The oracle takes a minute for what the others take some seconds for.
+        step = FEWER if kernel == "scalar" else 1
         for precision in PRECISIONS:
-            measure_fidelity(run, kernel, precision, part, rows)
+            measure_fidelity(run, kernel, precision, pairs.every(step), every(reference, step))
+    few, expected = pairs.every(FEWER), every(reference, FEWER)
+    for name in (ORT_F32, ORT_INT8):
+        # One by one: dynamic quantisation has the texts of a batch change each other's vectors.
+        vectors = np.stack([run.peers.contestants[name].one(text) for text in few.texts])
+        run.bench.note(f"fidelity of {len(few):,} pairs, {name}", str(compare(vectors, expected, few.same)))
+
+
+def every(reference: np.ndarray, step: int) -> np.ndarray:
+    """Return the vectors of each `step`-th pair: of the first texts, then of the second ones."""
+    return np.concatenate([half[::step] for half in np.split(reference, 2)])
 
 
 def measure_fidelity(run: Run, kernel: str, precision: str, pairs: Pairs, reference: np.ndarray) -> None:
@@ -320,13 +328,6 @@ def measure_fidelity(run: Run, kernel: str, precision: str, pairs: Pairs, refere
 def hold_shares(bench: Bench, label: str, precision: str, found: Fidelity) -> None:
     bench.bar(f"{label}: decisions that differ", found.changed * 100, unit="%", at_most=MOST_CHANGED[precision] * 100)
     bench.bar(f"{label}: AUC off by", abs(found.auc - found.reference_auc), at_most=AUC_OFF)
-
-
-def peer_vectors(run: Run, name: str, texts: list[str]) -> np.ndarray:
-    """Return a peer's vectors; one by one, for dynamic quantisation has the texts of a batch change each other's."""
-    peer = run.peers.contestants[name]
-    libraries = ("sentence-transformers", "torch") if name == TORCH else ("onnxruntime", "onnx", "torch")
-    return kept_vectors(name, libraries, texts, lambda: np.stack([peer.one(text) for text in texts]))
 
 
 # ---- hostile texts ---------------------------------------------------------------------------------------------------

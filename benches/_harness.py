@@ -30,6 +30,10 @@ import _machine
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+ONE_THREAD = {
+    **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1"),
+    "TOKENIZERS_PARALLELISM": "false",
+}
 REFERENCE = Path(__file__).resolve().parent / "reference.json"
 MIN_ROUNDS = 9
 SCALE_LOW, SCALE_HIGH = 0.67, 1.5
@@ -267,6 +271,10 @@ class Bench:
         met = value >= at_least if at_least is not None else value <= (at_most or 0.0)
         self._add(Figure(name, f"{value:.4g} {unit}".strip(), bound.strip(), met))
 
+    def missing(self, name: str, why: str, *, bar: str) -> None:
+        """Miss a bar because there is nothing to measure yet."""
+        self._add(Figure(name, why, bar, False))
+
     def finish(self) -> int:
         """Write the record, print the verdict and return the exit code."""
         if not self.arguments.no_record:
@@ -308,6 +316,13 @@ def not_run(name: str, reason: str) -> NoReturn:
     """Say why a bench measures nothing, and exit 2: what is not measured is not passed."""
     print(f"{name}: not run: {reason}", file=sys.stderr)
     raise SystemExit(NOT_RUN)
+
+
+def with_one_thread() -> None:
+    """Start again with the libraries held to one thread, which they read when they are loaded."""
+    if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):
+        os.environ.update(ONE_THREAD)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _line(figure: Figure) -> str:

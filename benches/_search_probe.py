@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import llmfast
+from _machine import resident_bytes
 from llmfast._llmfast import kernel_name
 
 if TYPE_CHECKING:
@@ -36,12 +37,6 @@ def partition_ids(count: int) -> list[int]:
     """Return partitions as the cache has them: 128 bits in no order."""
     rng = random.Random(11)
     return [rng.getrandbits(128) for _ in range(count)]
-
-
-def resident_bytes() -> int:
-    """Return the resident memory of this process, anonymous and of files."""
-    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines())
-    return sum(int(fields[name].split()[0]) * 1024 for name in ("RssAnon", "RssFile"))
 
 
 def microseconds(call: Callable[[Any], object], query: Any) -> float:

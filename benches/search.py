@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import llmfast
-from _harness import Bench, ratio
+from _harness import Bench, ratio, with_one_thread
 from _oracle import NO_THRESHOLD, Oracle, change, count_mistakes
 from _search_peers import (
     Contender,
@@ -55,7 +55,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 SMALL, LARGE, MILLION = 10_000, 100_000, 1_000_000
 #: Queries a round: ours, and those of a brute-force peer.
 ASKED = {SMALL: (1_000, 100), LARGE: (400, 25), MILLION: (200, 3)}
@@ -343,13 +342,6 @@ SECTIONS = {
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", action="append", choices=SECTIONS, help="run this section; may be repeated")
     parser.add_argument("--full", action="store_true", help="build the graphs at a million rows too")
-
-
-def with_one_thread() -> None:
-    """Start again with BLAS and OpenMP held to one thread, which they read when they are loaded."""
-    if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):
-        os.environ.update(ONE_THREAD)
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def main() -> int:

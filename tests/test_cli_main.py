@@ -33,11 +33,11 @@ def test_the_version(capsys):
 
 def test_without_a_command_the_help_is_shown(capsys):
     out = printed(capsys, code=2)
-    for command in ("replay", "cost", "route", "doctor"):
+    for command in ("replay", "cost", "bench", "route", "doctor"):
         assert command in out
 
 
-@pytest.mark.parametrize("command", ["replay", "cost", "route", "doctor"])
+@pytest.mark.parametrize("command", ["replay", "cost", "bench", "route", "doctor"])
 def test_every_command_has_help_and_json(command, capsys):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])

@@ -148,6 +148,13 @@ def test_a_missed_bar_fails_a_gate_and_prints_bar_and_figure(bench, capsys, argu
     assert "missed: hit rate: 0.4, bar >= 0.5" in capsys.readouterr().err
 
 
+def test_what_cannot_be_measured_yet_misses_its_bar(bench, capsys):
+    made = bench("--gate")
+    made.missing("int8, p50", "not built", bar=">= 12x")
+    assert made.finish() == 1
+    assert "missed: int8, p50: not built, bar >= 12x" in capsys.readouterr().err
+
+
 def test_a_gate_without_a_missed_bar_passes(bench):
     made = bench("--gate")
     made.bar("hit rate", 0.5, at_least=0.5)

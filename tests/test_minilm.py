@@ -130,6 +130,15 @@ def test_long_texts_are_cut_and_counted_uncut(minilm: MiniLM) -> None:
 
 
 @weights
+def test_the_ids_of_a_text_are_those_that_are_read(minilm: MiniLM) -> None:
+    assert minilm.token_ids("Where is my card?") == [101, 2073, 2003, 2026, 4003, 1029, 102]
+    assert minilm.token_ids("") == [101, 102]
+    assert minilm.token_ids("word " * 20_000) == [101, *[2773] * 254, 102]
+    with pytest.raises(llmfast.InvalidTextError, match="position 0"):
+        minilm.token_ids("\ud800")
+
+
+@weights
 def test_a_text_that_is_too_long_is_cut_or_refused(minilm):
     fits, over = "word " * 254, "word " * 255
     assert np.array_equal(minilm.encode(fits, truncate=False), minilm.encode(over))

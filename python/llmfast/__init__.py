@@ -9,6 +9,10 @@ from __future__ import annotations
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from ._adapters import (
+        CallableEncoder as CallableEncoder,
+        SentenceTransformerEncoder as SentenceTransformerEncoder,
+    )
     from ._batch import (
         Batched as Batched,
         BatchStats as BatchStats,
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
         InvalidVectorError as InvalidVectorError,
         LedgerError as LedgerError,
         LlmfastError as LlmfastError,
+        MissingPackageError as MissingPackageError,
         OutOfMemoryError as OutOfMemoryError,
         OverloadedError as OverloadedError,
         ScopeRequiredError as ScopeRequiredError,
@@ -93,6 +98,7 @@ _MODULE_OF = {
     "Cache": "_cache",
     "CachePolicy": "_policy",
     "CacheStats": "_llmfast",
+    "CallableEncoder": "_adapters",
     "ClosedError": "_errors",
     "ConfigError": "_errors",
     "CorruptFileError": "_errors",
@@ -115,6 +121,7 @@ _MODULE_OF = {
     "LlmfastError": "_errors",
     "LruCache": "_llmfast",
     "MiniLM": "_encoder",
+    "MissingPackageError": "_errors",
     "MonthlyCost": "_cost",
     "OutOfMemoryError": "_errors",
     "OverloadedError": "_errors",
@@ -124,6 +131,7 @@ _MODULE_OF = {
     "Reply": "_types",
     "Router": "_router",
     "ScopeRequiredError": "_errors",
+    "SentenceTransformerEncoder": "_adapters",
     "Signal": "_router",
     "Summary": "_ledger",
     "TextTooLongError": "_errors",
@@ -147,6 +155,7 @@ __all__ = [
     "Cache",
     "CachePolicy",
     "CacheStats",
+    "CallableEncoder",
     "ClosedError",
     "ConfigError",
     "CorruptFileError",
@@ -169,6 +178,7 @@ __all__ = [
     "LlmfastError",
     "LruCache",
     "MiniLM",
+    "MissingPackageError",
     "MonthlyCost",
     "OutOfMemoryError",
     "OverloadedError",
@@ -177,6 +187,7 @@ __all__ = [
     "Reply",
     "Router",
     "ScopeRequiredError",
+    "SentenceTransformerEncoder",
     "Signal",
     "Summary",
     "TextTooLongError",

@@ -51,6 +51,8 @@ class Plan:
     ttl: float | None
     fingerprint: bytes
     key: bytes
+    #: What an encoder that is awaited made of the question before the search.
+    ahead: np.ndarray | None = None
     #: Encoded while looking for a match, and stored with the answer.
     vector: np.ndarray | _Encoding | None = None
     partition: int = 0
@@ -80,10 +82,11 @@ class Cache(Asking):
     """Answers a question from a stored answer to the same question, also asked in other words.
 
     `encoder` recognises other words (`MiniLM()`, or anything with `encode`, `dim` and `fingerprint`); without one only
-    exact repeats hit. `policy` applies to the kind "general", `policies` to other kinds, beside the ones that come with
-    llmfast. `capacity` is the number of answers held. `scope` is the default tenant; with `require_scope` a request
-    without one is refused. `secret` keys every hash; by default it is random, which is right as long as nothing
-    outlives the process. `clock` gives seconds since the epoch.
+    exact repeats hit. Of an encoder whose `is_async` is true `encode_async` is awaited on the caller's event loop.
+    `policy` applies to the kind "general", `policies` to other kinds, beside the ones that come with llmfast.
+    `capacity` is the number of answers held. `scope` is the default tenant; with `require_scope` a request without one
+    is refused. `secret` keys every hash; by default it is random, which is right as long as nothing outlives the
+    process. `clock` gives seconds since the epoch.
 
     One cache serves any number of threads and event loops. `LLMFAST_DISABLE=1` in the environment turns it into a
     pass-through.
@@ -111,6 +114,7 @@ class Cache(Asking):
         if secret is not None and len(secret) < 16:
             raise ConfigError(f"secret must have at least 16 bytes, got {len(secret)}")
         self.encoder = encoder
+        self.encodes_on_loop = bool(getattr(encoder, "is_async", False))
         self.policies = {**POLICIES, **({} if policy is None else {"general": policy}), **(policies or {})}
         for kind, value in self.policies.items():
             if not isinstance(value, CachePolicy):
@@ -205,6 +209,14 @@ class Cache(Asking):
             return None
         return row, max(0.0, now - row.created_at)
 
+    async def encode_ahead(self, plan: Plan) -> None:
+        """Await the vector that `nearest` will need, of an encoder whose `is_async` says that it can be awaited."""
+        encoder, text = self.encoder, plan.ask.query
+        if encoder is None or plan.scope is PUBLIC or self._recent.get(text) is not None:
+            return
+        if _why_unread(encoder, text) is None:
+            plan.ahead = (await encoder.encode_async([text]))[0]  # type: ignore[attr-defined]  # `is_async` says so
+
     def nearest(self, plan: Plan) -> tuple[Match, float] | None:
         """Return the row whose question is nearest by meaning, if near enough, and its age. Takes milliseconds.
 
@@ -266,18 +278,24 @@ class Cache(Asking):
         text = plan.ask.query
         vector = self._recent.get(text)
         if vector is None:
-            limit, unread = getattr(encoder, "max_tokens", None), getattr(encoder, "unread", None)
-            if limit is not None and len(text) > limit * _CHARACTERS_PER_TOKEN:
-                plan.why_not = f"the text has {len(text):,} characters, and the encoder reads {limit} tokens"
-                return None
-            # Two texts that agree in what the encoder reads look the same to it, whatever the threshold.
-            why_not = None if unread is None else unread(text)
-            if why_not is not None:
-                plan.why_not = why_not
-                return None
-            vector = encode_for_index(encoder, text)
+            vector = plan.ahead
+            if vector is None:
+                why_not = _why_unread(encoder, text)
+                if why_not is not None:
+                    plan.why_not = why_not
+                    return None
+                vector = encode_for_index(encoder, text)
             self._recent.insert(text, vector)
         return vector
+
+
+def _why_unread(encoder: Encoder, text: str) -> str | None:
+    """Return why a text is not to be compared: the encoder does not read all of it."""
+    limit, unread = getattr(encoder, "max_tokens", None), getattr(encoder, "unread", None)
+    if limit is not None and len(text) > limit * _CHARACTERS_PER_TOKEN:
+        return f"the text has {len(text):,} characters, and the encoder reads {limit} tokens"
+    # Two texts that agree in what the encoder reads look the same to it, whatever the threshold.
+    return None if unread is None else unread(text)
 
 
 def _data(values: Any) -> Any:

@@ -15,7 +15,7 @@ from ._worker import Worker
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Generator
+    from collections.abc import Awaitable, Callable, Generator
     from types import TracebackType
 
     from ._flight import Flight, FlightTable
@@ -33,6 +33,12 @@ class Call(NamedTuple):
     function: Callable[..., Any]
     query: str
     keywords: dict[str, Any]
+
+
+class Await(NamedTuple):
+    """Await `start()` on the event loop of whoever asks. A thread that has none passes it by."""
+
+    start: Callable[[], Awaitable[None]]
 
 
 class Share(NamedTuple):
@@ -85,11 +91,13 @@ class AsyncDriver:
         finally:
             way.close()
 
-    async def _do(self, step: OffLoop | Call | Share) -> Any:
+    async def _do(self, step: OffLoop | Await | Call | Share) -> Any:
         if isinstance(step, OffLoop):
             import asyncio
 
             return await asyncio.wrap_future(self._worker.submit(partial(_sealed, step.job)))
+        if isinstance(step, Await):
+            return await _await(step)
         if isinstance(step, Call):
             return await _call(step)
         return await self._share(step)
@@ -137,7 +145,7 @@ def drive_sync(way: Generator[Any, Any, Any], flights: FlightTable | None) -> An
 
     Raises RuntimeError if an event loop is running in this thread.
     """
-    if _loop_is_running():
+    if loop_is_running():
         way.close()
         message = "get_or_generate_sync would stop the event loop of this thread: await get_or_generate instead"
         raise RuntimeError(message)
@@ -161,9 +169,11 @@ def _drive_here(way: Generator[Any, Any, Any], flights: FlightTable | None) -> A
         way.close()
 
 
-def _do_here(step: OffLoop | Call | Share, flights: FlightTable | None) -> Any:
+def _do_here(step: OffLoop | Await | Call | Share, flights: FlightTable | None) -> Any:
     if isinstance(step, OffLoop):
         return step.job()
+    if isinstance(step, Await):
+        return None
     if isinstance(step, Call):
         result = step.function(step.query, **step.keywords)
         if inspect.isawaitable(result):
@@ -202,12 +212,30 @@ def _share_here(step: Share, flights: FlightTable | None) -> tuple[bool, Any]:
 
 async def _call(step: Call) -> Any:
     function = step.function
-    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004
+    if is_async(function):
         return await function(step.query, **step.keywords)
     import asyncio
 
     result = await asyncio.to_thread(_sealed, function, step.query, **step.keywords)
     return await result if inspect.isawaitable(result) else result
+
+
+async def _await(step: Await) -> None:
+    import asyncio
+
+    try:
+        await step.start()
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # Nobody cancelled us: what was awaited gave up, and that must not look as if the request had been.
+        raise RuntimeError("what was awaited was cancelled from within") from error
+
+
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether a function is declared async, or is a method, partial or callable object of one."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
 def _sealed(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
@@ -232,7 +260,7 @@ def _resolve(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-def _loop_is_running() -> bool:
+def loop_is_running() -> bool:
     # Without asyncio imported no loop of its can run.
     events = sys.modules.get("asyncio.events")
     return events is not None and events._get_running_loop() is not None

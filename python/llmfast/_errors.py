@@ -10,6 +10,7 @@ LlmfastError
  ├── InvalidTextError (ValueError)        a text is not valid Unicode
  ├── TextTooLongError (ValueError)        a text has more tokens than the encoder reads
  ├── EncoderNotFoundError (FileNotFoundError)
+ ├── MissingPackageError (ImportError)    a library that an adapter needs is not installed
  ├── CorruptFileError (ValueError)        a file of ours or of a model is damaged
  ├── UnsupportedModelError (ValueError)   a model that the encoder does not compute
  ├── CorruptRowError (ValueError)         a stored row is damaged or forged
@@ -67,6 +68,10 @@ class TextTooLongError(LlmfastError, ValueError):
 
 class EncoderNotFoundError(LlmfastError, FileNotFoundError):
     """The files of a model are not where they were looked for."""
+
+
+class MissingPackageError(LlmfastError, ImportError):
+    """A library that is needed for this alone is not installed; the message has the command that installs it."""
 
 
 class CorruptFileError(LlmfastError, ValueError):

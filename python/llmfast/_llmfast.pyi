@@ -576,6 +576,8 @@ class BertEncoderCore:
     def _encode_for_index(self, text: str) -> _Encoding: ...
     def count_tokens(self, text: str) -> int:
         """Return the number of tokens of a text, [CLS] and [SEP] included, before it is cut."""
+    def token_ids(self, text: str) -> list[int]:
+        """Return what is read of a text: its token ids, [CLS] and [SEP] included, cut."""
     def unread(self, text: str) -> str | None:
         """Return why a text may get the vector of another text that it is not; None if the whole text is read.
 

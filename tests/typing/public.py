@@ -13,6 +13,7 @@ from llmfast import (
     BertEncoder,
     Cache,
     CachePolicy,
+    CallableEncoder,
     Engine,
     FlatIndex,
     Hit,
@@ -20,6 +21,7 @@ from llmfast import (
     LruCache,
     MiniLM,
     Reply,
+    SentenceTransformerEncoder,
     Usage,
     batch,
 )
@@ -54,6 +56,18 @@ def blocks() -> None:
     assert_type(BertEncoder("folder", pooling="cls").encode(["text"]), NDArray[np.float32])
     Cache(encoder=BertEncoder("folder"))
     BertEncoder()  # type: ignore[call-arg]
+
+
+def adapters(loaded: object) -> None:
+    encoder = CallableEncoder(lengths.map, dim=3, name="lengths")
+    assert_type(encoder.encode(["text"]), NDArray[np.float32])
+    Cache(encoder=encoder)
+    CallableEncoder(lambda texts: [[1.0]] * len(texts), dim=1, name="ones", version="2", max_tokens=8)
+    CallableEncoder(lambda texts: [[1.0]], dim=1)  # type: ignore[call-arg]
+    model = SentenceTransformerEncoder("intfloat/e5-small-v2", prompt="query: ", device="cpu")
+    assert_type(model.max_tokens, int | None)
+    Cache(encoder=model)
+    SentenceTransformerEncoder(loaded)
 
 
 @batch(max_batch_size=8)

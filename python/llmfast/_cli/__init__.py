@@ -1,4 +1,4 @@
-"""The command line: `llmfast replay | cost | route | doctor`.
+"""The command line: `llmfast replay | cost | bench | route | doctor`.
 
 Exit codes: 0; 2 for input that cannot be used; 130 after Ctrl-C; 141 when whoever reads the output has left.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 UNUSABLE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
 
-_COMMANDS = ("replay", "cost", "route", "doctor")
+_COMMANDS = ("replay", "cost", "bench", "route", "doctor")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -170,6 +170,15 @@ impl BertEncoder {
         self.tokenizer.count(text)
     }
 
+    /// What is read of a text: its token ids, `[CLS]` and `[SEP]` included, cut.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidText` when the tokenizer refuses the text.
+    pub fn token_ids(&self, text: &str) -> Result<Vec<u32>> {
+        self.tokenizer.ids(text, Overlong::Cut)
+    }
+
     /// Why a text may get the vector of another text that it is not: it has words that are not in the vocabulary, which
     /// all look the same, or more tokens than are read. None if the whole text is read.
     ///

@@ -58,6 +58,11 @@ impl PyBertEncoder {
         py.detach(|| self.0.count_tokens(&text)).map_err(to_py)
     }
 
+    fn token_ids(&self, py: Python<'_>, text: &Any<'_>) -> PyResult<Vec<u32>> {
+        let text = texts::text(text, "the text")?;
+        py.detach(|| self.0.token_ids(&text)).map_err(to_py)
+    }
+
     fn unread(&self, py: Python<'_>, text: &Any<'_>) -> PyResult<Option<String>> {
         let text = texts::text(text, "the text")?;
         py.detach(|| self.0.unread(&text)).map_err(to_py)

@@ -1,0 +1,479 @@
+"""Encoders made of functions and of models of sentence-transformers, alone and in a cache."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import shutil
+import sys
+import threading
+import types
+from typing import Any
+
+import numpy as np
+import pytest
+
+import llmfast
+from encoders import TopicEncoder
+from llmfast import Cache, CachePolicy, CallableEncoder, SentenceTransformerEncoder
+
+TOPICS = TopicEncoder()
+
+
+def topics(texts: list[str]) -> Any:
+    return TOPICS.encode(texts)
+
+
+async def topics_later(texts: list[str]) -> Any:
+    await asyncio.sleep(0)
+    return TOPICS.encode(texts).tolist()
+
+
+def encoder_of(function: Any, **options: Any) -> CallableEncoder:
+    return CallableEncoder(function, **{"dim": TOPICS.dim, "name": "topics", **options})
+
+
+def cache_of(function: Any, **options: Any) -> Cache:
+    return Cache(encoder=encoder_of(function, **options), policy=CachePolicy(threshold=0.9))
+
+
+# ---- functions -------------------------------------------------------------------------------------------------------
+
+
+def test_a_function_is_an_encoder():
+    encoder = encoder_of(topics)
+    assert isinstance(encoder, llmfast.Encoder)
+    found = encoder.encode(["cards/a", "cards/b"])
+    assert (found.dtype, found.shape) == (np.float32, (2, TOPICS.dim))
+    np.testing.assert_allclose(found, topics(["cards/a", "cards/b"]), atol=1e-6)
+    assert encoder.encode([]).shape == (0, TOPICS.dim)
+    assert repr(encoder) == "CallableEncoder('topics', dim=64)"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[3, 4], [0, -2]],
+        ([3.0, 4.0], (0.0, -2.0)),
+        np.array([[3, 4], [0, -2]], np.float16),
+        [np.array([3e300, 4e300]), np.array([0.0, -1e-320])],
+    ],
+)
+def test_vectors_come_out_in_float32_and_of_length_1(rows):
+    found = encoder_of(lambda texts: rows, dim=2).encode(["a", "b"])
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, [[0.6, 0.8], [0.0, -1.0]], atol=1e-6)
+
+
+def test_the_function_s_own_array_stays_as_it_is():
+    rows = np.array([[3.0, 4.0]])
+    encoder_of(lambda texts: rows, dim=2).encode(["a"])
+    assert rows.tolist() == [[3.0, 4.0]]
+
+
+def test_name_version_and_dimensions_make_the_fingerprint():
+    made = [{}, {"version": "2"}, {"name": "other"}, {"dim": 3}, {"name": "topic", "version": "s"}]
+    prints = [encoder_of(topics, **options).fingerprint for options in made]
+    assert len(set(prints)) == len(made)
+    assert encoder_of(topics_later).fingerprint == prints[0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "message"),
+    [
+        ([[1.0, 2.0]], llmfast.BatchSizeError, "expected 2 vectors for 2 texts, got 1"),
+        (np.ones((3, 2)), llmfast.BatchSizeError, "expected 2 vectors for 2 texts, got 3"),
+        (np.ones((2, 3)), llmfast.DimensionMismatchError, "expected 2 dimensions, got 3"),
+        ([[1.0, 2.0], [1.0]], llmfast.DimensionMismatchError, "expected 2 dimensions, got 1 in vector 1"),
+        (np.ones(2), llmfast.DimensionMismatchError, r"expected vectors of shape \(2, 2\), got \(2,\)"),
+        (np.ones((2, 2, 2)), llmfast.DimensionMismatchError, r"got \(2, 2, 2\)"),
+        ([[1.0, 2.0], [float("nan"), 1.0]], llmfast.InvalidVectorError, "vector 1 of 2 holds NaN or infinity"),
+        ([[float("inf"), 2.0], [1.0, 1.0]], llmfast.InvalidVectorError, "vector 0 of 2 holds NaN or infinity"),
+        ([[1.0, 2.0], [0.0, 0.0]], llmfast.InvalidVectorError, "vector 1 of 2 is all zeros"),
+        ([["a", "b"], ["c", "d"]], llmfast.InvalidVectorError, "expected vectors of numbers, got list"),
+        ([5, 6], llmfast.DimensionMismatchError, r"got \(2,\)"),
+        ({"data": 1, "model": 2}, llmfast.InvalidVectorError, "expected vectors of numbers, got dict"),
+        (None, llmfast.InvalidVectorError, "expected vectors of numbers, got NoneType"),
+    ],
+)
+def test_what_is_wrong_with_vectors_is_said(rows, error, message):
+    async def later(texts: list[str]) -> Any:
+        return rows
+
+    for function in (lambda texts: rows, later):
+        with pytest.raises(error, match=message):
+            encoder_of(function, dim=2).encode(["a", "b"])
+
+
+@pytest.mark.parametrize("rows", [None, [], [[1.0]], [[float("nan"), 1.0]], [[0.0, 0.0]], [["a", "b"]]])
+def test_what_is_wrong_with_vectors_costs_the_hit_and_not_the_call(rows, caplog):
+    async def later(texts: list[str]) -> Any:
+        return rows
+
+    for function in (lambda texts: rows, later):
+        cache = cache_of(function, dim=2)
+        answers = [
+            asyncio.run(cache.get_or_generate("a", str.upper)),
+            cache.get_or_generate_sync("b", str.upper),
+            cache.get_or_generate_sync("b", str.lower),
+        ]
+        assert [tuple(answer) for answer in answers] == [("A", "llm_call"), ("B", "llm_call"), ("B", "exact_hit")]
+        assert answers[0].decision.reason.startswith("looking for it by meaning failed: expected") or "vector 0" in str(
+            answers[0].decision
+        )
+        assert cache.stats().failures == {"L3": 2}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dim": 0}, "1 dimension or more, got 0"),
+        ({"name": ""}, "needs the name"),
+        ({"max_tokens": 0}, "max_tokens to be 1 or more, got 0"),
+        ({"function": 5}, "expected a function of a list of texts, got int"),
+    ],
+)
+def test_bad_parameters_are_refused(options, message):
+    with pytest.raises(llmfast.ConfigError, match=message):
+        CallableEncoder(**{"function": topics, "dim": 3, "name": "n", **options})
+
+
+def test_a_text_that_is_much_longer_than_what_is_read_is_not_encoded():
+    asked = []
+    cache = cache_of(lambda texts: asked.append(texts) or topics(texts), max_tokens=10)
+    answer = cache.get_or_generate_sync("x" * 1_001, lambda query: "answer")
+    assert "1,001 characters" in answer.decision.reason
+    assert asked == []
+
+
+# ---- async functions -------------------------------------------------------------------------------------------------
+
+
+class Awaited:
+    """A model that is awaited, and remembers on which loop."""
+
+    def __init__(self) -> None:
+        self.loops: list[Any] = []
+
+    async def __call__(self, texts: list[str]) -> Any:
+        return await self.embed(texts)
+
+    async def embed(self, texts: list[str]) -> Any:
+        self.loops.append(asyncio.get_running_loop())
+        return await topics_later(texts)
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [lambda one: one, lambda one: one.embed, lambda one: functools.partial(one.embed)],
+    ids=["object", "method", "partial"],
+)
+def test_an_async_function_is_awaited_on_the_loop_of_whoever_asks(declared):
+    one, before = Awaited(), loop_threads()
+    cache = cache_of(declared(one))
+
+    async def ask() -> None:
+        first = await cache.get_or_generate("cards/a", lambda query: "answer")
+        second = await cache.get_or_generate("cards/b", lambda query: "another")
+        assert [first.source, second.source] == ["llm_call", "semantic_hit"]
+        assert second.response == "answer"
+        assert set(one.loops) == {asyncio.get_running_loop()}
+
+    asyncio.run(ask())
+    assert len(one.loops) == 2
+    assert cache.stats().failures == {}
+    assert set(loop_threads()) <= set(before)
+
+
+def test_threads_without_a_loop_share_one_of_the_encoder_s():
+    one, before = Awaited(), set(loop_threads())
+    cache = cache_of(one)
+    assert cache.get_or_generate_sync("cards/a", lambda query: "answer").source == "llm_call"
+    assert tuple(cache.get_or_generate_sync("cards/b", lambda query: "another")) == ("answer", "semantic_hit")
+    assert len(one.loops) == 2
+    assert len(set(one.loops)) == 1
+    assert cache.stats().failures == {}
+    (thread,) = set(loop_threads()) - before
+    del cache
+    gc.collect()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_a_function_that_returns_an_awaitable_is_awaited_too():
+    one = Awaited()
+
+    def embed(texts: list[str]) -> Any:
+        return one.embed(texts)
+
+    cache = cache_of(embed)
+    assert asyncio.run(cache.get_or_generate("cards/a", lambda query: "answer")).source == "llm_call"
+    assert cache.get_or_generate_sync("cards/b", lambda query: "another").source == "semantic_hit"
+    assert len(set(one.loops)) == 1
+
+
+def test_a_question_is_encoded_once_and_remembered():
+    one = Awaited()
+    cache = cache_of(one)
+
+    async def ask() -> None:
+        await asyncio.gather(*(cache.get_or_generate("cards/a", lambda query: "answer") for _ in range(20)))
+        for _ in range(3):
+            await cache.get_or_generate("cards/b", lambda query: "another")
+        await cache.get_or_generate("cards/c", lambda query: "public", scope=llmfast.PUBLIC)
+
+    asyncio.run(ask())
+    assert len(one.loops) == 2
+
+
+def test_encode_refuses_to_stop_a_loop():
+    def undeclared(texts: list[str]) -> Any:
+        return topics_later(texts)
+
+    async def ask() -> None:
+        for function in (topics_later, undeclared):
+            with pytest.raises(RuntimeError, match="await encode_async instead"):
+                encoder_of(function).encode(["a"])
+        for function in (topics_later, topics):
+            assert (await encoder_of(function).encode_async(["a", "b"])).shape == (2, TOPICS.dim)
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("error", [ValueError("no key"), TimeoutError(), StopIteration(), asyncio.CancelledError()])
+def test_a_failure_of_an_async_function_costs_the_hit_and_not_the_call(error, caplog):
+    async def fail(texts: list[str]) -> Any:
+        raise error
+
+    cache = cache_of(fail)
+    answer = asyncio.run(cache.get_or_generate("a", lambda query: "answer"))
+    assert (answer.response, answer.source) == ("answer", "llm_call")
+    assert cache.get_or_generate_sync("b", lambda query: "answer").source == "llm_call"
+    assert cache.stats().failures == {"L3": 2}
+
+
+def test_a_caller_that_leaves_stops_the_encoding():
+    stopped = []
+
+    async def wait(texts: list[str]) -> Any:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            stopped.append(texts)
+            raise
+
+    cache = cache_of(wait)
+
+    async def ask() -> None:
+        asking = asyncio.create_task(cache.get_or_generate("a", lambda query: "answer"))
+        await asyncio.sleep(0.01)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await asyncio.sleep(0.01)
+
+    asyncio.run(ask())
+    assert stopped == [["a"]]
+    assert cache.stats().failures == {}
+
+
+def loop_threads() -> list[threading.Thread]:
+    gc.collect()
+    return [thread for thread in threading.enumerate() if thread.name == "llmfast-loop"]
+
+
+# ---- sentence-transformers, as far as it goes without the library ----------------------------------------------------
+
+
+class FakeTensor:
+    """As much of a tensor as is read: its type, its shape, its bytes."""
+
+    def __init__(self, values: Any) -> None:
+        self.array = np.asarray(values)
+        self.dtype, self.shape = self.array.dtype, self.array.shape
+
+    def detach(self) -> FakeTensor:
+        return self
+
+    cpu = contiguous = detach
+
+    def reshape(self, shape: int) -> FakeTensor:
+        return FakeTensor(self.array.reshape(shape))
+
+    def view(self, dtype: Any) -> FakeTensor:
+        return FakeTensor(self.array.view(dtype))
+
+    def numpy(self) -> Any:
+        return self.array
+
+
+class FakeTokenizer:
+    unk_token_id = 100
+
+    def __init__(self) -> None:
+        self.words = ["a", "b", "where", "is", "my", "card"]
+
+    def __call__(self, text: str, *, truncation: bool, verbose: bool) -> dict[str, list[int]]:
+        assert (truncation, verbose) == (False, False)
+        ids = [self.words.index(word) if word in self.words else self.unk_token_id for word in text.split()]
+        return {"input_ids": [101, *ids, 102]}
+
+    def get_vocab(self) -> dict[str, int]:
+        return {word: place for place, word in enumerate(self.words)}
+
+
+class FakeModel:
+    """As much of a SentenceTransformer as is used."""
+
+    default_prompt_name: str | None = None
+    truncate_dim = None
+
+    def __init__(self, name: str = "made", **options: Any) -> None:
+        self.name, self.options = name, options
+        self.weights = {"layer": FakeTensor(np.arange(4.0)), "bias": FakeTensor(np.float32(1.0))}
+        self.tokenizer: Any = FakeTokenizer()
+        self.prompts = {"query": "query: "}
+        self.max_seq_length: int | None = 6
+        self.config = {"hidden_size": 4, "_name_or_path": name}
+        self.asked: list[Any] = []
+
+    def get_sentence_embedding_dimension(self) -> int | None:
+        return 4
+
+    def __iter__(self) -> Any:
+        return iter([types.SimpleNamespace(config=self.config)])
+
+    def __repr__(self) -> str:
+        return "FakeModel()"
+
+    def state_dict(self) -> dict[str, FakeTensor]:
+        return self.weights
+
+    def encode(self, texts: list[str], **options: Any) -> Any:
+        self.asked.append((texts, options))
+        return np.ones((len(texts), 4), np.float64) * 3
+
+
+@pytest.fixture
+def library(monkeypatch):
+    module = types.ModuleType("sentence_transformers")
+    module.SentenceTransformer = FakeModel  # type: ignore[attr-defined]
+    torch = types.ModuleType("torch")
+    torch.uint8 = np.uint8  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "sentence_transformers", module)
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    return module
+
+
+def test_a_library_that_is_missing_is_named_with_its_cure(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    with pytest.raises(llmfast.MissingPackageError, match="pip install sentence-transformers") as caught:
+        SentenceTransformerEncoder("all-MiniLM-L6-v2")
+    assert isinstance(caught.value, ImportError)
+    assert caught.value.name == "sentence-transformers"
+
+
+def test_a_model_is_an_encoder(library):
+    encoder = SentenceTransformerEncoder("some/model", device="cpu")
+    assert isinstance(encoder, llmfast.Encoder)
+    assert (encoder.dim, encoder.max_tokens, len(encoder.fingerprint)) == (4, 6, 64)
+    model = encoder._model
+    assert (model.name, model.options) == ("some/model", {"device": "cpu"})
+    found = encoder.encode(["a", "b"])
+    assert (found.dtype, found.tolist()) == (np.float32, [[0.5] * 4] * 2)
+    texts, options = model.asked[0]
+    assert texts == ["a", "b"]
+    assert (options["normalize_embeddings"], options["show_progress_bar"], options["prompt"]) == (True, False, "")
+    assert repr(encoder) == "SentenceTransformerEncoder(FakeModel, dim=4)"
+
+
+def test_a_prompt_stands_before_every_text(library):
+    model = FakeModel()
+    model.default_prompt_name = "query"
+    default, own = SentenceTransformerEncoder(model), SentenceTransformerEncoder(model, prompt="q: ")
+    plain = SentenceTransformerEncoder(model, prompt="")
+    for encoder in (default, own, plain):
+        encoder.encode(["a"])
+    assert [options["prompt"] for _, options in model.asked] == ["query: ", "q: ", ""]
+    assert len({default.fingerprint, own.fingerprint, plain.fingerprint}) == 3
+
+
+def test_everything_that_decides_a_vector_is_in_the_fingerprint(library):
+    def changed(change: Any) -> str:
+        model = FakeModel()
+        change(model)
+        return SentenceTransformerEncoder(model).fingerprint
+
+    first = changed(lambda model: None)
+    assert SentenceTransformerEncoder("elsewhere").fingerprint == first
+    prints = {
+        first,
+        changed(lambda model: model.weights.update(bias=FakeTensor(np.float32(1.0000001)))),
+        changed(lambda model: model.weights.update(bias=FakeTensor(np.float32([1.0])))),
+        changed(lambda model: model.weights.update(more=FakeTensor(np.float32([1.0])))),
+        changed(lambda model: model.tokenizer.words.append("more")),
+        changed(lambda model: setattr(model, "max_seq_length", 7)),
+        changed(lambda model: model.config.update(hidden_act="relu")),
+    }
+    assert len(prints) == 7
+
+
+def test_a_text_that_is_not_read_whole_is_named(library):
+    encoder = SentenceTransformerEncoder(FakeModel())
+    assert encoder.unread("where is my card") is None
+    assert encoder.unread("where is my card a b") == "the text has 8 tokens, and the encoder reads 6"
+    assert encoder.unread("where is zork") == "the text has 1 words or signs that the encoder does not know"
+    model = FakeModel()
+    model.tokenizer = None
+    model.max_seq_length = None
+    unlimited = SentenceTransformerEncoder(model)
+    assert (unlimited.max_tokens, unlimited.unread("zork " * 99)) == (None, None)
+
+
+def test_models_and_options_that_cannot_be_used_are_refused(library, monkeypatch):
+    with pytest.raises(llmfast.ConfigError, match="a loaded model takes no options, got device"):
+        SentenceTransformerEncoder(FakeModel(), device="cpu")
+    with pytest.raises(llmfast.ConfigError, match="batch_size of 1 or more, got 0"):
+        SentenceTransformerEncoder(FakeModel(), batch_size=0)
+    model = FakeModel()
+    model.weights = {}
+    with pytest.raises(llmfast.ConfigError, match="torch does not hold the weights"):
+        SentenceTransformerEncoder(model)
+    monkeypatch.setattr(FakeModel, "get_sentence_embedding_dimension", lambda self: None)
+    with pytest.raises(llmfast.ConfigError, match="how many dimensions"):
+        SentenceTransformerEncoder(FakeModel())
+
+
+# ---- sentence-transformers itself ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def real(minilm, tmp_path, monkeypatch):
+    """Load a copy of the model's folder with the library."""
+    if "sentence_transformers" not in sys.modules:
+        pytest.importorskip("sentence_transformers", exc_type=ImportError)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    folder = tmp_path / "model"
+    shutil.copytree(minilm.path, folder)
+    return lambda: SentenceTransformerEncoder(folder, device="cpu")
+
+
+@pytest.mark.weights
+@pytest.mark.filterwarnings("default")
+def test_the_library_s_minilm_gives_the_vectors_of_ours(real, minilm):
+    encoder = real()
+    texts = ["where is my card?", "I lost my card", "", "word " * 400]
+    found = encoder.encode(texts)
+    assert (found.dtype, encoder.dim, encoder.max_tokens) == (np.float32, 384, 256)
+    assert (found * minilm.encode(texts)).sum(axis=1).min() >= 0.99999
+    assert encoder.unread("where is my card?") is None
+    assert encoder.unread("word " * 400) == minilm.unread("word " * 400)
+    assert encoder.unread("🦀") is not None
+    first = encoder.fingerprint
+    assert real().fingerprint == first
+    encoder.encode(["changes the tokenizer's truncation"] * 3)
+    assert SentenceTransformerEncoder(encoder._model).fingerprint == first
+    with_another_weight = encoder._model
+    next(with_another_weight.parameters()).data[0, 0] += 1.0
+    assert SentenceTransformerEncoder(with_another_weight).fingerprint != first

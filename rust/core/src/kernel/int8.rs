@@ -37,10 +37,10 @@ pub struct PackedInt8 {
     depth: usize,
     /// What the inputs are multiplied with before they are quantised, one a component.
     factors: Vec<f32>,
-    /// What a weight of 1 counts, a column.
-    pub(super) steps: Vec<f32>,
-    /// The sum of each column's weights.
-    pub(super) sums: Vec<i32>,
+    /// What a weight of 1 counts, by panels of columns.
+    pub(super) steps: Vec<[f32; PANEL]>,
+    /// The sum of each column's weights, by panels.
+    pub(super) sums: Vec<[i32; PANEL]>,
 }
 
 /// The left-hand rows of a product of whole numbers; keeps its memory from one product to the next.
@@ -72,14 +72,17 @@ impl PackedInt8 {
         let mut packed = Self { depth, factors, ..Self::default() };
         let height = depth.next_multiple_of(STEP) / QUAD;
         let strips = packed.panels.reset(height, columns.count(), Quads([[0; QUAD]; PANEL]));
+        packed.steps = vec![[0.0; PANEL]; columns.count().div_ceil(PANEL)];
+        packed.sums = vec![[0; PANEL]; columns.count().div_ceil(PANEL)];
         for column in 0..columns.count() {
             let values: Vec<f32> =
                 columns.row(column).iter().zip(&packed.factors).map(|(w, factor)| w / factor).collect();
             let (step, weights) = quantise_column(&values);
-            packed.steps.push(step);
-            packed.sums.push(weights.iter().map(|w| i32::from(*w)).sum());
-            for (strip, quad) in strips[column / PANEL * height..].iter_mut().zip(weights.chunks(QUAD)) {
-                strip.0[column % PANEL][..quad.len()].copy_from_slice(quad);
+            let (panel, place) = (column / PANEL, column % PANEL);
+            packed.steps[panel][place] = step;
+            packed.sums[panel][place] = weights.iter().map(|w| i32::from(*w)).sum();
+            for (strip, quad) in strips[panel * height..].iter_mut().zip(weights.chunks(QUAD)) {
+                strip.0[place][..quad.len()].copy_from_slice(quad);
             }
         }
         packed
@@ -102,7 +105,7 @@ impl PackedInt8 {
 
     /// Bytes of the matrix in memory.
     pub fn memory_bytes(&self) -> usize {
-        self.panels.memory_bytes() + size_of::<f32>() * (self.factors.len() + 2 * self.steps.len())
+        self.panels.memory_bytes() + size_of::<f32>() * (self.factors.len() + 2 * PANEL * self.steps.len())
     }
 
     /// What the inputs are multiplied with before they are quantised, one a component.
@@ -110,16 +113,14 @@ impl PackedInt8 {
         &self.factors
     }
 
-    /// Steps, sums and biases of a panel, zero where there is no column.
+    /// What turns the sums of the panel that begins at column `first` into numbers.
     pub(super) fn scales(&self, bias: Option<&[f32]>, first: usize, width: usize) -> ColumnScales {
-        let mut scales = ColumnScales { steps: [0.0; PANEL], sums: [0; PANEL], bias: panel_bias(bias, first, width) };
-        scales.steps[..width].copy_from_slice(&self.steps[first..first + width]);
-        scales.sums[..width].copy_from_slice(&self.sums[first..first + width]);
-        scales
+        let panel = first / PANEL;
+        ColumnScales { steps: self.steps[panel], sums: self.sums[panel], bias: panel_bias(bias, first, width) }
     }
 }
 
-/// What turns the sums of a panel into numbers.
+/// Steps, sums and biases of a panel, zero where there is no column.
 pub(super) struct ColumnScales {
     pub(super) steps: [f32; PANEL],
     pub(super) sums: [i32; PANEL],
@@ -139,7 +140,7 @@ fn quantise_column(values: &[f32]) -> (f32, Vec<i8>) {
     let largest = values.iter().fold(f32::MIN_POSITIVE, |largest, w| largest.max(w.abs()));
     let mut step = largest / LARGEST_WEIGHT;
     loop {
-        let weights: Vec<i8> = values.iter().map(|w| (w / step).round_ties_even() as i8).collect();
+        let weights: Vec<i8> = values.iter().map(|w| whole(w / step) as i8).collect();
         let fullest = weights.chunks(STEP).flat_map(lanes).max().unwrap_or(0);
         if fullest <= LANE {
             return (step, weights);

@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 use super::super::bf16::{PackedBf16, Pairs, check_product};
 use super::super::pack::panel_bias;
 use super::super::{PANEL, Rows, RowsMut};
-use super::matmul::{Ahead, BLOCK_VALUES, TILE, Tile, halves, store_halves, tiles};
+use super::matmul::{Ahead, BLOCK_VALUES, TILE, Tile, halves, store_panel, tiles};
 use super::reduce::load;
 
 /// One panel of the right-hand matrix and where its columns go.
@@ -46,18 +46,15 @@ pub(in super::super) fn matmul(a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn multiply<const R: usize>(a: &Rows<'_>, panel: &Panel<'_>, tile: Tile, out: &mut RowsMut<'_>) {
-    let rows: [&[f32]; R] = std::array::from_fn(|i| a.row(tile.row + i));
+    let mut rows: [&[f32]; R] = [&[]; R];
+    for (i, row) in rows.iter_mut().enumerate() {
+        *row = a.row(tile.row + i);
+    }
     let sums = products(rows, panel.strips, tile);
     let (low_bias, high_bias) = halves(&panel.bias);
     for (i, [low, high]) in sums.into_iter().enumerate() {
-        let (low, high) = (_mm256_add_ps(low, load(low_bias)), _mm256_add_ps(high, load(high_bias)));
-        let mut values = [0.0; PANEL];
-        store_halves(&mut values, low, high);
-        let out = &mut out.row(tile.row + i)[panel.first..panel.first + panel.width];
-        match out.first_chunk_mut::<PANEL>() {
-            Some(out) => *out = values,
-            None => out.copy_from_slice(&values[..out.len()]),
-        }
+        let values = [_mm256_add_ps(low, load(low_bias)), _mm256_add_ps(high, load(high_bias))];
+        store_panel(&mut out.row(tile.row + i)[panel.first..panel.first + panel.width], values);
     }
 }
 

@@ -5,17 +5,17 @@
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::{
-    __m256i, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps, _mm256_cvtepi32_ps, _mm256_loadu_si256,
+    __m256, __m256i, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps, _mm256_cvtepi32_ps, _mm256_loadu_si256,
     _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_mul_ps, _mm256_mullo_epi32, _mm256_set1_epi16, _mm256_set1_epi32,
-    _mm256_set1_ps, _mm256_setzero_si256,
+    _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256,
 };
 
 use super::super::int8::{
     self, ColumnScales, PackedInt8, QUAD, QUADS_AT_ONCE, Quads, RowScale, RowsInt8, STEP, check_product,
 };
 use super::super::{PANEL, Rows, RowsMut};
-use super::matmul::{Ahead, Tile, tiles};
-use super::reduce::{load, store};
+use super::matmul::{Ahead, Tile, store_panel, tiles};
+use super::reduce::load;
 
 /// Rows of a tile at most: with 3 their sums, in sixteen and in 32 bits, take 12 of the 16 registers.
 const TILE: usize = 3;
@@ -59,16 +59,13 @@ pub(in super::super) fn quantise_rows(rows: Rows<'_>, factors: &[f32], out: &mut
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn multiply<const R: usize>(a: &RowsInt8, panel: &Panel<'_>, tile: Tile, out: &mut RowsMut<'_>) {
-    let rows: [&[[u8; STEP]]; R] = std::array::from_fn(|i| a.row(tile.row + i).as_chunks().0);
-    let sums = products(rows, panel.strips, tile);
-    for (i, sums) in sums.into_iter().enumerate() {
-        let mut values = [0.0; PANEL];
-        finish(sums, &panel.scales, a.scales[tile.row + i], &mut values);
-        let out = &mut out.row(tile.row + i)[panel.first..panel.first + panel.width];
-        match out.first_chunk_mut::<PANEL>() {
-            Some(out) => *out = values,
-            None => out.copy_from_slice(&values[..out.len()]),
-        }
+    let mut rows: [&[[u8; STEP]]; R] = [&[]; R];
+    for (i, row) in rows.iter_mut().enumerate() {
+        *row = a.row(tile.row + i).as_chunks().0;
+    }
+    for (i, sums) in products(rows, panel.strips, tile).into_iter().enumerate() {
+        let values = finish(sums, &panel.scales, a.scales[tile.row + i]);
+        store_panel(&mut out.row(tile.row + i)[panel.first..panel.first + panel.width], values);
     }
 }
 
@@ -112,15 +109,17 @@ fn halves(strip: &Quads) -> [__m256i; 2] {
 /// [`ColumnScales::element`] for 16 columns.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn finish(sums: [__m256i; 2], columns: &ColumnScales, row: RowScale, out: &mut [f32; PANEL]) {
+fn finish(sums: [__m256i; 2], columns: &ColumnScales, row: RowScale) -> [__m256; 2] {
     let (steps, biases) = (columns.steps.as_chunks().0, columns.bias.as_chunks().0);
     let zero = _mm256_set1_epi32(row.zero);
     let column_sums = columns.sums.as_chunks::<8>().0;
-    for (at, out) in out.as_chunks_mut().0.iter_mut().enumerate() {
+    let mut values = [_mm256_setzero_ps(); 2];
+    for (at, value) in values.iter_mut().enumerate() {
         // SAFETY: the reference is to eight readable numbers, and `loadu` asks for no alignment.
         let column_sums = unsafe { _mm256_loadu_si256(column_sums[at].as_ptr().cast()) };
         let whole = _mm256_cvtepi32_ps(_mm256_add_epi32(sums[at], _mm256_mullo_epi32(zero, column_sums)));
         let step = _mm256_mul_ps(_mm256_set1_ps(row.step), load(&steps[at]));
-        store(out, _mm256_add_ps(_mm256_mul_ps(whole, step), load(&biases[at])));
+        *value = _mm256_add_ps(_mm256_mul_ps(whole, step), load(&biases[at]));
     }
+    values
 }

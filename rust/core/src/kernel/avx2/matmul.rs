@@ -90,18 +90,15 @@ pub(in super::super) fn tiles(start: usize, end: usize, most: usize) -> impl Ite
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn multiply<const R: usize>(a: &Rows<'_>, panel: &Panel<'_>, tile: Tile, out: &mut RowsMut<'_>) {
-    let rows: [&[f32]; R] = std::array::from_fn(|i| &a.row(tile.row + i)[..panel.strips.len()]);
+    let mut rows: [&[f32]; R] = [&[]; R];
+    for (i, row) in rows.iter_mut().enumerate() {
+        *row = &a.row(tile.row + i)[..panel.strips.len()];
+    }
     let sums = products(rows, panel.strips, tile);
     let (low_bias, high_bias) = halves(&panel.bias);
     for (i, [low, high]) in sums.into_iter().enumerate() {
-        let (low, high) = (_mm256_add_ps(low, load(low_bias)), _mm256_add_ps(high, load(high_bias)));
-        let mut values = [0.0; PANEL];
-        store_halves(&mut values, low, high);
-        let out = &mut out.row(tile.row + i)[panel.first..panel.first + panel.width];
-        match out.first_chunk_mut::<PANEL>() {
-            Some(out) => *out = values,
-            None => out.copy_from_slice(&values[..out.len()]),
-        }
+        let values = [_mm256_add_ps(low, load(low_bias)), _mm256_add_ps(high, load(high_bias))];
+        store_panel(&mut out.row(tile.row + i)[panel.first..panel.first + panel.width], values);
     }
 }
 
@@ -132,9 +129,24 @@ pub(super) fn halves(values: &[f32; PANEL]) -> (&[f32; WIDTH], &[f32; WIDTH]) {
     (low, high)
 }
 
+/// Stores as many of 16 values as there is room for.
+///
+/// Whole panels are stored from the registers: left to a copy, both cases become one call of `memcpy`.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-pub(super) fn store_halves(values: &mut [f32; PANEL], low: __m256, high: __m256) {
+pub(super) fn store_panel(out: &mut [f32], [low, high]: [__m256; 2]) {
+    if let Some(out) = out.first_chunk_mut::<PANEL>() {
+        store_halves(out, low, high);
+    } else {
+        let mut values = [0.0; PANEL];
+        store_halves(&mut values, low, high);
+        out.copy_from_slice(&values[..out.len()]);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn store_halves(values: &mut [f32; PANEL], low: __m256, high: __m256) {
     let [first, second] = values.as_chunks_mut().0 else { unreachable!("16 values are two times 8") };
     store(first, low);
     store(second, high);

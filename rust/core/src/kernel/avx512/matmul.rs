@@ -82,7 +82,10 @@ fn multiply<const R: usize, const N: usize>(
     first: usize,
     tile: Tile,
 ) {
-    let rows: [&[f32]; R] = std::array::from_fn(|i| a.row(tile.row + i));
+    let mut rows: [&[f32]; R] = [&[]; R];
+    for (i, row) in rows.iter_mut().enumerate() {
+        *row = a.row(tile.row + i);
+    }
     let depth = rows[0].len();
     assert!(rows.iter().all(|row| row.len() == depth) && panels.iter().all(|p| p.len() == depth), "depth");
     let ahead = Ahead::of(panels[N - 1], tile);
@@ -125,7 +128,10 @@ fn multiply_bf16<const R: usize, const N: usize>(
     first: usize,
     tile: Tile,
 ) {
-    let rows: [&[f32]; R] = std::array::from_fn(|i| a.row(tile.row + i));
+    let mut rows: [&[f32]; R] = [&[]; R];
+    for (i, row) in rows.iter_mut().enumerate() {
+        *row = a.row(tile.row + i);
+    }
     let (pairs, last) = (rows[0].len() / 2, rows[0].len() % 2);
     assert!(rows.iter().all(|row| row.len() == rows[0].len()), "depth");
     assert!(panels.iter().all(|panel| panel.len() == pairs + last), "depth");
@@ -181,7 +187,10 @@ fn multiply_pairs<const R: usize, const N: usize>(
 ) {
     let height = panels[0].len();
     assert!(panels.iter().all(|panel| panel.len() == height), "depth");
-    let rows: [&[u32]; R] = std::array::from_fn(|i| &a[(tile.row + i) * height..][..height]);
+    let mut rows: [&[u32]; R] = [&[]; R];
+    for (i, row) in rows.iter_mut().enumerate() {
+        *row = &a[(tile.row + i) * height..][..height];
+    }
     let ahead = Ahead::of(panels[N - 1], tile);
     let mut sums = [[_mm512_setzero_ps(); N]; R];
     for k in 0..height {
@@ -231,7 +240,10 @@ fn multiply_int8<const R: usize, const N: usize>(
     first: usize,
     tile: Tile,
 ) {
-    let rows: [&[[u8; QUAD]]; R] = std::array::from_fn(|i| a.row(tile.row + i).as_chunks().0);
+    let mut rows: [&[[u8; QUAD]]; R] = [&[]; R];
+    for (i, row) in rows.iter_mut().enumerate() {
+        *row = a.row(tile.row + i).as_chunks().0;
+    }
     let height = rows[0].len();
     assert!(rows.iter().all(|row| row.len() == height) && panels.iter().all(|p| p.0.len() == height), "depth");
     let ahead = Ahead::of(panels[N - 1].0, tile);
@@ -313,11 +325,18 @@ fn write<const R: usize, const N: usize>(
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn write_panel(values: __m512, out: &mut [f32]) {
-    let mut all = [0.0; PANEL];
-    // SAFETY: the reference is to 16 writable values, and `storeu` asks for no alignment.
-    unsafe { _mm512_storeu_ps(all.as_mut_ptr(), values) }
-    match out.first_chunk_mut::<PANEL>() {
-        Some(out) => *out = all,
-        None => out.copy_from_slice(&all[..out.len()]),
+    if let Some(out) = out.first_chunk_mut::<PANEL>() {
+        store(out, values);
+    } else {
+        let mut all = [0.0; PANEL];
+        store(&mut all, values);
+        out.copy_from_slice(&all[..out.len()]);
     }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn store(out: &mut [f32; PANEL], values: __m512) {
+    // SAFETY: the reference is to 16 writable values, and `storeu` asks for no alignment.
+    unsafe { _mm512_storeu_ps(out.as_mut_ptr(), values) }
 }

@@ -19,7 +19,8 @@ fn meant(packed: &PackedInt8, rows: &RowsInt8, (row, column): (usize, usize), de
     assert_eq!(panel.len(), height);
     let mut sums = (0.0, 0.0);
     for k in 0..depth {
-        let weight = f64::from(panel[k / QUAD].0[column % PANEL][k % QUAD]) * f64::from(packed.steps[column]);
+        let weight = f64::from(panel[k / QUAD].0[column % PANEL][k % QUAD])
+            * f64::from(packed.steps[column / PANEL][column % PANEL]);
         let input = f64::from(i32::from(rows.row(row)[k]) + scale.zero) * f64::from(scale.step);
         sums = (sums.0 + weight * input, sums.1 + (weight * input).abs());
     }
@@ -112,7 +113,7 @@ fn columns_keep_to_the_bound_and_lose_little() {
             assert!(places.map(|k| i32::from(weight(k)).abs()).sum::<i32>() * 127 <= 32_767, "seed {seed} lane {lane}");
         }
         for (k, w) in weights.iter().enumerate() {
-            let step = f64::from(packed.steps[0]);
+            let step = f64::from(packed.steps[0][0]);
             assert_within(*w, f64::from(weight(k)) * step, step * 0.501, "a weight");
             assert!(step <= 4.0 / 127.0, "seed {seed}: step {step}");
         }

@@ -600,9 +600,6 @@ class BertEncoderCore:
     @property
     def max_tokens(self) -> int:
         """Tokens of a text that are read, [CLS] and [SEP] included; all-MiniLM-L6-v2 reads 256."""
-    @property
-    def precision(self) -> str:
-        """What the layers' weights are held in: "f32", "bf16" or "int8"."""
 
 def kernel_name() -> str:
     """Return the kernel that index and encoder use: "avx2" or "scalar"; `LLMFAST_KERNEL` picks one at first use."""

@@ -114,7 +114,9 @@ impl Bert {
     /// Holds the weights in whole numbers from here on. The ids of some texts show how large the inputs of layers get.
     pub(super) fn quantise(&mut self, kernel: Kernel, texts: &[Vec<u32>]) -> Result<()> {
         let mut scratch = Scratch::default();
-        texts.iter().for_each(|ids| scratch.push(ids));
+        for ids in texts {
+            scratch.push(ids);
+        }
         self.begin(kernel, &mut scratch);
         for (number, layer) in self.layers.iter_mut().enumerate() {
             // Each is told by what it sees in f32; those before have their new weights already, their outputs do not.

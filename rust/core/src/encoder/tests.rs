@@ -312,7 +312,9 @@ fn narrow_weights_keep_the_direction_and_a_text_its_vector() {
                 bert.quantise(kernel, &texts[2..5]).unwrap();
             }
             let (mut scratch, mut together) = (Scratch::default(), vec![0.0; texts.len() * SMALL.hidden]);
-            texts.iter().for_each(|ids| scratch.push(ids));
+            for ids in &texts {
+                scratch.push(ids);
+            }
             bert.forward(kernel, &mut scratch, &mut together);
             for (ids, together) in texts.iter().zip(together.chunks_exact(SMALL.hidden)) {
                 let mut alone = vec![0.0; SMALL.hidden];

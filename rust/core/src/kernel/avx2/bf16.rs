@@ -63,6 +63,10 @@ fn multiply<const R: usize>(a: &Rows<'_>, panel: &Panel<'_>, tile: Tile, out: &m
 #[target_feature(enable = "avx2,fma")]
 fn products<const R: usize>(rows: [&[f32]; R], strips: &[Pairs], tile: Tile) -> [[__m256; 2]; R] {
     let (pairs, last) = (rows[0].len() / 2, rows[0].len() % 2);
+    let mut whole: [&[[f32; 2]]; R] = [&[]; R];
+    for (whole, row) in whole.iter_mut().zip(&rows) {
+        *whole = row.as_chunks().0;
+    }
     assert!(rows.iter().all(|row| row.len() == rows[0].len()) && strips.len() == pairs + last, "depth of the rows");
     let ahead = Ahead::of(strips, tile);
     let mut sums = [[_mm256_setzero_ps(); 2]; R];
@@ -70,9 +74,9 @@ fn products<const R: usize>(rows: [&[f32]; R], strips: &[Pairs], tile: Tile) -> 
         ahead.fetch(k);
         let [low, high] = load_pairs(strip);
         let (first, second) = ([even(low), even(high)], [odd(low), odd(high)]);
-        for (sums, row) in sums.iter_mut().zip(&rows) {
-            // SAFETY: `2 k + 1` is below twice the number of whole pairs, and with it below the length of every row.
-            let (a, b) = unsafe { (*row.get_unchecked(2 * k), *row.get_unchecked(2 * k + 1)) };
+        for (sums, row) in sums.iter_mut().zip(&whole) {
+            // SAFETY: `k` is below the number of whole pairs, which every row has as many of as the first, as asserted above.
+            let [a, b] = *unsafe { row.get_unchecked(k) };
             add(sums, a, first);
             add(sums, b, second);
         }
@@ -96,9 +100,15 @@ fn add(sums: &mut [__m256; 2], value: f32, weights: [__m256; 2]) {
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn load_pairs(strip: &Pairs) -> [__m256i; 2] {
-    let [low, high] = strip.0.as_chunks::<{ PANEL / 2 }>().0 else { unreachable!("16 pairs are two times 8") };
-    // SAFETY: each reference is to 32 readable bytes, and `loadu` asks for no alignment.
-    unsafe { [_mm256_loadu_si256(low.as_ptr().cast()), _mm256_loadu_si256(high.as_ptr().cast())] }
+    let [low, high] = strip.0.as_chunks().0 else { unreachable!("16 pairs are two times 8") };
+    [load_half(low), load_half(high)]
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn load_half(pairs: &[u32; PANEL / 2]) -> __m256i {
+    // SAFETY: the reference is to 32 readable bytes, and `loadu` asks for no alignment.
+    unsafe { _mm256_loadu_si256(pairs.as_ptr().cast()) }
 }
 
 /// The first weights of pairs.

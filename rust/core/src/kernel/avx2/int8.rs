@@ -101,9 +101,15 @@ fn products<const R: usize>(rows: [&[[u8; STEP]]; R], strips: &[Quads], tile: Ti
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn halves(strip: &Quads) -> [__m256i; 2] {
-    let [low, high] = strip.0.as_chunks::<{ PANEL / 2 }>().0 else { unreachable!("16 quads are two times 8") };
-    // SAFETY: each reference is to 32 readable bytes, and `loadu` asks for no alignment.
-    unsafe { [_mm256_loadu_si256(low.as_ptr().cast()), _mm256_loadu_si256(high.as_ptr().cast())] }
+    let [low, high] = strip.0.as_chunks().0 else { unreachable!("16 quads are two times 8") };
+    [load_half(low), load_half(high)]
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn load_half(quads: &[[i8; QUAD]; PANEL / 2]) -> __m256i {
+    // SAFETY: the reference is to 32 readable bytes, and `loadu` asks for no alignment.
+    unsafe { _mm256_loadu_si256(quads.as_ptr().cast()) }
 }
 
 /// [`ColumnScales::element`] for 16 columns.

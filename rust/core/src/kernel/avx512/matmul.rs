@@ -54,9 +54,9 @@ macro_rules! for_panels {
                 for tile in tiles(start, end, TILE) {
                     if first + PANEL < $columns {
                         let panels = [$panel(panel), $panel(panel + 1)];
-                        for_tile!($function, tile.rows, 2, $($argument),*, panels, first, tile);
+                        for_tile!($function, tile.rows, 2, $($argument),*, &panels, first, tile);
                     } else {
-                        for_tile!($function, tile.rows, 1, $($argument),*, [$panel(panel)], first, tile);
+                        for_tile!($function, tile.rows, 1, $($argument),*, &[$panel(panel)], first, tile);
                     }
                 }
             }
@@ -78,7 +78,7 @@ fn multiply<const R: usize, const N: usize>(
     a: &Rows<'_>,
     bias: Option<&[f32]>,
     out: &mut RowsMut<'_>,
-    panels: [&[Strip]; N],
+    panels: &[&[Strip]; N],
     first: usize,
     tile: Tile,
 ) {
@@ -92,7 +92,7 @@ fn multiply<const R: usize, const N: usize>(
     let mut sums = [[_mm512_setzero_ps(); N]; R];
     for k in 0..depth {
         let mut weights = [_mm512_setzero_ps(); N];
-        for (weights, panel) in weights.iter_mut().zip(&panels) {
+        for (weights, panel) in weights.iter_mut().zip(panels) {
             *weights = load(&panel[k].0);
         }
         for _ in 0..N {
@@ -124,7 +124,7 @@ fn multiply_bf16<const R: usize, const N: usize>(
     a: &Rows<'_>,
     bias: Option<&[f32]>,
     out: &mut RowsMut<'_>,
-    panels: [&[Pairs]; N],
+    panels: &[&[Pairs]; N],
     first: usize,
     tile: Tile,
 ) {
@@ -139,7 +139,7 @@ fn multiply_bf16<const R: usize, const N: usize>(
     let mut sums = [[_mm512_setzero_ps(); N]; R];
     for k in 0..pairs + last {
         let (mut even, mut odd) = ([_mm512_setzero_ps(); N], [_mm512_setzero_ps(); N]);
-        for ((even, odd), panel) in even.iter_mut().zip(&mut odd).zip(&panels) {
+        for ((even, odd), panel) in even.iter_mut().zip(&mut odd).zip(panels) {
             let both = load_pairs(&panel[k]);
             *even = _mm512_castsi512_ps(_mm512_slli_epi32::<16>(both));
             *odd = _mm512_castsi512_ps(_mm512_and_si512(both, _mm512_set1_epi32(-0x1_0000)));
@@ -181,7 +181,7 @@ fn multiply_pairs<const R: usize, const N: usize>(
     a: &[u32],
     bias: Option<&[f32]>,
     out: &mut RowsMut<'_>,
-    panels: [&[Pairs]; N],
+    panels: &[&[Pairs]; N],
     first: usize,
     tile: Tile,
 ) {
@@ -195,7 +195,7 @@ fn multiply_pairs<const R: usize, const N: usize>(
     let mut sums = [[_mm512_setzero_ps(); N]; R];
     for k in 0..height {
         let mut weights = [as_bf16(_mm512_setzero_si512()); N];
-        for (weights, panel) in weights.iter_mut().zip(&panels) {
+        for (weights, panel) in weights.iter_mut().zip(panels) {
             *weights = as_bf16(load_pairs(&panel[k]));
         }
         for _ in 0..N {
@@ -236,7 +236,7 @@ pub(in super::super) fn matmul_int8(a: &RowsInt8, b: &PackedInt8, bias: Option<&
 fn multiply_int8<const R: usize, const N: usize>(
     a: &RowsInt8,
     out: &mut RowsMut<'_>,
-    panels: [(&[Quads], ColumnScales); N],
+    panels: &[(&[Quads], ColumnScales); N],
     first: usize,
     tile: Tile,
 ) {
@@ -250,7 +250,7 @@ fn multiply_int8<const R: usize, const N: usize>(
     let mut sums = [[_mm512_setzero_si512(); N]; R];
     for k in 0..height {
         let mut weights = [_mm512_setzero_si512(); N];
-        for (weights, (panel, _)) in weights.iter_mut().zip(&panels) {
+        for (weights, (panel, _)) in weights.iter_mut().zip(panels) {
             // SAFETY: the reference is to 64 readable bytes, and `loadu` asks for no alignment.
             *weights = unsafe { _mm512_loadu_si512(panel[k].0.as_ptr().cast()) };
         }
@@ -266,7 +266,7 @@ fn multiply_int8<const R: usize, const N: usize>(
     }
     for (i, sums) in sums.iter().enumerate() {
         let (scale, out) = (a.scales[tile.row + i], &mut out.row(tile.row + i)[first..]);
-        for ((sum, (_, columns)), out) in sums.iter().zip(&panels).zip(out.chunks_mut(PANEL)) {
+        for ((sum, (_, columns)), out) in sums.iter().zip(panels).zip(out.chunks_mut(PANEL)) {
             write_panel(finish(*sum, columns, scale), out);
         }
     }

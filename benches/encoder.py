@@ -20,7 +20,6 @@ import functools
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -35,6 +34,7 @@ from _encoder_fidelity import Fidelity, Pairs, compare, evenly, kept_vectors
 from _encoder_hostile import has_surrogate, hostile_texts
 from _encoder_peers import ORT_F32, ORT_INT8, TORCH, Peers
 from _encoder_probe import BATCH, PARTS, in_turn, p50_ms, parts, texts_per_second
+from _encoder_process import Other, probe
 from _harness import Bench, ratio, with_one_thread
 from _vectors import CACHE, QUESTIONS, distinct_questions
 from llmfast._llmfast import kernel_name
@@ -125,61 +125,6 @@ class Run:
                 self.bench.ratio_bar(name, ratio(*pair), at_least=at_least)
             else:
                 self.bench.missing(name, self.absent[mine], bar=f">= {at_least:g}x")
-
-
-# ---- other processes -------------------------------------------------------------------------------------------------
-
-PROBE = str(Path(__file__).with_name("_encoder_probe.py"))
-
-
-def probe(what: str, *arguments: str, kernel: str | None = None) -> dict[str, Any]:
-    """Run `_encoder_probe.py` and return what it prints; ConfigError where there is no such precision or kernel."""
-    done = subprocess.run([sys.executable, PROBE, what, *arguments], env=environment(kernel), check=True, stdout=-1)
-    return accepted(done.stdout)
-
-
-def environment(kernel: str | None) -> dict[str, str]:
-    return {**os.environ, **({} if kernel is None else {"LLMFAST_KERNEL": kernel})}
-
-
-def accepted(line: str | bytes) -> dict[str, Any]:
-    found = json.loads(line)
-    if "refused" in found:
-        raise llmfast.ConfigError(found["refused"])
-    return found
-
-
-class Other:
-    """An encoder in a process of its own, which measures when it is told to and waits else."""
-
-    def __init__(self, precision: str, texts: str, kernel: str | None = None) -> None:
-        command = [sys.executable, PROBE, "serve", precision, texts]
-        self._process = subprocess.Popen(command, env=environment(kernel), stdin=-1, stdout=-1, text=True)
-        try:
-            self.kernel = self._read()["kernel"]
-        except llmfast.ConfigError:
-            self._process.communicate()
-            raise
-
-    def tell(self, what: str, part: int) -> None:
-        print(what, part, file=self._process.stdin, flush=True)
-
-    def figure(self) -> float:
-        return self._read()["figure"]
-
-    def ask(self, what: str, part: int) -> float:
-        self.tell(what, part)
-        return self.figure()
-
-    def _read(self) -> dict[str, Any]:
-        return accepted(self._process.stdout.readline())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        # The process ends with its input.
-        self._process.communicate()
 
 
 # ---- speed -----------------------------------------------------------------------------------------------------------

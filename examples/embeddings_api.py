@@ -60,7 +60,7 @@ async def main() -> None:
     async def embed(texts: list[str]) -> list[list[float]]:
         return await asyncio.to_thread(post, texts)
 
-    encoder = CallableEncoder(embed.map, dim=DIM, name=MODEL)
+    encoder = CallableEncoder(embed, dim=DIM, name=MODEL)
     cache = Cache(encoder=encoder, policy=CachePolicy(threshold=0.8))
     questions = [f"What does plan number {number * 97} cost a month?" for number in range(29)]
     questions.append("How do I reset my password?")

@@ -213,6 +213,27 @@ def test_a_function_that_returns_an_awaitable_is_awaited_too():
     assert len(set(one.loops)) == 1
 
 
+def test_a_batched_function_gets_its_lists_in_batches():
+    sizes = []
+
+    @llmfast.batch(max_batch_size=8)
+    async def embed(texts: list[str]) -> list[Any]:
+        sizes.append(len(texts))
+        return await topics_later(texts)
+
+    for function in (embed, embed.map):
+        sizes.clear()
+        cache = cache_of(function)
+
+        async def ask(cache: Cache) -> None:
+            await asyncio.gather(*(cache.get_or_generate(f"topic {n}/a", lambda query: "answer") for n in range(16)))
+
+        asyncio.run(ask(cache))
+        assert sizes == [8, 8]
+        assert cache.get_or_generate_sync("topic 3/b", lambda query: "another").source == "semantic_hit"
+        assert cache.stats().failures == {}
+
+
 def test_a_question_is_encoded_once_and_remembered():
     one = Awaited()
     cache = cache_of(one)
@@ -334,7 +355,7 @@ class FakeModel:
         self.weights = {"layer": FakeTensor(np.arange(4.0)), "bias": FakeTensor(np.float32(1.0))}
         self.tokenizer: Any = FakeTokenizer()
         self.prompts = {"query": "query: "}
-        self.max_seq_length: int | None = 6
+        self.max_seq_length: float | None = 6
         self.config = {"hidden_size": 4, "_name_or_path": name}
         self.asked: list[Any] = []
 
@@ -429,6 +450,8 @@ def test_a_text_that_is_not_read_whole_is_named(library):
     model.max_seq_length = None
     unlimited = SentenceTransformerEncoder(model)
     assert (unlimited.max_tokens, unlimited.unread("zork " * 99)) == (None, None)
+    model.max_seq_length = float("inf")
+    assert unlimited.max_tokens is None
 
 
 def test_models_and_options_that_cannot_be_used_are_refused(library, monkeypatch):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import math
 import threading
 from typing import TYPE_CHECKING, Any
 
+from ._batch import Batched
 from ._drivers import is_async, loop_is_running
 from ._errors import BatchSizeError, ConfigError, DimensionMismatchError, InvalidVectorError, MissingPackageError
 from ._loop_thread import LoopThread
@@ -31,8 +33,10 @@ class CallableEncoder:
     compared by meaning.
 
     A function declared with `async def`, or a method or partial of one, is awaited on the event loop of whoever asks
-    the cache. `encode`, and with it `get_or_generate_sync`, awaits it on one loop in a thread of this encoder's own.
-    Set a time limit inside the function: a request waits for its vector.
+    the cache; one that `batch` has made gets its lists in batches. `encode`, and with it `get_or_generate_sync`, awaits
+    it on one loop in a thread of this encoder's own. Under an event loop all other functions share the one thread that
+    the cache encodes in: what waits for a network should be async. Set a time limit inside the function, for a request
+    waits for its vector.
 
     `encode` and `encode_async` return float32 vectors of length 1. They raise BatchSizeError for another number of
     vectors, DimensionMismatchError for another number of components, InvalidVectorError for NaN, infinity, zeros alone
@@ -43,7 +47,7 @@ class CallableEncoder:
 
     def __init__(
         self,
-        function: Callable[[list[str]], Any],
+        function: Callable[[list[str]], Any] | Batched[str, Any],
         *,
         dim: int,
         name: str,
@@ -58,14 +62,14 @@ class CallableEncoder:
             raise ConfigError("an encoder needs the name of what computes its vectors: they are compared under it")
         if max_tokens is not None and max_tokens < 1:
             raise ConfigError(f"expected max_tokens to be 1 or more, got {max_tokens}")
-        self._function = function
+        self._function: Callable[[list[str]], Any] = function.map if isinstance(function, Batched) else function
         self._name = name
         self._loop = LoopThread()
         self.dim = dim
         self.max_tokens = max_tokens
         self.fingerprint = _digest(["llmfast callable 1", name, version, str(dim)])
         #: Whether a cache awaits `encode_async` on its caller's loop instead of calling `encode` beside it.
-        self.is_async = is_async(function)
+        self.is_async = is_async(self._function)
 
     def encode(self, texts: list[str], /) -> NDArray[np.float32]:
         """Return the vectors of these texts, shape (len(texts), dim).
@@ -136,7 +140,7 @@ class SentenceTransformerEncoder:
     def max_tokens(self) -> int | None:
         """Tokens of a text that are read, those of the prompt included; None where the model has no limit."""
         limit = getattr(self._model, "max_seq_length", None)
-        return None if limit is None else int(limit)
+        return None if limit is None or math.isinf(limit) else int(limit)
 
     def encode(self, texts: list[str], /) -> NDArray[np.float32]:
         """Return the vectors of these texts, shape (len(texts), dim), each of length 1."""

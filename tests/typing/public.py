@@ -62,6 +62,7 @@ def adapters(loaded: object) -> None:
     encoder = CallableEncoder(lengths.map, dim=3, name="lengths")
     assert_type(encoder.encode(["text"]), NDArray[np.float32])
     Cache(encoder=encoder)
+    CallableEncoder(lengths, dim=3, name="lengths")
     CallableEncoder(lambda texts: [[1.0]] * len(texts), dim=1, name="ones", version="2", max_tokens=8)
     CallableEncoder(lambda texts: [[1.0]], dim=1)  # type: ignore[call-arg]
     model = SentenceTransformerEncoder("intfloat/e5-small-v2", prompt="query: ", device="cpu")

@@ -181,8 +181,8 @@ def _graphs(folder: Path) -> Iterator[tuple[str, Callable[[list[str]], Any]]]:
     paths = [folder / "onnx" / name for name in _GRAPHS if (folder / "onnx" / name).is_file()]
     if not paths:
         raise _MissingGraphError(
-            f"no {_GRAPHS[0]} in {folder / 'onnx'}: hf download sentence-transformers/all-MiniLM-L6-v2, and set "
-            "LLMFAST_MODEL_DIR to the folder that it prints"
+            f"no {_GRAPHS[0]} in {folder / 'onnx'}: hf download sentence-transformers/all-MiniLM-L6-v2 "
+            f"--include '*.json' '*.safetensors' 'onnx/{_GRAPHS[0]}', and set LLMFAST_MODEL_DIR to the folder it prints"
         )
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.enable_truncation(256)

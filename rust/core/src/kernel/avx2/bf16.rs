@@ -9,8 +9,11 @@ use std::arch::x86_64::{
 use super::super::bf16::{PackedBf16, Pairs, check_product};
 use super::super::pack::panel_bias;
 use super::super::{PANEL, Rows, RowsMut};
-use super::matmul::{Ahead, BLOCK_VALUES, TILE, Tile, halves, store_panel, tiles};
+use super::matmul::{Ahead, BLOCK_VALUES, Tile, halves, store_panel, tiles};
 use super::reduce::load;
+
+/// Rows of a tile at most: their sums and four registers of widened weights take 14 of the 16 registers.
+const TILE: usize = 5;
 
 /// One panel of the right-hand matrix and where its columns go.
 struct Panel<'a> {
@@ -35,8 +38,7 @@ pub(in super::super) fn matmul(a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>
                     2 => multiply::<2>(&a, &panel, tile, &mut out),
                     3 => multiply::<3>(&a, &panel, tile, &mut out),
                     4 => multiply::<4>(&a, &panel, tile, &mut out),
-                    5 => multiply::<5>(&a, &panel, tile, &mut out),
-                    _ => multiply::<6>(&a, &panel, tile, &mut out),
+                    _ => multiply::<5>(&a, &panel, tile, &mut out),
                 }
             }
         }

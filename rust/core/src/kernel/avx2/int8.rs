@@ -9,6 +9,7 @@ use std::arch::x86_64::{
     _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_mul_ps, _mm256_mullo_epi32, _mm256_set1_epi16, _mm256_set1_epi32,
     _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256,
 };
+use std::hint::black_box;
 
 use super::super::int8::{
     self, ColumnScales, PackedInt8, QUAD, QUADS_AT_ONCE, Quads, RowScale, RowsInt8, STEP, check_product,
@@ -76,11 +77,13 @@ fn products<const R: usize>(rows: [&[[u8; STEP]]; R], strips: &[Quads], tile: Ti
     let steps = strips.as_chunks::<QUADS_AT_ONCE>().0;
     assert!(rows.iter().all(|row| row.len() == steps.len()), "depth of the rows");
     let ahead = Ahead::of(strips, tile);
+    // Not known to the compiler, which would else load the weights of four quads before it uses them, and spill: 10 % slower.
+    let quads = black_box(QUADS_AT_ONCE);
     let mut sums = [[_mm256_setzero_si256(); 2]; R];
     for (at, strips) in steps.iter().enumerate() {
+        ahead.fetch_some(at * QUADS_AT_ONCE, QUADS_AT_ONCE);
         let mut short = [[_mm256_setzero_si256(); 2]; R];
-        for (quad, strip) in strips.iter().enumerate() {
-            ahead.fetch(at * QUADS_AT_ONCE + quad);
+        for (quad, strip) in strips.iter().enumerate().take(quads) {
             let weights = halves(strip);
             for (short, row) in short.iter_mut().zip(&rows) {
                 // SAFETY: `at` is below the number of steps, which is the length of every row, as asserted above.

@@ -10,7 +10,7 @@ use super::super::{PANEL, Packed, Rows, RowsMut};
 use super::reduce::{WIDTH, load, store};
 
 /// Rows of a tile at most.
-pub(super) const TILE: usize = 6;
+const TILE: usize = 6;
 /// Left-hand values that are used with every panel before the next rows come: half of a 512 KiB second-level cache.
 pub(super) const BLOCK_VALUES: usize = 64 * 1024;
 
@@ -36,21 +36,35 @@ pub(in super::super) struct Tile {
 pub(in super::super) struct Ahead<S> {
     next: *const S,
     step: usize,
+    tiles: usize,
 }
 
 impl<S> Ahead<S> {
     pub(in super::super) fn of(strips: &[S], tile: Tile) -> Self {
         let next = strips.as_ptr().wrapping_add(strips.len() + strips.len() * tile.index / tile.count);
-        Self { next, step: (1 << 16) / tile.count }
+        Self { next, step: (1 << 16) / tile.count, tiles: tile.count }
     }
 
     /// Asks for what belongs to strip `k` of this panel.
     #[inline]
     pub(in super::super) fn fetch(&self, k: usize) {
-        let strip = self.next.wrapping_add((k * self.step) >> 16);
-        // SAFETY: a prefetch reads nothing that the program can see, and does nothing where no memory is mapped.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(strip.cast()) }
+        prefetch(self.next.wrapping_add((k * self.step) >> 16));
     }
+
+    /// Asks for what belongs to the `count` strips from strip `k` on.
+    #[inline]
+    pub(super) fn fetch_some(&self, k: usize, count: usize) {
+        let first = self.next.wrapping_add((k * self.step) >> 16);
+        for strip in 0..count.div_ceil(self.tiles) {
+            prefetch(first.wrapping_add(strip));
+        }
+    }
+}
+
+#[inline]
+fn prefetch<S>(strip: *const S) {
+    // SAFETY: a prefetch reads nothing that the program can see, and does nothing where no memory is mapped.
+    unsafe { _mm_prefetch::<_MM_HINT_T1>(strip.cast()) }
 }
 
 #[target_feature(enable = "avx2,fma")]

@@ -128,6 +128,7 @@ impl BertEncoder {
         if precision == Precision::Int8 {
             let ids = calibration::TEXTS.iter().map(|text| tokenizer.ids(text, Overlong::Cut));
             bert.quantise(kernel, &ids.collect::<Result<Vec<_>>>()?)?;
+            bert.gather();
         }
         bert.release();
         // Packing had a second copy of the layers for a while.
@@ -269,7 +270,11 @@ fn load_weights(
     let sha256 = memo::sha256(&weights, options.memo);
     accept(&sha256)?;
     let form = if options.precision == Precision::Bf16 { Form::Bf16 } else { Form::F32 };
-    Ok((Bert::load(shape, weights, form)?, sha256))
+    let mut bert = Bert::load(shape, weights, form)?;
+    if options.precision != Precision::Int8 {
+        bert.gather();
+    }
+    Ok((bert, sha256))
 }
 
 /// What a thread returns; its panic goes on here.

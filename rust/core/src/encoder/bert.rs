@@ -98,9 +98,8 @@ impl Bert {
         let mut positions = weights.values("embeddings.position_embeddings.weight", &[shape.positions, hidden])?;
         let types = weights.values("embeddings.token_type_embeddings.weight", &[shape.types, hidden])?;
         positions.chunks_exact_mut(hidden).for_each(|position| add(position, &types[..hidden]));
-        let mut layers =
+        let layers =
             (0..shape.layers).map(|layer| Layer::load(&shape, &weights, layer, form)).collect::<Result<Vec<_>>>()?;
-        Linear::gather(layers.iter_mut().flat_map(Layer::linears));
         Ok(Self {
             words: weights.tensor("embeddings.word_embeddings.weight", &[shape.vocabulary, hidden])?,
             embedding_norm: Norm::load(&weights, "embeddings.LayerNorm", hidden)?,
@@ -127,8 +126,12 @@ impl Bert {
                 *linear = Linear::load(&self.weights, &source, Form::Int8(reach))?;
             }
         }
-        Linear::gather(self.layers.iter_mut().flat_map(Layer::linears));
         Ok(())
+    }
+
+    /// Moves the weights of the layers into one block of huge pages, in the order in which a pass reads them.
+    pub(super) fn gather(&mut self) {
+        Linear::gather(self.layers.iter_mut().flat_map(Layer::linears));
     }
 
     /// Bytes of the weights as they are held, the word vectors in the mapped file included.

@@ -24,8 +24,8 @@ impl Avx512 {
     pub(super) fn detect() -> Option<&'static Self> {
         let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
         let detected = Avx2::detect().is_some() && wide && is_x86_feature_detected!("avx512vnni");
-        // Measured on one processor of each maker that has the instruction: on AMD's (Zen 5) a pass took half of the time that
-        // it took in f32, on Intel's (Sapphire Rapids) it took longer than in f32.
+        // Measured with a prototype on one processor of each maker: on AMD's (Zen 5) a pass took half of the time that it took in
+        // f32, on Intel's (Sapphire Rapids) more.
         let pairs = is_x86_feature_detected!("avx512bf16") && is_amd();
         detected.then_some(if pairs { &PAIRING } else { &WIDENING })
     }

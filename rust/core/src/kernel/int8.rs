@@ -22,6 +22,8 @@ pub(super) const QUADS_AT_ONCE: usize = 4;
 pub(super) const STEP: usize = QUAD * QUADS_AT_ONCE;
 /// The magnitudes of the eight weights that share a lane of sixteen bits add up to no more than this.
 const LANE: i32 = i16::MAX as i32 / LARGEST_INPUT as i32;
+/// Weights that are all smaller are zero, so that nothing is divided by too little.
+const SMALLEST: f32 = 1e-30;
 /// f32 arithmetic rounds to whole numbers when this is added and taken away: 1.5 · 2²³.
 const ROUNDER: f32 = 12_582_912.0;
 
@@ -74,15 +76,16 @@ impl PackedInt8 {
         let strips = packed.panels.reset(height, columns.count(), Quads([[0; QUAD]; PANEL]));
         packed.steps = vec![[0.0; PANEL]; columns.count().div_ceil(PANEL)];
         packed.sums = vec![[0; PANEL]; columns.count().div_ceil(PANEL)];
+        let (mut values, mut weights) = (vec![0.0; height * QUAD], vec![0; height * QUAD]);
         for column in 0..columns.count() {
-            let values: Vec<f32> =
-                columns.row(column).iter().zip(&packed.factors).map(|(w, factor)| w / factor).collect();
-            let (step, weights) = quantise_column(&values);
+            for ((value, w), factor) in values.iter_mut().zip(columns.row(column)).zip(&packed.factors) {
+                *value = w / factor;
+            }
             let (panel, place) = (column / PANEL, column % PANEL);
-            packed.steps[panel][place] = step;
+            packed.steps[panel][place] = quantise_column(&values, &mut weights);
             packed.sums[panel][place] = weights.iter().map(|w| i32::from(*w)).sum();
-            for (strip, quad) in strips[panel * height..].iter_mut().zip(weights.chunks(QUAD)) {
-                strip.0[place][..quad.len()].copy_from_slice(quad);
+            for (strip, quad) in strips[panel * height..].iter_mut().zip(weights.as_chunks().0) {
+                strip.0[place] = *quad;
             }
         }
         packed
@@ -135,30 +138,28 @@ impl ColumnScales {
     }
 }
 
-/// The step and the weights of a column, as fine as a byte and the lanes of sixteen bits allow.
-fn quantise_column(values: &[f32]) -> (f32, Vec<i8>) {
-    let largest = values.iter().fold(f32::MIN_POSITIVE, |largest, w| largest.max(w.abs()));
+/// The step of a column and its weights, as fine as a byte and the lanes of sixteen bits allow.
+fn quantise_column(values: &[f32], weights: &mut [i8]) -> f32 {
+    let largest = values.iter().fold(SMALLEST, |largest, w| if w.abs() > largest { w.abs() } else { largest });
     let mut step = largest / LARGEST_WEIGHT;
     loop {
-        let weights: Vec<i8> = values.iter().map(|w| whole(w / step) as i8).collect();
-        let fullest = weights.chunks(STEP).flat_map(lanes).max().unwrap_or(0);
+        let (inverse, mut fullest) = (1.0 / step, 0);
+        for (values, weights) in values.as_chunks::<STEP>().0.iter().zip(weights.as_chunks_mut::<STEP>().0) {
+            // The magnitudes that a lane adds up: of the first two weights of each quad, and of the other two.
+            let mut lanes = [0; 2];
+            for at in 0..STEP {
+                let weight = whole(values[at] * inverse);
+                weights[at] = weight as i8;
+                lanes[at / 2 % 2] += weight.abs();
+            }
+            fullest = fullest.max(lanes[0]).max(lanes[1]);
+        }
         if fullest <= LANE {
-            return (step, weights);
+            return step;
         }
         // A little more than it takes, so that rounding does not bring it back here often.
         step *= (fullest as f32 / LANE as f32).max(1.002);
     }
-}
-
-/// The magnitudes that a lane of sixteen bits adds up: of the first two weights of each quad, and of the other two.
-fn lanes(weights: &[i8]) -> [i32; 2] {
-    let mut sums = [0; 2];
-    for quad in weights.chunks(QUAD) {
-        for (at, weight) in quad.iter().enumerate() {
-            sums[at / 2] += i32::from(weight.unsigned_abs());
-        }
-    }
-    sums
 }
 
 impl RowsInt8 {

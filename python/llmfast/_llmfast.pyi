@@ -602,4 +602,7 @@ class BertEncoderCore:
         """Tokens of a text that are read, [CLS] and [SEP] included; all-MiniLM-L6-v2 reads 256."""
 
 def kernel_name() -> str:
-    """Return the kernel that index and encoder use: "avx2" or "scalar"; `LLMFAST_KERNEL` picks one at first use."""
+    """Return the kernel that index and encoder use; `LLMFAST_KERNEL` picks one at first use.
+
+    "scalar", "avx2", "avx512" or "neon"; "avx512bf16", which multiplies bf16 weights in pairs, only if it is picked.
+    """

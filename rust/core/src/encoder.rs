@@ -57,13 +57,13 @@ impl Default for Options<'_> {
 
 /// A BERT encoder with mean or CLS pooling: text to vectors of length 1, near each other where the texts mean the same.
 ///
-/// A forward pass in f32 over the tokens of each text alone, without padding, then the mean over the tokens or the
+/// A forward pass over the tokens of each text alone, without padding, then the mean over the tokens or the
 /// first one. A text is cut after as many tokens as the model was made for. A vector does not depend on the texts that
 /// are encoded with it.
 ///
 /// **Concurrency:** many threads may encode at once; each call has its own scratch memory, at most 12 MB a thread for
 /// all-MiniLM-L6-v2. **Cost:** as many multiplications a token as the layers have weights, 10.6 million for
-/// all-MiniLM-L6-v2, whose packed layers take 43 MB. The words' vectors stay in the mapped file.
+/// all-MiniLM-L6-v2, whose packed layers take 43 MB in f32, 21 in bf16, 11 in int8. The words' vectors stay in the mapped file.
 #[derive(Debug)]
 pub struct BertEncoder {
     bert: Bert,

@@ -7,9 +7,10 @@ use crate::error::{Error, ErrorKind, Result};
 pub enum Precision {
     /// Weights and sums in f32.
     F32,
-    /// Weights in bf16, half the memory; vectors differ from those of f32 by a cosine of 1e-5.
+    /// Weights in bf16, half the memory; vectors have a cosine of .99998 or more with those of f32.
     Bf16,
-    /// Weights in eight bits and inputs in seven, a quarter of the memory; vectors differ by a cosine of .0015 (.01 at most).
+    /// Weights in eight bits and inputs in seven, a quarter of the memory; the cosine is .9985 in the
+    /// mean and .993 at least, over 12,000 questions.
     Int8,
 }
 

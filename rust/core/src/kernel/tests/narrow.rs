@@ -120,14 +120,6 @@ fn columns_keep_to_the_bound_and_lose_little() {
     }
 }
 
-/// All kernels, and all ways in which one may multiply with bf16.
-fn kernels() -> Vec<Kernel> {
-    let mut all = Kernel::available();
-    #[cfg(target_arch = "x86_64")]
-    all.extend(avx512::Avx512::variants().into_iter().map(|kernel| Kernel(kernel)));
-    all
-}
-
 #[test]
 fn products_with_bf16_weights_match_the_oracle() {
     for (m, k, n) in shapes() {
@@ -137,7 +129,7 @@ fn products_with_bf16_weights_match_the_oracle() {
             let packed = PackedBf16::from_columns(Rows::new(&weights, n, k, k));
             let rounded: Vec<f32> = weights.iter().map(|w| bf16::widen(u32::from(bf16::round(*w)))[0]).collect();
             let a = Rows::new(&a[offset..], m, k, k + offset);
-            for kernel in kernels() {
+            for kernel in Kernel::available() {
                 let mut out = vec![7.0; m * (n + 3)];
                 kernel.matmul_bf16(a, &packed, Some(&bias), RowsMut::new(&mut out, m, n, n + 3));
                 for (at, got) in out.iter().enumerate() {

@@ -122,7 +122,7 @@ pub trait Operations: Sync {
     /// xᵢ ← e^(s·xᵢ) / Σ e^(s·xⱼ) for a scale `s` > 0.
     fn softmax(&self, x: &mut [f32], scale: f32);
 
-    /// xᵢ ← xᵢ·Φ(xᵢ), the erf form, off by at most |x|/2 · (1.5e-7 + 16 `u`): Abramowitz and Stegun 7.1.26.
+    /// xᵢ ← xᵢ·Φ(xᵢ), the erf form, off by at most |x|/2 · (1e-8 + 16 `u`).
     fn gelu(&self, x: &mut [f32]);
 
     /// xᵢ ← (xᵢ − mean) / √(variance + epsilon) · gammaᵢ + betaᵢ.

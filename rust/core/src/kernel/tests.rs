@@ -241,7 +241,7 @@ fn gelu_matches_the_oracle() {
             kernel.gelu(&mut x[offset..]);
             for (got, x) in x[offset..].iter().zip(&before[offset..]) {
                 let expected = f64::from(*x) / 2.0 * erfc(-f64::from(*x) / std::f64::consts::SQRT_2);
-                let bound = f64::from(x.abs()) / 2.0 * (1.5e-7 + 16.0 * UNIT_ROUNDOFF);
+                let bound = f64::from(x.abs()) / 2.0 * (1e-8 + 16.0 * UNIT_ROUNDOFF);
                 assert_within(*got, expected, bound, &format!("{kernel:?} len {len} x {x}"));
             }
         }

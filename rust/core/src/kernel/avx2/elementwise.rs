@@ -2,14 +2,14 @@
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::{
-    __m256, _CMP_GE_OQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm_cvtss_f32, _mm_max_ps, _mm_max_ss,
-    _mm_movehdup_ps, _mm_movehl_ps, _mm256_add_epi32, _mm256_add_ps, _mm256_and_ps, _mm256_andnot_ps, _mm256_blendv_ps,
-    _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtps_epi32, _mm256_div_ps,
-    _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps,
-    _mm256_round_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32, _mm256_sub_ps, _mm256_xor_ps,
+    __m256, _CMP_GE_OQ, _CMP_LT_OQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _mm_cvtss_f32, _mm_max_ps,
+    _mm_max_ss, _mm_movehdup_ps, _mm_movehl_ps, _mm256_add_epi32, _mm256_add_ps, _mm256_and_ps, _mm256_andnot_ps,
+    _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtps_epi32, _mm256_extractf128_ps,
+    _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_round_ps, _mm256_set1_epi32,
+    _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32, _mm256_sub_ps,
 };
 
-use super::super::scalar::{ERF, ERF_P};
+use super::super::scalar::{TAIL, TAIL_END};
 use super::reduce::{WIDTH, load, load_part, store, store_part, sum};
 
 /// Below this e^x is not a normal f32; the result is 0.
@@ -47,19 +47,16 @@ fn exp8(x: __m256) -> __m256 {
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 fn gelu8(x: __m256) -> __m256 {
-    let one = _mm256_set1_ps(1.0);
-    let sign = _mm256_set1_ps(-0.0);
-    let z = _mm256_mul_ps(_mm256_andnot_ps(sign, x), _mm256_set1_ps(std::f32::consts::FRAC_1_SQRT_2));
-    let t = _mm256_div_ps(one, _mm256_fmadd_ps(_mm256_set1_ps(ERF_P), z, one));
-    let mut series = _mm256_set1_ps(ERF[4]);
-    for coefficient in ERF[..4].iter().rev() {
-        series = _mm256_fmadd_ps(series, t, _mm256_set1_ps(*coefficient));
+    let z = _mm256_andnot_ps(_mm256_set1_ps(-0.0), x);
+    let mut root = _mm256_set1_ps(TAIL[8]);
+    for coefficient in TAIL[..8].iter().rev() {
+        root = _mm256_fmadd_ps(root, z, _mm256_set1_ps(*coefficient));
     }
-    let gauss = exp8(_mm256_xor_ps(sign, _mm256_mul_ps(z, z)));
-    let tail = _mm256_mul_ps(_mm256_mul_ps(series, t), gauss);
-    // The sign bit of x selects erfc(z) = 1 + erf(x/√2) for negative x, else 2 − erfc(z).
-    let factor = _mm256_blendv_ps(_mm256_sub_ps(_mm256_set1_ps(2.0), tail), tail, x);
-    _mm256_mul_ps(_mm256_mul_ps(_mm256_set1_ps(0.5), x), factor)
+    let square = _mm256_mul_ps(root, root);
+    let fourth = _mm256_mul_ps(square, square);
+    let near = _mm256_cmp_ps::<_CMP_LT_OQ>(z, _mm256_set1_ps(TAIL_END));
+    let tail = _mm256_and_ps(near, _mm256_mul_ps(fourth, fourth));
+    _mm256_fnmadd_ps(z, tail, _mm256_max_ps(x, _mm256_setzero_ps()))
 }
 
 /// Replaces every value by `f` of it.

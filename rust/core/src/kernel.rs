@@ -10,6 +10,7 @@ mod avx2;
 mod avx512;
 mod bf16;
 pub mod codes;
+mod int16;
 mod int8;
 #[cfg(target_arch = "aarch64")]
 mod neon;
@@ -30,6 +31,7 @@ use crate::sync::OnceLock;
 pub use bf16::PackedBf16;
 use codes::{HighFilter, HighShape, Nibbles, SignTable};
 pub use int8::{PackedInt8, RowsInt8};
+pub use int16::{PackedInt16, RowsInt16};
 pub use pack::{PANEL, Packed, Rows, RowsMut};
 pub(crate) use pages::PageVec;
 pub use pages::prefer_huge_pages;
@@ -108,6 +110,14 @@ pub trait Operations: Sync {
     /// [`Operations::matmul`] with weights in bf16. A kernel may round `a` to bf16 as well: then an element is off by up to
     /// 2⁻⁸ times the sum of magnitudes more.
     fn matmul_bf16(&self, a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>, out: RowsMut<'_>);
+
+    /// Quantises rows for [`Operations::matmul_int16`], each with a step of its own: an 8191st of its largest magnitude. All
+    /// kernels give the same bits.
+    fn quantise_rows_int16(&self, rows: Rows<'_>, out: &mut RowsInt16);
+
+    /// [`Operations::matmul`] with whole numbers of sixteen bits for values and weights. The sums are exact: all kernels
+    /// give the same bits.
+    fn matmul_int16(&self, a: &RowsInt16, b: &PackedInt16, bias: Option<&[f32]>, out: RowsMut<'_>);
 
     /// Quantises rows for [`Operations::matmul_int8`], component k multiplied with `factors[k]`, each row with a step of its
     /// own: a 127th of the distance between its least and its largest value, or zero. All kernels give the same bits.

@@ -6,10 +6,10 @@
 use std::ops::Range;
 
 use super::config::{Pooling, Shape};
-use super::linear::{Form, Linear, Source};
+use super::linear::{Form, Linear, Source, WholeInputs};
 use super::weights::{Tensor, Weights};
 use crate::error::Result;
-use crate::kernel::{Kernel, Packed, Rows, RowsInt8, RowsMut};
+use crate::kernel::{Kernel, PANEL, Packed, Rows, RowsMut};
 
 #[derive(Debug)]
 struct Norm {
@@ -58,7 +58,7 @@ pub(super) struct State {
     pub(super) head: Head,
     output: Vec<f32>,
     feed: Vec<f32>,
-    pub(super) bytes: RowsInt8,
+    pub(super) whole: WholeInputs,
 }
 
 /// What the attention of one head works with.
@@ -82,6 +82,11 @@ impl Scratch {
 
     pub(super) fn tokens(&self) -> usize {
         self.ids.len()
+    }
+
+    /// Tokens that there is memory for.
+    pub(super) fn room(&self) -> usize {
+        self.ids.capacity()
     }
 
     /// The tokens of each text.
@@ -254,8 +259,8 @@ impl Layer {
     fn attend(&self, kernel: Kernel, shape: &Shape, scratch: &mut Scratch) {
         let (hidden, width) = (shape.hidden, shape.hidden / shape.heads);
         let spans = scratch.spans();
-        let State { hidden: input, attention, context, head, bytes, .. } = &mut scratch.state;
-        self.attention.apply(kernel, input, bytes, attention);
+        let State { hidden: input, attention, context, head, whole, .. } = &mut scratch.state;
+        self.attention.apply(kernel, input, whole, attention);
         context.resize(input.len(), 0.0);
         for span in spans {
             let tokens = span.len();
@@ -271,15 +276,15 @@ impl Layer {
 
     /// What follows the heads: their contexts, mixed, are added to the input.
     pub(super) fn project(&self, kernel: Kernel, shape: &Shape, state: &mut State) {
-        self.projection.apply(kernel, &state.context, &mut state.bytes, &mut state.output);
+        self.projection.apply(kernel, &state.context, &mut state.whole, &mut state.output);
         add(&mut state.hidden, &state.output);
         self.attention_norm.apply(kernel, &mut state.hidden, shape.epsilon);
     }
 
     pub(super) fn feed(&self, kernel: Kernel, shape: &Shape, state: &mut State) {
-        self.up.apply(kernel, &state.hidden, &mut state.bytes, &mut state.feed);
+        self.up.apply(kernel, &state.hidden, &mut state.whole, &mut state.feed);
         kernel.gelu(&mut state.feed);
-        self.down.apply(kernel, &state.feed, &mut state.bytes, &mut state.output);
+        self.down.apply(kernel, &state.feed, &mut state.whole, &mut state.output);
         add(&mut state.hidden, &state.output);
         self.norm.apply(kernel, &mut state.hidden, shape.epsilon);
     }
@@ -289,13 +294,18 @@ impl Head {
     /// softmax(Q·Kᵀ/√d)·V over the keys and values of one text, for any of its queries.
     pub(super) fn attend(&mut self, kernel: Kernel, [queries, keys, values]: [Rows<'_>; 3], out: RowsMut<'_>) {
         let (asked, tokens) = (queries.count(), keys.count());
-        self.keys.pack_columns(keys);
+        // Whole panels, with scores of −∞ where there is no key, spare all that follows the handling of parts.
+        let padded = tokens.next_multiple_of(PANEL);
+        self.keys.pack_columns_padded(keys);
         self.values.pack_rows(values);
-        self.scores.resize(asked * tokens, 0.0);
-        kernel.matmul(queries, &self.keys, None, RowsMut::new(&mut self.scores, asked, tokens, tokens));
+        self.scores.resize(asked * padded, 0.0);
+        kernel.matmul(queries, &self.keys, None, RowsMut::new(&mut self.scores, asked, padded, padded));
         let scale = 1.0 / (queries.width() as f32).sqrt();
-        self.scores.chunks_exact_mut(tokens).for_each(|row| kernel.softmax(row, scale));
-        kernel.matmul(Rows::new(&self.scores, asked, tokens, tokens), &self.values, None, out);
+        for row in self.scores.chunks_exact_mut(padded) {
+            row[tokens..].fill(f32::NEG_INFINITY);
+            kernel.softmax(row, scale);
+        }
+        kernel.matmul(Rows::new(&self.scores, asked, tokens, padded), &self.values, None, out);
     }
 }
 

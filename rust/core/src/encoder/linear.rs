@@ -2,7 +2,7 @@
 
 use super::weights::Weights;
 use crate::error::Result;
-use crate::kernel::{Kernel, Packed, PackedBf16, PackedInt8, Rows, RowsInt8, RowsMut};
+use crate::kernel::{Kernel, Packed, PackedBf16, PackedInt8, PackedInt16, Rows, RowsInt8, RowsInt16, RowsMut};
 
 /// x·W + b.
 #[derive(Debug)]
@@ -15,15 +15,24 @@ pub(super) struct Linear {
 enum Matrix {
     F32(Packed),
     Bf16(PackedBf16),
+    Int16(PackedInt16),
     Int8(PackedInt8),
 }
 
-/// How the weights of a linear layer are held; for whole numbers, how large each component of the inputs gets.
+/// How the weights of a linear layer are held; for those of eight bits, how large each component of the inputs gets.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Form<'a> {
     F32,
     Bf16,
+    Int16,
     Int8(&'a [f32]),
+}
+
+/// The inputs of a linear layer in whole numbers; keeps its memory from one to the next.
+#[derive(Debug, Default)]
+pub(super) struct WholeInputs {
+    int8: RowsInt8,
+    int16: RowsInt16,
 }
 
 /// Less than what any component of a working model is.
@@ -48,13 +57,14 @@ impl Linear {
         let matrix = match form {
             Form::F32 => Matrix::F32(Packed::from_columns(columns)),
             Form::Bf16 => Matrix::Bf16(PackedBf16::from_columns(columns)),
+            Form::Int16 => Matrix::Int16(PackedInt16::from_columns(columns)),
             Form::Int8(reach) => Matrix::Int8(PackedInt8::from_columns(columns, balance(columns, reach))),
         };
         Ok(Self { matrix, bias })
     }
 
     /// Multiplies all rows of `input`; `out` is resized to the result.
-    pub(super) fn apply(&self, kernel: Kernel, input: &[f32], bytes: &mut RowsInt8, out: &mut Vec<f32>) {
+    pub(super) fn apply(&self, kernel: Kernel, input: &[f32], whole: &mut WholeInputs, out: &mut Vec<f32>) {
         let (width, columns) = self.size();
         let rows = input.len() / width;
         out.resize(rows * columns, 0.0);
@@ -62,9 +72,13 @@ impl Linear {
         match &self.matrix {
             Matrix::F32(matrix) => kernel.matmul(input, matrix, Some(&self.bias), out),
             Matrix::Bf16(matrix) => kernel.matmul_bf16(input, matrix, Some(&self.bias), out),
+            Matrix::Int16(matrix) => {
+                kernel.quantise_rows_int16(input, &mut whole.int16);
+                kernel.matmul_int16(&whole.int16, matrix, Some(&self.bias), out);
+            }
             Matrix::Int8(matrix) => {
-                kernel.quantise_rows(input, matrix.factors(), bytes);
-                kernel.matmul_int8(bytes, matrix, Some(&self.bias), out);
+                kernel.quantise_rows(input, matrix.factors(), &mut whole.int8);
+                kernel.matmul_int8(&whole.int8, matrix, Some(&self.bias), out);
             }
         }
     }
@@ -74,6 +88,7 @@ impl Linear {
         match &self.matrix {
             Matrix::F32(matrix) => (matrix.depth(), matrix.columns()),
             Matrix::Bf16(matrix) => (matrix.depth(), matrix.columns()),
+            Matrix::Int16(matrix) => (matrix.depth(), matrix.columns()),
             Matrix::Int8(matrix) => (matrix.depth(), matrix.columns()),
         }
     }
@@ -82,6 +97,7 @@ impl Linear {
         let matrix = match &self.matrix {
             Matrix::F32(matrix) => matrix.memory_bytes(),
             Matrix::Bf16(matrix) => matrix.memory_bytes(),
+            Matrix::Int16(matrix) => matrix.memory_bytes(),
             Matrix::Int8(matrix) => matrix.memory_bytes(),
         };
         matrix + size_of_val(&*self.bias)
@@ -89,17 +105,19 @@ impl Linear {
 
     /// Moves the weights of layers that are read in this order into one block of huge pages.
     pub(super) fn gather<'a>(layers: impl Iterator<Item = &'a mut Self>) {
-        let (mut f32s, mut bf16s, mut int8s) = (vec![], vec![], vec![]);
+        let (mut f32s, mut bf16s, mut int16s, mut int8s) = (vec![], vec![], vec![], vec![]);
         for layer in layers {
             match &mut layer.matrix {
                 Matrix::F32(matrix) => f32s.push(matrix),
                 Matrix::Bf16(matrix) => bf16s.push(matrix),
+                Matrix::Int16(matrix) => int16s.push(matrix),
                 Matrix::Int8(matrix) => int8s.push(matrix),
             }
         }
         // A model has one kind.
         Packed::gather(&mut f32s);
         PackedBf16::gather(&mut bf16s);
+        PackedInt16::gather(&mut int16s);
         PackedInt8::gather(&mut int8s);
     }
 }

@@ -65,7 +65,7 @@ fn take(bert: &Bert, kernel: Kernel, ids: &[u32], share: Range<usize>, thread: u
     let mut state = State::default();
     state.hidden = bert.embedded(kernel, &ids[share.clone()], share.start);
     for (number, layer) in bert.layers.iter().enumerate() {
-        layer.attention.apply(kernel, &state.hidden, &mut state.bytes, &mut state.attention);
+        layer.attention.apply(kernel, &state.hidden, &mut state.whole, &mut state.attention);
         let shown = exchange.share(number, thread, &state.attention, hidden);
         state.context.resize(rows * hidden, 0.0);
         for column in (0..hidden).step_by(width) {

@@ -304,9 +304,13 @@ fn narrow_weights_keep_the_direction_and_a_text_its_vector() {
     let texts: Vec<Vec<u32>> =
         [1, 2, 40, 7, 16, 17, 33].iter().map(|n| (0..*n).map(|i| (i * 11 + n * 5) % 50).collect()).collect();
     for kernel in Kernel::available() {
-        for (precision, least) in [(Precision::Bf16, 0.9999), (Precision::Int8, 0.995)] {
+        for (precision, least) in [(Precision::Bf16, 0.9999), (Precision::Int16, 0.9999), (Precision::Int8, 0.995)] {
             let weights = Weights::open(&folder.0.join("model.safetensors")).unwrap();
-            let form = if precision == Precision::Bf16 { Form::Bf16 } else { Form::F32 };
+            let form = match precision {
+                Precision::Bf16 => Form::Bf16,
+                Precision::Int16 => Form::Int16,
+                Precision::F32 | Precision::Int8 => Form::F32,
+            };
             let mut bert = Bert::load(SMALL, weights, form).unwrap();
             if precision == Precision::Int8 {
                 bert.quantise(kernel, &texts[2..5]).unwrap();
@@ -363,7 +367,7 @@ fn precisions_are_found_by_name() {
     assert_ne!(Precision::by_name("auto").unwrap(), Precision::Int8, "workers of one service share f32's vectors");
     let error = Precision::by_name("fp8").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert_eq!(error.to_string(), "expected precision to be one of auto, f32, bf16, int8, got \"fp8\"");
+    assert_eq!(error.to_string(), "expected precision to be one of auto, f32, int16, bf16, int8, got \"fp8\"");
 }
 
 #[test]

@@ -4,12 +4,13 @@
 mod bf16;
 pub(super) mod codes;
 mod elementwise;
+mod int16;
 mod int8;
 pub(super) mod matmul;
 mod reduce;
 
 use super::codes::{FourProducts, HighFilter, HighShape, Nibbles, SignTable};
-use super::{Operations, Packed, PackedBf16, PackedInt8, Rows, RowsInt8, RowsMut};
+use super::{Operations, Packed, PackedBf16, PackedInt8, PackedInt16, Rows, RowsInt8, RowsInt16, RowsMut};
 
 /// Kernel of 256-bit registers with fused multiplication. A value exists only where the processor has both.
 pub(super) struct Avx2(());
@@ -88,8 +89,18 @@ impl Operations for Avx2 {
         unsafe { bf16::matmul(a, b, bias, out) }
     }
 
+    fn quantise_rows_int16(&self, rows: Rows<'_>, out: &mut RowsInt16) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
+        unsafe { int16::quantise_rows(rows, out) }
+    }
+
+    fn matmul_int16(&self, a: &RowsInt16, b: &PackedInt16, bias: Option<&[f32]>, out: RowsMut<'_>) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
+        unsafe { int16::matmul(a, b, bias, out) }
+    }
+
     fn quantise_rows(&self, rows: Rows<'_>, factors: &[f32], out: &mut RowsInt8) {
-        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2.
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
         unsafe { int8::quantise_rows(rows, factors, out) }
     }
 

@@ -8,7 +8,7 @@ mod matmul;
 
 use super::avx2::Avx2;
 use super::codes::{FourProducts, HighFilter, HighShape, Nibbles, SignTable, dot_nibbles, dot_nibbles_of};
-use super::{Operations, Packed, PackedBf16, PackedInt8, Rows, RowsInt8, RowsMut};
+use super::{Operations, Packed, PackedBf16, PackedInt8, PackedInt16, Rows, RowsInt8, RowsInt16, RowsMut};
 
 /// Kernel of 512-bit registers. A value exists only where the processor has what it uses.
 pub(super) struct Avx512 {
@@ -91,6 +91,15 @@ impl Operations for Avx512 {
             // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F.
             unsafe { matmul::matmul_bf16(a, b, bias, out) }
         }
+    }
+
+    fn quantise_rows_int16(&self, rows: Rows<'_>, out: &mut RowsInt16) {
+        Self::narrow().quantise_rows_int16(rows, out);
+    }
+
+    fn matmul_int16(&self, a: &RowsInt16, b: &PackedInt16, bias: Option<&[f32]>, out: RowsMut<'_>) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F and VNNI.
+        unsafe { matmul::matmul_int16(a, b, bias, out) }
     }
 
     fn quantise_rows(&self, rows: Rows<'_>, factors: &[f32], out: &mut RowsInt8) {

@@ -1,11 +1,6 @@
 //! Products with weights of sixteen bits: the upper half of an f32, half of its memory.
 
-use super::pack::{PANEL, Panels, Rows, RowsMut, check_shapes, panel_bias};
-
-/// Two weights of each of 16 columns, the first in the lower half, on a cache line of their own.
-#[derive(Debug, Clone, Copy)]
-#[repr(C, align(64))]
-pub(super) struct Pairs(pub(super) [u32; PANEL]);
+use super::pack::{PANEL, Pairs, Panels, Rows, RowsMut, check_shapes, panel_bias};
 
 /// The right-hand matrix of a product in bf16, in panels of 16 columns. 2 bytes a value.
 #[derive(Debug, Clone, Default)]

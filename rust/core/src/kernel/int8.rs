@@ -23,7 +23,7 @@ pub(super) const STEP: usize = QUAD * QUADS_AT_ONCE;
 /// The magnitudes of the eight weights that share a lane of sixteen bits add up to no more than this.
 const LANE: i32 = i16::MAX as i32 / LARGEST_INPUT as i32;
 /// Weights that are all smaller are zero, so that nothing is divided by too little.
-const SMALLEST: f32 = 1e-30;
+pub(super) const SMALLEST: f32 = 1e-30;
 /// f32 arithmetic rounds to whole numbers when this is added and taken away: 1.5 · 2²³.
 const ROUNDER: f32 = 12_582_912.0;
 
@@ -166,9 +166,7 @@ impl RowsInt8 {
     /// Room for `count` rows of `depth` values: their bytes and what these mean.
     pub(super) fn reset(&mut self, count: usize, depth: usize) -> impl Iterator<Item = (&mut [u8], &mut RowScale)> {
         (self.depth, self.padded) = (depth, depth.next_multiple_of(STEP));
-        self.bytes.clear();
         self.bytes.resize(count * self.padded, 0);
-        self.scales.clear();
         self.scales.resize(count, RowScale::default());
         let rows = self.bytes.chunks_exact_mut(self.padded.max(1));
         rows.map(move |row| &mut row[..depth]).zip(&mut self.scales)
@@ -179,7 +177,7 @@ impl RowsInt8 {
         self.scales.len()
     }
 
-    /// A row's bytes, with zeros up to a multiple of [`STEP`].
+    /// A row's bytes, up to a multiple of [`STEP`] with some that have weights of zero.
     pub(super) fn row(&self, index: usize) -> &[u8] {
         &self.bytes[index * self.padded..][..self.padded]
     }
@@ -204,7 +202,16 @@ pub(super) fn quantise_rows(rows: Rows<'_>, factors: &[f32], out: &mut RowsInt8)
 #[allow(clippy::inline_always)]
 #[inline(always)]
 fn quantise_row(row: &[f32], factors: &[f32], bytes: &mut [u8]) -> RowScale {
-    const LANES: usize = 16;
+    let (scale, inverse) = row_scale(row, factors);
+    quantise_values(row, factors, (scale, inverse), bytes);
+    scale
+}
+
+/// What the bytes of a row will mean, and one over its step.
+#[allow(clippy::inline_always)]
+#[inline(always)]
+pub(super) fn row_scale(row: &[f32], factors: &[f32]) -> (RowScale, f32) {
+    const LANES: usize = 32;
     let (mut least, mut largest) = ([0.0_f32; LANES], [0.0_f32; LANES]);
     let (rows, ends) = row.as_chunks::<LANES>();
     for (values, factors) in rows.iter().zip(factors.as_chunks::<LANES>().0) {
@@ -222,18 +229,23 @@ fn quantise_row(row: &[f32], factors: &[f32], bytes: &mut [u8]) -> RowScale {
     let largest = largest.into_iter().fold(0.0, f32::max);
     let step = ((largest - least) / f32::from(LARGEST_INPUT)).max(f32::MIN_POSITIVE);
     let inverse = 1.0 / step;
+    (RowScale { step, zero: whole(least * inverse) }, inverse)
+}
+
+/// The bytes of a row's values.
+#[allow(clippy::inline_always)]
+#[inline(always)]
+pub(super) fn quantise_values(values: &[f32], factors: &[f32], (scale, inverse): (RowScale, f32), bytes: &mut [u8]) {
     // Whole numbers are at most 127 in magnitude, but for the rounding at both ends.
-    let zero = whole(least * inverse);
-    for ((x, factor), byte) in row.iter().zip(factors).zip(bytes) {
-        *byte = whole(x * factor * inverse).wrapping_sub(zero).clamp(0, i32::from(LARGEST_INPUT)) as u8;
+    for ((x, factor), byte) in values.iter().zip(factors).zip(bytes) {
+        *byte = whole(x * factor * inverse).wrapping_sub(scale.zero).clamp(0, i32::from(LARGEST_INPUT)) as u8;
     }
-    RowScale { step, zero }
 }
 
 /// The nearest whole number of one below 2²².
 #[allow(clippy::inline_always)]
 #[inline(always)]
-fn whole(x: f32) -> i32 {
+pub(super) fn whole(x: f32) -> i32 {
     (x + ROUNDER).to_bits().wrapping_sub(ROUNDER.to_bits()) as i32
 }
 

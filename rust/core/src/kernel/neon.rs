@@ -7,7 +7,7 @@ mod codes;
 
 use super::codes::{FourProducts, Nibbles, SignTable, dot_nibbles, dot_nibbles_of};
 use super::scalar::Scalar;
-use super::{Operations, Packed, PackedBf16, PackedInt8, Rows, RowsInt8, RowsMut};
+use super::{Operations, Packed, PackedBf16, PackedInt8, PackedInt16, Rows, RowsInt8, RowsInt16, RowsMut};
 
 /// Kernel of 128-bit registers. A value exists only where the processor has them.
 pub(super) struct Neon(());
@@ -65,6 +65,14 @@ impl Operations for Neon {
 
     fn matmul_bf16(&self, a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>, out: RowsMut<'_>) {
         Scalar.matmul_bf16(a, b, bias, out);
+    }
+
+    fn quantise_rows_int16(&self, rows: Rows<'_>, out: &mut RowsInt16) {
+        Scalar.quantise_rows_int16(rows, out);
+    }
+
+    fn matmul_int16(&self, a: &RowsInt16, b: &PackedInt16, bias: Option<&[f32]>, out: RowsMut<'_>) {
+        Scalar.matmul_int16(a, b, bias, out);
     }
 
     fn quantise_rows(&self, rows: Rows<'_>, factors: &[f32], out: &mut RowsInt8) {

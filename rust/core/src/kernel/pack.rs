@@ -13,6 +13,11 @@ pub const PANEL: usize = 16;
 #[repr(C, align(64))]
 pub(super) struct Strip(pub(super) [f32; PANEL]);
 
+/// Two weights of sixteen bits of each of 16 columns, the first in the lower half, on a cache line of their own.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Pairs(pub(super) [u32; PANEL]);
+
 /// `count` rows of `width` values, `stride` values apart.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
@@ -178,8 +183,18 @@ impl Packed {
 
     /// [`Packed::from_columns`] into memory that this matrix already has.
     pub fn pack_columns(&mut self, columns: Rows<'_>) {
+        self.pack_some_columns(columns, columns.count());
+    }
+
+    /// [`Packed::pack_columns`] with columns of zeros up to a multiple of 16, so that a product writes whole panels.
+    pub fn pack_columns_padded(&mut self, columns: Rows<'_>) {
+        self.pack_some_columns(columns, columns.count().next_multiple_of(PANEL));
+    }
+
+    /// Packs `count` columns, as many of which as are given are not zero.
+    fn pack_some_columns(&mut self, columns: Rows<'_>, count: usize) {
         let depth = columns.width();
-        let strips = self.panels.reset(depth, columns.count(), Strip([0.0; PANEL]));
+        let strips = self.panels.reset(depth, count, Strip([0.0; PANEL]));
         for column in 0..columns.count() {
             let first = column / PANEL * depth;
             for (strip, value) in strips[first..].iter_mut().zip(columns.row(column)) {
@@ -231,10 +246,13 @@ impl Packed {
 
 /// The part of `bias` that belongs to a panel, zero where there is none.
 pub(super) fn panel_bias(bias: Option<&[f32]>, first: usize, width: usize) -> [f32; PANEL] {
-    let mut values = [0.0; PANEL];
-    if let Some(bias) = bias {
-        values[..width].copy_from_slice(&bias[first..first + width]);
+    let Some(bias) = bias else { return [0.0; PANEL] };
+    // A copy of a length that is not known is a call.
+    if let Some(values) = bias[first..first + width].first_chunk() {
+        return *values;
     }
+    let mut values = [0.0; PANEL];
+    values[..width].copy_from_slice(&bias[first..first + width]);
     values
 }
 

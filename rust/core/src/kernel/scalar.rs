@@ -2,7 +2,10 @@
 
 use super::codes::{self, BLOCK, FourProducts, GROUP, Nibbles, SignTable};
 use super::pack::{check_product, panel_bias};
-use super::{LANES, LANES_F64, Operations, PANEL, Packed, PackedBf16, PackedInt8, Rows, RowsInt8, RowsMut, bf16, int8};
+use super::{
+    LANES, LANES_F64, Operations, PANEL, Packed, PackedBf16, PackedInt8, PackedInt16, Rows, RowsInt8, RowsInt16,
+    RowsMut, bf16, int8, int16,
+};
 
 /// The eighth root of Φ(−z) for 0 ≤ z < [`TAIL_END`], in powers of z: to the eighth power it is off by at most 2.1e-9.
 ///
@@ -114,6 +117,14 @@ impl Operations for Scalar {
 
     fn matmul_bf16(&self, a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>, out: RowsMut<'_>) {
         bf16::matmul(a, b, bias, out);
+    }
+
+    fn quantise_rows_int16(&self, rows: Rows<'_>, out: &mut RowsInt16) {
+        int16::quantise_rows(rows, out);
+    }
+
+    fn matmul_int16(&self, a: &RowsInt16, b: &PackedInt16, bias: Option<&[f32]>, out: RowsMut<'_>) {
+        int16::matmul(a, b, bias, out);
     }
 
     fn quantise_rows(&self, rows: Rows<'_>, factors: &[f32], out: &mut RowsInt8) {

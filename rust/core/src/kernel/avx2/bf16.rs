@@ -6,8 +6,8 @@ use std::arch::x86_64::{
     _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32,
 };
 
-use super::super::bf16::{PackedBf16, Pairs, check_product};
-use super::super::pack::panel_bias;
+use super::super::bf16::{PackedBf16, check_product};
+use super::super::pack::{Pairs, panel_bias};
 use super::super::{PANEL, Rows, RowsMut};
 use super::matmul::{Ahead, BLOCK_VALUES, Tile, halves, store_panel, tiles};
 use super::reduce::load;
@@ -70,10 +70,10 @@ fn products<const R: usize>(rows: [&[f32]; R], strips: &[Pairs], tile: Tile) -> 
         *whole = row.as_chunks().0;
     }
     assert!(rows.iter().all(|row| row.len() == rows[0].len()) && strips.len() == pairs + last, "depth of the rows");
-    let ahead = Ahead::of(strips, tile);
+    let mut ahead = Ahead::of(strips, tile);
     let mut sums = [[_mm256_setzero_ps(); 2]; R];
     for (k, strip) in strips[..pairs].iter().enumerate() {
-        ahead.fetch(k);
+        ahead.fetch();
         let [low, high] = load_pairs(strip);
         let (first, second) = ([even(low), even(high)], [odd(low), odd(high)]);
         for (sums, row) in sums.iter_mut().zip(&whole) {
@@ -101,7 +101,7 @@ fn add(sums: &mut [__m256; 2], value: f32, weights: [__m256; 2]) {
 
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn load_pairs(strip: &Pairs) -> [__m256i; 2] {
+pub(super) fn load_pairs(strip: &Pairs) -> [__m256i; 2] {
     let [low, high] = strip.0.as_chunks().0 else { unreachable!("16 pairs are two times 8") };
     [load_half(low), load_half(high)]
 }

@@ -35,29 +35,30 @@ pub(in super::super) struct Tile {
 /// long as its weights need from memory, and the processor's own prefetching stops at the end of each page.
 pub(in super::super) struct Ahead<S> {
     next: *const S,
+    /// Bytes for each strip of this panel.
     step: usize,
-    tiles: usize,
 }
 
 impl<S> Ahead<S> {
     pub(in super::super) fn of(strips: &[S], tile: Tile) -> Self {
         let next = strips.as_ptr().wrapping_add(strips.len() + strips.len() * tile.index / tile.count);
-        Self { next, step: (1 << 16) / tile.count, tiles: tile.count }
+        Self { next, step: size_of::<S>().div_ceil(tile.count) }
     }
 
-    /// Asks for what belongs to strip `k` of this panel.
+    /// Asks for what belongs to the next strip of this panel.
     #[inline]
-    pub(in super::super) fn fetch(&self, k: usize) {
-        prefetch(self.next.wrapping_add((k * self.step) >> 16));
+    pub(in super::super) fn fetch(&mut self) {
+        prefetch(self.next);
+        self.next = self.next.wrapping_byte_add(self.step);
     }
 
-    /// Asks for what belongs to the `count` strips from strip `k` on.
+    /// Asks for what belongs to the next `count` strips.
     #[inline]
-    pub(super) fn fetch_some(&self, k: usize, count: usize) {
-        let first = self.next.wrapping_add((k * self.step) >> 16);
-        for strip in 0..count.div_ceil(self.tiles) {
-            prefetch(first.wrapping_add(strip));
+    pub(super) fn fetch_some(&mut self, count: usize) {
+        for strip in 0..(count * self.step).div_ceil(size_of::<S>()) {
+            prefetch(self.next.wrapping_add(strip));
         }
+        self.next = self.next.wrapping_byte_add(count * self.step);
     }
 }
 
@@ -121,10 +122,10 @@ fn multiply<const R: usize>(a: &Rows<'_>, panel: &Panel<'_>, tile: Tile, out: &m
 #[target_feature(enable = "avx2,fma")]
 fn products<const R: usize>(rows: [&[f32]; R], strips: &[Strip], tile: Tile) -> [[__m256; 2]; R] {
     assert!(rows.iter().all(|row| row.len() == strips.len()), "depth of the rows");
-    let ahead = Ahead::of(strips, tile);
+    let mut ahead = Ahead::of(strips, tile);
     let mut sums = [[_mm256_setzero_ps(); 2]; R];
     for (k, strip) in strips.iter().enumerate() {
-        ahead.fetch(k);
+        ahead.fetch();
         let (low, high) = halves(&strip.0);
         let (low, high) = (load(low), load(high));
         for (sums, row) in sums.iter_mut().zip(&rows) {

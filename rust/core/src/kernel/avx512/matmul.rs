@@ -5,15 +5,16 @@
 
 use std::arch::x86_64::{
     __m512, __m512bh, __m512i, _mm512_add_epi32, _mm512_add_ps, _mm512_and_si512, _mm512_castsi512_ps,
-    _mm512_cvtepi32_ps, _mm512_dpbf16_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
-    _mm512_mul_ps, _mm512_mullo_epi32, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
-    _mm512_slli_epi32, _mm512_storeu_ps,
+    _mm512_cvtepi32_ps, _mm512_dpbf16_ps, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_loadu_si512, _mm512_mul_ps, _mm512_mullo_epi32, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_setzero_si512, _mm512_slli_epi32, _mm512_storeu_ps,
 };
 
 use super::super::avx2::matmul::{Ahead, Tile, tiles};
-use super::super::bf16::{self, PackedBf16, Pairs};
+use super::super::bf16::{self, PackedBf16};
 use super::super::int8::{self, ColumnScales, PackedInt8, QUAD, Quads, RowScale, RowsInt8};
-use super::super::pack::{self, Strip, panel_bias};
+use super::super::int16::{self, PackedInt16, RowsInt16, lane};
+use super::super::pack::{self, Pairs, Strip, panel_bias};
 use super::super::{PANEL, Packed, Rows, RowsMut};
 
 /// Rows of a tile at most.
@@ -88,7 +89,7 @@ fn multiply<const R: usize, const N: usize>(
     }
     let depth = rows[0].len();
     assert!(rows.iter().all(|row| row.len() == depth) && panels.iter().all(|p| p.len() == depth), "depth");
-    let ahead = Ahead::of(panels[N - 1], tile);
+    let mut ahead = Ahead::of(panels[N - 1], tile);
     let mut sums = [[_mm512_setzero_ps(); N]; R];
     for k in 0..depth {
         let mut weights = [_mm512_setzero_ps(); N];
@@ -96,7 +97,7 @@ fn multiply<const R: usize, const N: usize>(
             *weights = load(&panel[k].0);
         }
         for _ in 0..N {
-            ahead.fetch(k);
+            ahead.fetch();
         }
         for (sums, row) in sums.iter_mut().zip(&rows) {
             // SAFETY: `k` is below the depth, which is the length of every row, as asserted above.
@@ -135,7 +136,7 @@ fn multiply_bf16<const R: usize, const N: usize>(
     let (pairs, last) = (rows[0].len() / 2, rows[0].len() % 2);
     assert!(rows.iter().all(|row| row.len() == rows[0].len()), "depth");
     assert!(panels.iter().all(|panel| panel.len() == pairs + last), "depth");
-    let ahead = Ahead::of(panels[N - 1], tile);
+    let mut ahead = Ahead::of(panels[N - 1], tile);
     let mut sums = [[_mm512_setzero_ps(); N]; R];
     for k in 0..pairs + last {
         let (mut even, mut odd) = ([_mm512_setzero_ps(); N], [_mm512_setzero_ps(); N]);
@@ -145,7 +146,7 @@ fn multiply_bf16<const R: usize, const N: usize>(
             *odd = _mm512_castsi512_ps(_mm512_and_si512(both, _mm512_set1_epi32(-0x1_0000)));
         }
         for _ in 0..N {
-            ahead.fetch(k);
+            ahead.fetch();
         }
         for (sums, row) in sums.iter_mut().zip(&rows) {
             let first = _mm512_set1_ps(row[2 * k]);
@@ -191,7 +192,7 @@ fn multiply_pairs<const R: usize, const N: usize>(
     for (i, row) in rows.iter_mut().enumerate() {
         *row = &a[(tile.row + i) * height..][..height];
     }
-    let ahead = Ahead::of(panels[N - 1], tile);
+    let mut ahead = Ahead::of(panels[N - 1], tile);
     let mut sums = [[_mm512_setzero_ps(); N]; R];
     for k in 0..height {
         let mut weights = [as_bf16(_mm512_setzero_si512()); N];
@@ -199,7 +200,7 @@ fn multiply_pairs<const R: usize, const N: usize>(
             *weights = as_bf16(load_pairs(&panel[k]));
         }
         for _ in 0..N {
-            ahead.fetch(k);
+            ahead.fetch();
         }
         for (sums, row) in sums.iter_mut().zip(&rows) {
             let pair = as_bf16(_mm512_set1_epi32(row[k] as i32));
@@ -216,6 +217,61 @@ fn multiply_pairs<const R: usize, const N: usize>(
 fn as_bf16(bits: __m512i) -> __m512bh {
     // SAFETY: both are 512 bits, and all of their values are valid.
     unsafe { std::mem::transmute(bits) }
+}
+
+// ---- int16 -----------------------------------------------------------------------------------------------------------
+
+#[target_feature(enable = "avx512f,avx512vnni")]
+pub(in super::super) fn matmul_int16(a: &RowsInt16, b: &PackedInt16, bias: Option<&[f32]>, mut out: RowsMut<'_>) {
+    int16::check_product(a, b, bias, &out);
+    let columns = b.columns();
+    let panel = |panel: usize| {
+        let first = panel * PANEL;
+        (b.panels.panel(panel), b.steps[panel], panel_bias(bias, first, PANEL.min(columns - first)))
+    };
+    let out = &mut out;
+    for_panels!(multiply_int16, a.count(), 2 * b.depth(), columns, panel, a, out);
+}
+
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn multiply_int16<const R: usize, const N: usize>(
+    a: &RowsInt16,
+    out: &mut RowsMut<'_>,
+    panels: &[(&[Pairs], [f32; PANEL], [f32; PANEL]); N],
+    first: usize,
+    tile: Tile,
+) {
+    let mut rows: [&[[i16; 2]]; R] = [&[]; R];
+    for (i, row) in rows.iter_mut().enumerate() {
+        *row = a.row(tile.row + i);
+    }
+    let height = rows[0].len();
+    assert!(rows.iter().all(|row| row.len() == height) && panels.iter().all(|p| p.0.len() == height), "depth");
+    let mut ahead = Ahead::of(panels[N - 1].0, tile);
+    let mut sums = [[_mm512_setzero_si512(); N]; R];
+    for k in 0..height {
+        let mut weights = [_mm512_setzero_si512(); N];
+        for (weights, (panel, ..)) in weights.iter_mut().zip(panels) {
+            *weights = load_pairs(&panel[k]);
+        }
+        for _ in 0..N {
+            ahead.fetch();
+        }
+        for (sums, row) in sums.iter_mut().zip(&rows) {
+            let inputs = _mm512_set1_epi32(lane(row[k]));
+            for (sum, weights) in sums.iter_mut().zip(&weights) {
+                *sum = _mm512_dpwssd_epi32(*sum, inputs, *weights);
+            }
+        }
+    }
+    for (i, sums) in sums.iter().enumerate() {
+        let (row_step, out) = (_mm512_set1_ps(a.steps[tile.row + i]), &mut out.row(tile.row + i)[first..]);
+        for ((sum, (_, steps, bias)), out) in sums.iter().zip(panels).zip(out.chunks_mut(PANEL)) {
+            let whole = _mm512_cvtepi32_ps(*sum);
+            let step = _mm512_mul_ps(row_step, load(steps));
+            write_panel(_mm512_add_ps(_mm512_mul_ps(whole, step), load(bias)), out);
+        }
+    }
 }
 
 // ---- int8 ------------------------------------------------------------------------------------------------------------
@@ -246,7 +302,7 @@ fn multiply_int8<const R: usize, const N: usize>(
     }
     let height = rows[0].len();
     assert!(rows.iter().all(|row| row.len() == height) && panels.iter().all(|p| p.0.len() == height), "depth");
-    let ahead = Ahead::of(panels[N - 1].0, tile);
+    let mut ahead = Ahead::of(panels[N - 1].0, tile);
     let mut sums = [[_mm512_setzero_si512(); N]; R];
     for k in 0..height {
         let mut weights = [_mm512_setzero_si512(); N];
@@ -255,7 +311,7 @@ fn multiply_int8<const R: usize, const N: usize>(
             *weights = unsafe { _mm512_loadu_si512(panel[k].0.as_ptr().cast()) };
         }
         for _ in 0..N {
-            ahead.fetch(k);
+            ahead.fetch();
         }
         for (sums, row) in sums.iter_mut().zip(&rows) {
             let inputs = _mm512_set1_epi32(i32::from_le_bytes(row[k]));

@@ -1,7 +1,7 @@
 //! Products with weights of sixteen and of eight bits.
 
 use super::super::int8::{LARGEST_INPUT, QUAD, STEP};
-use super::super::{bf16, int8, scalar};
+use super::super::{bf16, int8, int16, scalar};
 use super::*;
 
 /// Rows, depth and columns of products: every tile, part of a panel and end of the depth.
@@ -94,6 +94,121 @@ fn a_quantised_row_is_off_by_half_a_step() {
                     f64::from(scale.step) * 1.001 + f64::from(largest) * 1e-6,
                     &format!("{row:?}"),
                 );
+            }
+        }
+    }
+}
+
+/// A column's weights and a row's inputs as their sixteen bits say them, in f64.
+fn meant_int16(packed: &PackedInt16, rows: &RowsInt16, (row, column): (usize, usize), depth: usize) -> (f64, f64) {
+    let panel = packed.panels.panel(column / PANEL);
+    let step = f64::from(packed.steps[column / PANEL][column % PANEL]) * f64::from(rows.steps[row]);
+    let mut sums = (0.0, 0.0);
+    for k in 0..depth {
+        let weight = (panel[k / 2].0[column % PANEL] >> (k % 2 * 16)) as i16;
+        let product = f64::from(weight) * f64::from(rows.row(row)[k / 2][k % 2]) * step;
+        sums = (sums.0 + product, sums.1 + product.abs());
+    }
+    sums
+}
+
+#[test]
+fn products_of_sixteen_bits_are_those_of_the_oracle_to_the_bit() {
+    for (m, k, n) in shapes() {
+        let (a, weights, bias) = (values(m + n, m * (k + 3), 3.0), values(k + 1, n * k, 2.0), values(5, n, 1.0));
+        let packed = PackedInt16::from_columns(Rows::new(&weights, n, k, k));
+        let a = Rows::new(&a, m, k, k + 3);
+        // Memory of a larger product: what it left behind counts nowhere.
+        let used = || {
+            let mut rows = RowsInt16::default();
+            scalar::Scalar
+                .quantise_rows_int16(Rows::new(&vec![9.0; (m + 1) * (k + 9)], m + 1, k + 9, k + 9), &mut rows);
+            rows
+        };
+        let mut expected_rows = used();
+        scalar::Scalar.quantise_rows_int16(a, &mut expected_rows);
+        let mut expected = vec![7.0; m * (n + 3)];
+        int16::matmul(&expected_rows, &packed, Some(&bias), RowsMut::new(&mut expected, m, n, n + 3));
+        for (row, column) in (0..m).flat_map(|row| (0..n).map(move |column| (row, column))).step_by(7) {
+            let (sum, magnitude) = meant_int16(&packed, &expected_rows, (row, column), k);
+            let (got, bias) = (expected[row * (n + 3) + column], f64::from(bias[column]));
+            assert_within(got, sum + bias, gamma(5) * (magnitude + bias.abs()), &format!("({m}, {k}, {n})"));
+        }
+        for kernel in Kernel::available() {
+            let (mut rows, mut out) = (used(), vec![7.0; m * (n + 3)]);
+            kernel.quantise_rows_int16(a, &mut rows);
+            for row in 0..m {
+                let [got, wanted] = [&rows, &expected_rows].map(|rows| &rows.row(row).as_flattened()[..k]);
+                assert!(got == wanted && rows.steps[row] == expected_rows.steps[row], "{kernel:?} ({m}, {k})");
+            }
+            kernel.matmul_int16(&rows, &packed, Some(&bias), RowsMut::new(&mut out, m, n, n + 3));
+            assert_eq!(out, expected, "{kernel:?} ({m}, {k}, {n})");
+        }
+    }
+}
+
+#[test]
+fn a_product_of_sixteen_bits_is_nearer_than_one_of_bf16() {
+    let (m, k, n) = (5, 384, 32);
+    let (a, weights) = (values(1, m * k, 1.0), values(2, n * k, 1.0));
+    let a = Rows::new(&a, m, k, k);
+    let (mut rows, mut fine, mut coarse) = (RowsInt16::default(), vec![0.0; m * n], vec![0.0; m * n]);
+    let kernel = Kernel::best();
+    kernel.quantise_rows_int16(a, &mut rows);
+    let columns = Rows::new(&weights, n, k, k);
+    kernel.matmul_int16(&rows, &PackedInt16::from_columns(columns), None, RowsMut::new(&mut fine, m, n, n));
+    kernel.matmul_bf16(a, &PackedBf16::from_columns(columns), None, RowsMut::new(&mut coarse, m, n, n));
+    let error = |got: &[f32]| {
+        let errors = (0..m * n).map(|at| {
+            let (row, column) = (at / n, at % n);
+            f64::from(got[at]) - oracle_dot(a.row(row), &weights[column * k..][..k]).0
+        });
+        errors.map(|error| error * error).sum::<f64>().sqrt()
+    };
+    assert!(error(&fine) < error(&coarse) / 2.0, "{} and {}", error(&fine), error(&coarse));
+}
+
+#[test]
+fn the_largest_inputs_and_weights_of_sixteen_bits_do_not_overflow() {
+    // All inputs alike and all weights of one sign: what the bound on a column is for.
+    for k in [1, 2, 3, 7, 8, 9, 15, 16, 17, 384, 1536, 4096, 20_001] {
+        for sign in [1.0, -1.0] {
+            // One large weight among small ones, too.
+            for largest in [1.0, 1000.0] {
+                let mut weights = vec![sign; 16 * k];
+                weights.iter_mut().step_by(k).for_each(|w| *w *= largest);
+                let packed = PackedInt16::from_columns(Rows::new(&weights, 16, k, k));
+                for column in 0..16 {
+                    let pairs = packed.panels.panel(0).iter().map(|strip| strip.0[column]);
+                    let total: i64 =
+                        pairs.map(|p| i64::from((p as i16).abs()) + i64::from(((p >> 16) as i16).abs())).sum();
+                    assert!(total * i64::from(int16::LARGEST_INPUT) <= i64::from(i32::MAX), "depth {k}: {total}");
+                }
+                let expected = f64::from(sign) * (f64::from(largest) + k as f64 - 1.0);
+                for kernel in Kernel::available() {
+                    let (mut rows, mut out) = (RowsInt16::default(), [0.0; 16]);
+                    kernel.quantise_rows_int16(Rows::new(&vec![1.0; k], 1, k, k), &mut rows);
+                    assert!(rows.row(0).as_flattened()[..k].iter().all(|x| *x == int16::LARGEST_INPUT));
+                    kernel.matmul_int16(&rows, &packed, None, RowsMut::new(&mut out, 1, 16, 16));
+                    for got in out {
+                        assert_within(got, expected, 0.06 * expected.abs(), &format!("{kernel:?} depth {k}"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_of_sixteen_bits_is_off_by_half_a_step() {
+    for len in 0..=70 {
+        for scale in [1.0, 1e-20, 1e20, 0.0] {
+            let row = values(len, len, scale);
+            let mut rows = RowsInt16::default();
+            Kernel::best().quantise_rows_int16(Rows::new(&row, 1, len, len), &mut rows);
+            for (x, value) in row.iter().zip(rows.row(0).as_flattened()) {
+                let step = f64::from(rows.steps[0]);
+                assert_within(*x, f64::from(*value) * step, step * 0.501, &format!("{row:?}"));
             }
         }
     }

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 ASKED = 600
-PRECISIONS = ("f32", "bf16", "int8")
+PRECISIONS = ("f32", "int16", "bf16", "int8")
 KERNELS = ("scalar", "avx2", "avx512", "avx512bf16", "neon")
 LIBRARIES = ("sentence-transformers", "torch", "transformers", "tokenizers", "onnxruntime", "onnx")
 OURS, OURS_F32, OURS_INT8, OURS_AVX2 = "llmfast", "llmfast f32", "llmfast int8", "llmfast f32, avx2"
@@ -61,13 +61,13 @@ MANY_FASTER = {(OURS, TORCH): 5.0, (OURS_INT8, TORCH): 10.0}
 OF_TWO_PROCESSES = 0.85
 LOAD_MS = 150.0
 #: Bytes of a weight of the matrices, which are packed, and of the embedding table, which is the mapped file's.
-MATRIX_WEIGHTS, MATRIX_BYTES = 6 * (4 * 384 * 384 + 2 * 384 * 1536), {"f32": 4, "bf16": 2, "int8": 1}
+MATRIX_WEIGHTS, MATRIX_BYTES = 6 * (4 * 384 * 384 + 2 * 384 * 1536), {"f32": 4, "int16": 2, "bf16": 2, "int8": 1}
 TABLE_WEIGHTS, TABLE_BYTES = 30_522 * 384, 4
 OF_HELD, MEMORY_TEXTS = 1.3, 100
 #: Of the pairs, one in FEWER is compared where that takes long.
 PAIRS, FEWER = 6_000, 12
-LEAST_COSINE = {"f32": 0.999999, "bf16": 0.9999, "int8": 0.99}
-MOST_CHANGED = {"f32": 0.0002, "bf16": 0.001, "int8": 0.012}
+LEAST_COSINE = {"f32": 0.999999, "int16": 0.9999, "bf16": 0.9999, "int8": 0.99}
+MOST_CHANGED = {"f32": 0.0002, "int16": 0.001, "bf16": 0.001, "int8": 0.012}
 AUC_OFF = 0.001
 
 

@@ -63,7 +63,7 @@ def test_a_few_texts_are_measured(minilm, capsys, monkeypatch):
         assert 0.0 < row["p50_ms"] <= row["p90_ms"]
         assert row["texts_per_second"] > 0.0
     # Every precision is there or said to be missing.
-    assert len(names) + len(made["absent"]) == 4
+    assert len(names) + len(made["absent"]) == 5
 
 
 @pytest.mark.weights
@@ -173,5 +173,5 @@ def test_a_precision_that_is_not_built_is_absent(monkeypatch):
 
     monkeypatch.setattr(_bench_encoder, "MiniLM", Fake)
     absent = {}
-    assert list(_bench_encoder._ours(absent)) == ["llmfast", "llmfast, f32", "llmfast, bf16"]
+    assert list(_bench_encoder._ours(absent)) == ["llmfast", "llmfast, f32", "llmfast, int16", "llmfast, bf16"]
     assert absent == {"llmfast, int8": "not built: no int8 here"}

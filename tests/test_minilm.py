@@ -204,17 +204,22 @@ def test_it_is_an_encoder(minilm: MiniLM) -> None:
 def test_the_scalar_kernel_gives_the_same_vectors(minilm: MiniLM) -> None:
     program = (
         "import sys, llmfast; from llmfast import _llmfast; assert _llmfast.kernel_name() == 'scalar';"
-        "sys.stdout.buffer.write(llmfast.MiniLM().encode('where is my card?').tobytes())"
+        "made = [llmfast.MiniLM(precision=p).encode('where is my card?') for p in sys.argv[1:]];"
+        "[sys.stdout.buffer.write(vector.tobytes()) for vector in made]"
     )
     environment = {**os.environ, "LLMFAST_KERNEL": "scalar", "LLMFAST_MODEL_DIR": str(minilm.path)}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True)
-    plain = np.frombuffer(done.stdout, dtype=np.float32)
-    np.testing.assert_allclose(plain, minilm.encode("where is my card?"), rtol=0, atol=2e-6)
+    run = [sys.executable, "-c", program, "f32", "int16"]
+    done = subprocess.run(run, env=environment, capture_output=True, check=True)
+    plain, rounded = np.frombuffer(done.stdout, dtype=np.float32).reshape(2, 384)
+    exact = llmfast.MiniLM(minilm.path, precision="f32").encode("where is my card?")
+    np.testing.assert_allclose(plain, exact, rtol=0, atol=2e-6)
+    # Sums of whole numbers are the same everywhere; what is between them is f32 and may round to another whole number.
+    assert rounded @ llmfast.MiniLM(minilm.path, precision="int16").encode("where is my card?") > 0.99999
 
 
 @weights
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc: it reads what is resident")
-@pytest.mark.parametrize("precision", ["f32", "bf16", "int8"])
+@pytest.mark.parametrize("precision", ["f32", "int16", "bf16", "int8"])
 def test_what_is_packed_does_not_stay_in_memory_twice(minilm: MiniLM, precision: str) -> None:
     program = """
 import re, sys, numpy, llmfast
@@ -307,7 +312,7 @@ def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:
 
 
 def test_bad_options_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(llmfast.ConfigError, match='one of auto, f32, bf16, int8, got "fp8"'):
+    with pytest.raises(llmfast.ConfigError, match='one of auto, f32, int16, bf16, int8, got "fp8"'):
         llmfast.MiniLM(tmp_path, precision="fp8")
     with pytest.raises(llmfast.ConfigError, match="1 to 256 threads, got 0"):
         llmfast.MiniLM(tmp_path, threads=0)

@@ -593,7 +593,7 @@ class BertEncoderCore:
         """Bytes of the weights as they are held, the word vectors in the mapped file included."""
     @property
     def precision(self) -> str:
-        """What the weights are held in: "f32", "bf16" or "int8"."""
+        """What the weights are held in: "f32", "int16", "bf16" or "int8"."""
     @property
     def fingerprint(self) -> str:
         """Names everything that decides what a vector is; vectors of one fingerprint may be compared."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BATCH = 32
 _OURS = "llmfast"
-_PRECISIONS = ("f32", "bf16", "int8")
+_PRECISIONS = ("f32", "int16", "bf16", "int8")
 _LIBRARY, _RUNTIME = "sentence-transformers", "onnxruntime"
 #: The graphs that the model's repository has for x86-64, by the names that they have there.
 _GRAPHS = ("model.onnx", "model_quint8_avx2.onnx", "model_qint8_avx512_vnni.onnx")

@@ -6,13 +6,14 @@ mod config;
 mod linear;
 mod memo;
 mod precision;
+mod reach;
 mod split;
 #[cfg(test)]
 mod tests;
 mod tokenize;
 mod weights;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
@@ -47,8 +48,8 @@ pub struct Options<'a> {
     pub kernel: Kernel,
     /// How the vectors of tokens become one, for a folder that does not say so.
     pub pooling: Option<Pooling>,
-    /// The file that remembers the SHA-256 of weights, made when it is needed. Where it cannot be read or written, the
-    /// weights are hashed each time.
+    /// The file that remembers the SHA-256 of weights, made when it is needed; beside it lies what int8 has to know of a
+    /// model. Where they cannot be read or written, the weights are hashed and the model is run each time.
     pub memo: Option<&'a Path>,
 }
 
@@ -124,16 +125,17 @@ impl BertEncoder {
         let (tokenizer, weights) = std::thread::scope(|scope| {
             // One takes about as long as the other. Where the system gives no thread, it is one after the other.
             let opening = std::thread::Builder::new().spawn_scoped(scope, open_tokenizer);
-            let weights = load_weights(folder, shape, options, accept);
+            let weights = load_weights(folder, shape, max_tokens, options, accept);
             let tokenizer = opening.map_or_else(|_| open_tokenizer(), |thread| join(thread));
             (tokenizer, weights)
         });
-        let ((tokenizer, tokenizer_hash), (mut bert, sha256)) = (tokenizer?, weights?);
+        let ((tokenizer, tokenizer_hash), Loaded { mut bert, sha256, reach }) = (tokenizer?, weights?);
         let Options { precision, threads, kernel, .. } = *options;
-        if precision == Precision::Int8 {
+        if let Reach::Unknown(place) = reach {
             let ids = calibration::TEXTS.iter().map(|text| tokenizer.ids(text, Overlong::Cut));
-            bert.quantise(kernel, &ids.collect::<Result<Vec<_>>>()?)?;
+            let reaches = bert.quantise(kernel, &ids.collect::<Result<Vec<_>>>()?)?;
             bert.gather();
+            place.iter().for_each(|place| reach::remember(place, &reaches));
         }
         bert.release();
         // Packing had a second copy of the layers for a while.
@@ -278,27 +280,59 @@ impl BertEncoder {
     }
 }
 
+/// What is made of the file of weights alone.
+struct Loaded {
+    bert: Bert,
+    sha256: String,
+    reach: Reach,
+}
+
+/// Whether the weights are as they have to be.
+enum Reach {
+    /// Nothing is missing.
+    Known,
+    /// Eight bits need to know how large the inputs of layers get, which is to be remembered there.
+    Unknown(Option<PathBuf>),
+}
+
 /// Packed weights and the SHA-256 of their file, which has to please `accept`.
 fn load_weights(
     folder: &Path,
     shape: Shape,
+    max_tokens: usize,
     options: &Options<'_>,
     accept: impl FnOnce(&str) -> Result<()>,
-) -> Result<(Bert, String)> {
+) -> Result<Loaded> {
     let weights = Weights::open(&folder.join("model.safetensors"))?;
     let sha256 = memo::sha256(&weights, options.memo);
     accept(&sha256)?;
     let form = match options.precision {
         Precision::Bf16 => Form::Bf16,
         Precision::Int16 => Form::Int16,
-        // Eight bits need to know the inputs first.
-        Precision::F32 | Precision::Int8 => Form::F32,
+        Precision::F32 => Form::F32,
+        Precision::Int8 => return load_int8(folder, shape, max_tokens, weights, sha256, options.memo),
     };
-    let mut bert = Bert::load(shape, weights, form)?;
-    if options.precision != Precision::Int8 {
-        bert.gather();
-    }
-    Ok((bert, sha256))
+    let mut bert = Bert::load(shape, weights, |_, _| form)?;
+    bert.gather();
+    Ok(Loaded { bert, sha256, reach: Reach::Known })
+}
+
+fn load_int8(
+    folder: &Path,
+    shape: Shape,
+    max_tokens: usize,
+    weights: Weights,
+    sha256: String,
+    memo: Option<&Path>,
+) -> Result<Loaded> {
+    let place = memo.map(|memo| reach::place(memo, folder, &sha256, &shape, max_tokens)).transpose()?;
+    let Some(reaches) = place.as_deref().and_then(|place| reach::recall(place, &shape)) else {
+        let bert = Bert::load(shape, weights, |_, _| Form::F32)?;
+        return Ok(Loaded { bert, sha256, reach: Reach::Unknown(place) });
+    };
+    let mut bert = Bert::load(shape, weights, |layer, linear| Form::Int8(&reaches[layer][linear]))?;
+    bert.gather();
+    Ok(Loaded { bert, sha256, reach: Reach::Known })
 }
 
 /// What a thread returns; its panic goes on here.

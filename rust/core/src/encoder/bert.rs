@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::config::{Pooling, Shape};
 use super::linear::{Form, Linear, Source, WholeInputs};
+use super::reach::Reaches;
 use super::weights::{Tensor, Weights};
 use crate::error::Result;
 use crate::kernel::{Kernel, PANEL, Packed, Rows, RowsMut};
@@ -98,13 +99,15 @@ impl Scratch {
 
 impl Bert {
     /// Packs the weights of a model of the given shape.
-    pub(super) fn load(shape: Shape, weights: Weights, form: Form<'_>) -> Result<Self> {
+    ///
+    /// `form` says how, by the number of the layer and that of the linear layer in [`Layer::linears`].
+    pub(super) fn load<'a>(shape: Shape, weights: Weights, form: impl Fn(usize, usize) -> Form<'a>) -> Result<Self> {
         let hidden = shape.hidden;
         let mut positions = weights.values("embeddings.position_embeddings.weight", &[shape.positions, hidden])?;
         let types = weights.values("embeddings.token_type_embeddings.weight", &[shape.types, hidden])?;
         positions.chunks_exact_mut(hidden).for_each(|position| add(position, &types[..hidden]));
         let layers =
-            (0..shape.layers).map(|layer| Layer::load(&shape, &weights, layer, form)).collect::<Result<Vec<_>>>()?;
+            (0..shape.layers).map(|layer| Layer::load(&shape, &weights, layer, &form)).collect::<Result<Vec<_>>>()?;
         Ok(Self {
             words: weights.tensor("embeddings.word_embeddings.weight", &[shape.vocabulary, hidden])?,
             embedding_norm: Norm::load(&weights, "embeddings.LayerNorm", hidden)?,
@@ -115,13 +118,15 @@ impl Bert {
         })
     }
 
-    /// Holds the weights in whole numbers from here on. The ids of some texts show how large the inputs of layers get.
-    pub(super) fn quantise(&mut self, kernel: Kernel, texts: &[Vec<u32>]) -> Result<()> {
+    /// Holds the weights in whole numbers of eight bits from here on. The ids of some texts show how large the inputs of
+    /// layers get, which is returned.
+    pub(super) fn quantise(&mut self, kernel: Kernel, texts: &[Vec<u32>]) -> Result<Reaches> {
         let mut scratch = Scratch::default();
         for ids in texts {
             scratch.push(ids);
         }
         self.begin(kernel, &mut scratch);
+        let mut all = Vec::with_capacity(self.layers.len());
         for (number, layer) in self.layers.iter_mut().enumerate() {
             // Each is told by what it sees in f32; those before have their new weights already, their outputs do not.
             let reaches = layer.reaches(kernel, &self.shape, &mut scratch);
@@ -130,8 +135,9 @@ impl Bert {
             {
                 *linear = Linear::load(&self.weights, &source, Form::Int8(reach))?;
             }
+            all.push(reaches);
         }
-        Ok(())
+        Ok(all)
     }
 
     /// Moves the weights of the layers into one block of huge pages, in the order in which a pass reads them.
@@ -213,15 +219,20 @@ impl Norm {
 }
 
 impl Layer {
-    fn load(shape: &Shape, weights: &Weights, layer: usize, form: Form<'_>) -> Result<Self> {
+    fn load<'a>(
+        shape: &Shape,
+        weights: &Weights,
+        layer: usize,
+        form: impl Fn(usize, usize) -> Form<'a>,
+    ) -> Result<Self> {
         let norm = |part: &str| Norm::load(weights, &format!("encoder.layer.{layer}.{part}"), shape.hidden);
         let [attention, projection, up, down] = Self::sources(shape, layer);
         Ok(Self {
-            attention: Linear::load(weights, &attention, form)?,
-            projection: Linear::load(weights, &projection, form)?,
+            attention: Linear::load(weights, &attention, form(layer, 0))?,
+            projection: Linear::load(weights, &projection, form(layer, 1))?,
             attention_norm: norm("attention.output.LayerNorm")?,
-            up: Linear::load(weights, &up, form)?,
-            down: Linear::load(weights, &down, form)?,
+            up: Linear::load(weights, &up, form(layer, 2))?,
+            down: Linear::load(weights, &down, form(layer, 3))?,
             norm: norm("output.LayerNorm")?,
         })
     }

@@ -91,7 +91,7 @@ fn remember(memo: &Path, sha256: &str, state: &str) -> io::Result<()> {
 }
 
 /// Replaces a file in one step: who reads it meanwhile reads the old one or the new one.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::ErrorKind::NotFound.into());
     };

@@ -115,7 +115,7 @@ fn open(bytes: impl AsRef<[u8]>, shape: Shape) -> Result<Bert> {
     let folder = TempFolder::new();
     folder.write("model.safetensors", bytes);
     // The map holds the file after its name is gone.
-    Bert::load(shape, Weights::open(&folder.0.join("model.safetensors"))?, Form::F32)
+    Bert::load(shape, Weights::open(&folder.0.join("model.safetensors"))?, |_, _| Form::F32)
 }
 
 fn encode(bert: &Bert, kernel: Kernel, ids: &[u32]) -> Vec<f32> {
@@ -311,7 +311,7 @@ fn narrow_weights_keep_the_direction_and_a_text_its_vector() {
                 Precision::Int16 => Form::Int16,
                 Precision::F32 | Precision::Int8 => Form::F32,
             };
-            let mut bert = Bert::load(SMALL, weights, form).unwrap();
+            let mut bert = Bert::load(SMALL, weights, |_, _| form).unwrap();
             if precision == Precision::Int8 {
                 bert.quantise(kernel, &texts[2..5]).unwrap();
             }
@@ -344,7 +344,7 @@ fn whole_numbers_give_nearly_the_same_vectors_in_every_kernel() {
     let ids: Vec<u32> = (0..23).collect();
     let vectors = Kernel::available().into_iter().map(|kernel| {
         let weights = Weights::open(&folder.0.join("model.safetensors")).unwrap();
-        let mut bert = Bert::load(SMALL, weights, Form::F32).unwrap();
+        let mut bert = Bert::load(SMALL, weights, |_, _| Form::F32).unwrap();
         bert.quantise(kernel, std::slice::from_ref(&ids)).unwrap();
         let (mut scratch, mut vector) = (Scratch::default(), vec![0.0; SMALL.hidden]);
         scratch.push(&ids);
@@ -376,7 +376,7 @@ fn missing_and_misshapen_tensors_are_named() {
     let path = folder.0.join("model.safetensors");
     let load = |tensors: &Tensors| {
         std::fs::write(&path, safetensors_file(tensors)).unwrap();
-        let error = Bert::load(SMALL, Weights::open(&path).unwrap(), Form::F32).unwrap_err();
+        let error = Bert::load(SMALL, Weights::open(&path).unwrap(), |_, _| Form::F32).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::CorruptFile);
         error.to_string()
     };
@@ -395,14 +395,14 @@ fn damaged_headers_are_errors() {
     let bytes = safetensors_file(&random_tensors(&SMALL));
     for len in [0, 1, 7, 8, 9, 100, 1000, bytes.len() - 1] {
         std::fs::write(&path, &bytes[..len]).unwrap();
-        let result = Weights::open(&path).and_then(|weights| Bert::load(SMALL, weights, Form::F32));
+        let result = Weights::open(&path).and_then(|weights| Bert::load(SMALL, weights, |_, _| Form::F32));
         assert_eq!(result.unwrap_err().kind(), ErrorKind::CorruptFile, "cut at {len}");
     }
     for at in 0..600 {
         let mut damaged = bytes.clone();
         damaged[at] ^= 0x15;
         std::fs::write(&path, &damaged).unwrap();
-        if let Err(error) = Weights::open(&path).and_then(|weights| Bert::load(SMALL, weights, Form::F32)) {
+        if let Err(error) = Weights::open(&path).and_then(|weights| Bert::load(SMALL, weights, |_, _| Form::F32)) {
             assert_eq!(error.kind(), ErrorKind::CorruptFile, "byte {at}");
         }
     }

@@ -135,7 +135,9 @@ impl BertEncoder {
             let ids = calibration::TEXTS.iter().map(|text| tokenizer.ids(text, Overlong::Cut));
             let reaches = bert.quantise(kernel, &ids.collect::<Result<Vec<_>>>()?)?;
             bert.gather();
-            place.iter().for_each(|place| reach::remember(place, &reaches));
+            if let Some(place) = place {
+                reach::remember(&place, &reaches);
+            }
         }
         bert.release();
         // Packing had a second copy of the layers for a while.

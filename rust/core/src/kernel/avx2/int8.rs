@@ -84,8 +84,9 @@ fn quantise_values(values: &[f32; BYTES], factors: &[f32; BYTES], zero: i32, inv
     let short = [_mm256_packs_epi32(whole[0], whole[1]), _mm256_packs_epi32(whole[2], whole[3])];
     let narrow = _mm256_min_epu8(_mm256_packus_epi16(short[0], short[1]), _mm256_set1_epi8(LARGEST_INPUT as i8));
     let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    let ordered = _mm256_permutevar8x32_epi32(narrow, order);
     // SAFETY: the reference is to 32 writable bytes, and `storeu` asks for no alignment.
-    unsafe { _mm256_storeu_si256(bytes.as_mut_ptr().cast(), _mm256_permutevar8x32_epi32(narrow, order)) }
+    unsafe { _mm256_storeu_si256(bytes.as_mut_ptr().cast(), ordered) }
 }
 
 #[inline]
@@ -120,6 +121,8 @@ fn products<const R: usize>(rows: [&[[u8; STEP]]; R], strips: &[Quads], tile: Ti
             let inputs = broadcast(unsafe { row.get_unchecked(at) }, 0);
             *short = [_mm256_maddubs_epi16(inputs, weights[0]), _mm256_maddubs_epi16(inputs, weights[1])];
         }
+        // An iterator that skips the first quad would be called, not taken in.
+        #[allow(clippy::needless_range_loop)]
         for quad in 1..quads {
             let weights = halves(&strips[quad]);
             for (short, row) in short.iter_mut().zip(&rows) {

@@ -1,3 +1,7 @@
-//! What touches the world on behalf of the core: for now, the clock.
+//! What touches the world on behalf of the core: the clock, the worker thread, and the bridge to event loops.
 
+pub mod bridge;
 pub mod clock;
+pub mod lookup;
+mod sync;
+pub mod worker;

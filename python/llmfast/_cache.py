@@ -9,13 +9,14 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ._encoder import encode_for_index
+from ._bridge import Search
+from ._encoder import encode_for_index, is_native
 from ._engine import Engine
 from ._errors import ConfigError, ScopeRequiredError
 from ._failures import Failures
 from ._flight import FlightTable
-from ._llmfast import PUBLIC, CacheStats, Identifier, LruCache, Row
-from ._memory import Match, MemoryTier
+from ._llmfast import PUBLIC, CacheStats, Identifier, LruCache, Row, _Encoding
+from ._memory import BREADTH, Match, MemoryTier
 from ._policy import POLICIES, CachePolicy, check_ttl, resolve
 from ._request import Asking, check, check_scope
 from ._values import pack
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from ._bridge import Found
     from ._encoder import Encoder
-    from ._llmfast import _Encoding
     from ._request import Ask, Scope
     from ._types import Answer, Usage
 
@@ -217,6 +218,34 @@ class Cache(Asking):
         if _why_unread(encoder, text) is None:
             plan.ahead = (await encoder.encode_async([text]))[0]  # type: ignore[attr-defined]  # `is_async` says so
 
+    def search(self, plan: Plan) -> Search | None:
+        """Return what `nearest` would look up first, for a native worker; None if that is not for one to do."""
+        encoder, text = self.encoder, plan.ask.query
+        if not is_native(encoder) or plan.scope is PUBLIC or _why_too_long(encoder, text) is not None:
+            return None
+        vector, index = self._recent.get(text), self._memory.index
+        if index is None or not (vector is None or isinstance(vector, _Encoding)):
+            return None
+        plan.partition = self._identifier.partition(plan.scope, encoder.fingerprint, plan.fingerprint)
+        return Search(encoder, index, text, vector, BREADTH, plan.policy.threshold, plan.partition)
+
+    def decide(self, plan: Plan, found: Found) -> tuple[bool, tuple[Match, float] | None]:
+        """Take the decision of `nearest` by what a search found, if that is enough: whether it is, and the row.
+
+        Takes microseconds. Where it is not enough, `nearest` searches again, with the same vector.
+        """
+        if isinstance(found, str):
+            plan.why_not = found
+            return True, None
+        vector, hits = found
+        self._recent.insert(plan.ask.query, vector)
+        now = self.clock()
+        decided, match = self._memory.decide(hits, plan.partition, now, lambda row: _is_fresh(row, plan, now))
+        if decided:
+            plan.vector = vector
+            plan.nearest = hits[0].score if hits else None
+        return decided, None if match is None else (match, max(0.0, now - match.row.created_at))
+
     def nearest(self, plan: Plan) -> tuple[Match, float] | None:
         """Return the row whose question is nearest by meaning, if near enough, and its age. Takes milliseconds.
 
@@ -291,11 +320,19 @@ class Cache(Asking):
 
 def _why_unread(encoder: Encoder, text: str) -> str | None:
     """Return why a text is not to be compared: the encoder does not read all of it."""
-    limit, unread = getattr(encoder, "max_tokens", None), getattr(encoder, "unread", None)
-    if limit is not None and len(text) > limit * _CHARACTERS_PER_TOKEN:
-        return f"the text has {len(text):,} characters, and the encoder reads {limit} tokens"
+    why_not = _why_too_long(encoder, text)
+    if why_not is not None:
+        return why_not
+    unread = getattr(encoder, "unread", None)
     # Two texts that agree in what the encoder reads look the same to it, whatever the threshold.
     return None if unread is None else unread(text)
+
+
+def _why_too_long(encoder: Encoder, text: str) -> str | None:
+    limit = getattr(encoder, "max_tokens", None)
+    if limit is not None and len(text) > limit * _CHARACTERS_PER_TOKEN:
+        return f"the text has {len(text):,} characters, and the encoder reads {limit} tokens"
+    return None
 
 
 def _data(values: Any) -> Any:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._bridge import Bridge
 from ._flight import ABANDONED, Abandoned
 from ._worker import Worker
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
     from types import TracebackType
 
+    from ._bridge import Search
     from ._flight import Flight, FlightTable
 
 
@@ -25,6 +27,12 @@ class OffLoop(NamedTuple):
     """Run `job()`, which computes for milliseconds, where it holds up no event loop."""
 
     job: Callable[[], Any]
+
+
+class LookUp(NamedTuple):
+    """Do the search that `make()` returns on the native worker. The answer is None where there is none."""
+
+    make: Callable[[], Search | None]
 
 
 class Call(NamedTuple):
@@ -71,6 +79,7 @@ class AsyncDriver:
     def __init__(self, flights: FlightTable | None) -> None:
         self._flights = flights
         self._worker = Worker()
+        self._bridge = Bridge()
         # The loop itself keeps only weak references to tasks.
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -91,7 +100,10 @@ class AsyncDriver:
         finally:
             way.close()
 
-    async def _do(self, step: OffLoop | Await | Call | Share) -> Any:
+    async def _do(self, step: LookUp | OffLoop | Await | Call | Share) -> Any:
+        if isinstance(step, LookUp):
+            search = step.make()
+            return None if search is None else await self._bridge.look_up(search)
         if isinstance(step, OffLoop):
             import asyncio
 
@@ -169,10 +181,11 @@ def _drive_here(way: Generator[Any, Any, Any], flights: FlightTable | None) -> A
         way.close()
 
 
-def _do_here(step: OffLoop | Await | Call | Share, flights: FlightTable | None) -> Any:
+def _do_here(step: LookUp | OffLoop | Await | Call | Share, flights: FlightTable | None) -> Any:
     if isinstance(step, OffLoop):
         return step.job()
-    if isinstance(step, Await):
+    if isinstance(step, LookUp | Await):
+        # A thread without a loop has nobody to hold up, and waits for nothing.
         return None
     if isinstance(step, Call):
         result = step.function(step.query, **step.keywords)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 
 from ._errors import EncoderNotFoundError
 from ._llmfast import BertEncoderCore
@@ -125,14 +125,23 @@ def _memo() -> Path | None:
 
 def encode_for_index(encoder: Encoder, text: str) -> np.ndarray | _Encoding:
     """Return the vector of a text for an index: a BertEncoder's goes there without becoming an array first."""
-    if (
-        isinstance(encoder, BertEncoder)
-        and type(encoder).encode is BertEncoderCore.encode
-        and "encode" not in vars(encoder)
-    ):
+    if _has_native(encoder, "encode"):
         return encoder._encode_for_index(text)
     vector: np.ndarray = encoder.encode([text])[0]
     return vector
+
+
+def is_native(encoder: Encoder | None) -> TypeGuard[BertEncoder]:
+    """Whether the native code can do all that the cache would ask of an encoder."""
+    return _has_native(encoder, "encode", "unread", "max_tokens")
+
+
+def _has_native(encoder: Encoder | None, *names: str) -> TypeGuard[BertEncoder]:
+    """Whether an encoder is a BertEncoder, and neither its class nor itself has something else by one of the names."""
+    if not isinstance(encoder, BertEncoder):
+        return False
+    kind, own = type(encoder), vars(encoder)
+    return all(name not in own and getattr(kind, name) is getattr(BertEncoderCore, name) for name in names)
 
 
 def find_model() -> Path:

@@ -1,7 +1,7 @@
 """The way of a request.
 
-The way is one generator that never waits: it yields what has to be done (`Share`, `OffLoop`, `Await`, `Call`), and a
-driver in `_drivers` does it, asynchronously or in the calling thread, and sends the result back.
+The way is one generator that never waits: it yields what has to be done (`Share`, `LookUp`, `OffLoop`, `Await`,
+`Call`), and a driver in `_drivers` does it, asynchronously or in the calling thread, and sends the result back.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ._drivers import AsyncDriver, Await, Call, Failed, OffLoop, Share, drive_sync
+from ._drivers import AsyncDriver, Await, Call, Failed, LookUp, OffLoop, Share, drive_sync
 from ._failures import Failures
 from ._flight import Abandoned
 from ._request import Asking
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ._types import Source
 
     Outcome = Source | Literal["coalesced", "uncacheable"]
-    Way = Generator[Share | OffLoop | Await | Call, Any, Answer]
+    Way = Generator[Share | LookUp | OffLoop | Await | Call, Any, Answer]
 
 #: Characters or bytes of an answer that are packed in well under a millisecond.
 _SMALL = 64 * 1024
@@ -148,15 +148,13 @@ class Engine(Asking):
 
     def _fly(
         self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any]
-    ) -> Generator[OffLoop | Await | Call, Any, Flown]:
+    ) -> Generator[LookUp | OffLoop | Await | Call, Any, Flown]:
         """Find the answer by meaning, else call the model and store its answer."""
         cache = self.cache
         assert cache is not None
         if cache.encoder is not None:
             try:
-                if cache.encodes_on_loop:
-                    yield Await(partial(cache.encode_ahead, plan))
-                found = yield OffLoop(partial(cache.nearest, plan))
+                found = yield from _nearest(cache, plan)
                 if found is not None:
                     return _semantic_hit(plan, *found)
             except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
@@ -225,6 +223,19 @@ class Engine(Asking):
             )
         except Exception as error:  # noqa: BLE001 - a failure of ours costs an entry, never the call
             self.failures.note("ledger", error)
+
+
+def _nearest(cache: Cache, plan: Plan) -> Generator[LookUp | OffLoop | Await, Any, tuple[Match, float] | None]:
+    if cache.encodes_on_loop:
+        yield Await(partial(cache.encode_ahead, plan))
+    else:
+        looked_up = yield LookUp(partial(cache.search, plan))
+        if looked_up is not None:
+            decided, found = cache.decide(plan, looked_up)
+            if decided:
+                return found
+    nearest: tuple[Match, float] | None = yield OffLoop(partial(cache.nearest, plan))
+    return nearest
 
 
 def _takes_decision(llm_callable: Callable[..., Any]) -> bool:

@@ -29,12 +29,14 @@ __all__ = [
     "PUBLIC",
     "BertEncoderCore",
     "CacheStats",
+    "CompletionQueue",
     "Decision",
     "FlatIndex",
     "Hit",
     "HnswIndex",
     "Identifier",
     "LedgerState",
+    "LookupWorker",
     "LruCache",
     "Price",
     "Public",
@@ -546,6 +548,37 @@ class HnswIndex:
         """Bytes on the heap and in the graphs, of these about."""
     def __len__(self) -> int: ...
     def __contains__(self, id: int, /) -> bool: ...
+
+@final
+class CompletionQueue:
+    """What native workers have done for one event loop. A forked child must not use its parent's."""
+
+    def __new__(cls) -> Self: ...
+    def fileno(self) -> int | None:
+        """Return the file descriptor that is readable as long as there are completions; None on Windows."""
+    def take(self) -> tuple[int, tuple[_Encoding, list[Hit]] | None, str | None, Exception | None] | None:
+        """Return the oldest completion, or None: a ticket, and one of vector and hits, why not, and what was raised.
+
+        Never blocks.
+        """
+    def __len__(self) -> int: ...
+
+@final
+class LookupWorker:
+    """A native thread that encodes and searches; it starts with the first lookup and ends with this object."""
+
+    def __new__(cls) -> Self: ...
+    def submit(
+        self,
+        queue: CompletionQueue,
+        asked: tuple[BertEncoderCore, FlatIndex, str, _Encoding | None, int, float, int],
+    ) -> int:
+        """Have (encoder, index, text, vector, k, min_score, partition) looked up; return its ticket in `queue`.
+
+        Raises OverloadedError when 4,096 lookups wait, RuntimeError when the system gives no thread.
+        """
+    def cancel(self, ticket: int) -> bool:
+        """Forget a lookup whose turn has not come; False when it has."""
 
 @disjoint_base
 class BertEncoderCore:

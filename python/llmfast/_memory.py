@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from ._llmfast import Row, _Encoding
+    from ._llmfast import Hit, Row, _Encoding
 
 #: Rows looked at before a search is repeated without the ones that turned out to be over.
-_BREADTH = 4
+BREADTH = 4
 
 
 class Match(NamedTuple):
@@ -82,7 +82,7 @@ class MemoryTier:
         """
         if self._index is None:
             return None, None
-        best, breadth = None, _BREADTH
+        best, breadth = None, BREADTH
         while True:
             hits = self._index.search(vector, breadth, min_score=min_score, partition=partition)
             best = hits[0].score if hits and best is None else best
@@ -97,6 +97,28 @@ class MemoryTier:
                 return None, best
             if not stale:
                 breadth *= 4
+
+    def decide(
+        self, hits: list[Hit], partition: int, now: float, accept: Callable[[Row], bool]
+    ) -> tuple[bool, Match | None]:
+        """Decide by the hits of a search over `BREADTH` rows: whether they are enough, and the row that `accept` takes.
+
+        They are not enough where `nearest` would search further, or remove a row that is over, for which it may have to
+        wait. This waits for nothing.
+        """
+        for hit in hits:
+            key = self._key_of.get(hit.id)
+            row = None if key is None else self._rows.get(key)
+            if row is None or row.is_expired(now):
+                return False, None
+            if row.partition == partition and accept(row):
+                return True, Match(row, hit.score)
+        return len(hits) < BREADTH, None
+
+    @property
+    def index(self) -> FlatIndex | None:
+        """The vectors, for those who search elsewhere; None without an encoder."""
+        return self._index
 
     def clear(self) -> None:
         """Remove everything."""

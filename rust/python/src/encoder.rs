@@ -1,6 +1,7 @@
 //! Bindings of the sentence encoders; `llmfast._encoder` finds the model's folder.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use llmfast_core::encoder::{BertEncoder, Options, Overlong, Pooling, Precision};
 use numpy::{PyArray1, PyArrayMethods};
@@ -13,7 +14,7 @@ use crate::support::vectors::{self, Encoding};
 type Any<'py> = Bound<'py, PyAny>;
 
 #[pyclass(module = "llmfast._llmfast", name = "BertEncoderCore", frozen, subclass)]
-struct PyBertEncoder(BertEncoder);
+pub(crate) struct PyBertEncoder(pub(crate) Arc<BertEncoder>);
 
 #[pymethods]
 impl PyBertEncoder {
@@ -33,7 +34,7 @@ impl PyBertEncoder {
         let precision = Precision::by_name(precision).map_err(to_py)?;
         let options = Options { precision, threads, kernel: vectors::kernel()?, pooling, memo: memo.as_deref() };
         let open = if minilm { BertEncoder::open_minilm } else { BertEncoder::open };
-        py.detach(|| open(&folder, &options)).map(Self).map_err(to_py)
+        py.detach(|| open(&folder, &options)).map(|encoder| Self(Arc::new(encoder))).map_err(to_py)
     }
 
     #[pyo3(signature = (texts, *, truncate = true))]
@@ -50,7 +51,7 @@ impl PyBertEncoder {
     /// One text, for an index alone.
     fn _encode_for_index(&self, py: Python<'_>, text: &Any<'_>) -> PyResult<Encoding> {
         let text = texts::text(text, "the text")?;
-        py.detach(|| self.0.encode(&[&*text], Overlong::Cut)).map(Encoding).map_err(to_py)
+        py.detach(|| self.0.encode(&[&*text], Overlong::Cut)).map(|vector| Encoding(vector.into())).map_err(to_py)
     }
 
     fn count_tokens(&self, py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<usize> {

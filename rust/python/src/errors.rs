@@ -36,6 +36,11 @@ pub(crate) fn to_py(error: Error) -> PyErr {
     })
 }
 
+/// Makes the exception for a queue that is full.
+pub(crate) fn overloaded(message: &str) -> PyErr {
+    Python::attach(|py| instance(py, "OverloadedError", message).unwrap_or_else(|failure| failure))
+}
+
 fn instance(py: Python<'_>, name: &str, message: &str) -> PyResult<PyErr> {
     let module = CLASSES.get_or_try_init(py, || PyModule::import(py, "llmfast._errors").map(Bound::unbind))?;
     let class = module.bind(py).getattr(name)?;

@@ -1,6 +1,7 @@
 //! Bindings of the exact vector index.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use llmfast_core::index::{FlatIndex, Hit};
 use pyo3::prelude::*;
@@ -56,13 +57,13 @@ pub(crate) fn hits(found: Vec<Hit>) -> Vec<PyHit> {
 }
 
 #[pyclass(module = "llmfast", name = "FlatIndex", frozen)]
-struct PyFlatIndex(FlatIndex);
+pub(crate) struct PyFlatIndex(pub(crate) Arc<FlatIndex>);
 
 #[pymethods]
 impl PyFlatIndex {
     #[new]
     fn new(dim: usize) -> PyResult<Self> {
-        FlatIndex::with_kernel(dim, vectors::kernel()?).map(Self).map_err(to_py)
+        FlatIndex::with_kernel(dim, vectors::kernel()?).map(|index| Self(Arc::new(index))).map_err(to_py)
     }
 
     fn remove(&self, py: Python<'_>, id: u64) -> PyResult<bool> {
@@ -80,7 +81,7 @@ impl PyFlatIndex {
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let kernel = kernel_to_load(&path)?;
-        py.detach(|| FlatIndex::load_with_kernel(&path, kernel)).map(Self).map_err(to_py)
+        py.detach(|| FlatIndex::load_with_kernel(&path, kernel)).map(|index| Self(Arc::new(index))).map_err(to_py)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Vectors and matrices from buffers, arrays and lists; the kernel that multiplies them.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use llmfast_core::kernel::{Kernel, prefer_huge_pages};
 use llmfast_core::{Error, ErrorKind};
@@ -27,7 +27,7 @@ pub(crate) fn kernel() -> PyResult<Kernel> {
 
 /// A vector that an encoder made and an index reads, without numbers of Python's in between.
 #[pyclass(module = "llmfast._llmfast", name = "_Encoding", frozen)]
-pub(crate) struct Encoding(pub(crate) Vec<f32>);
+pub(crate) struct Encoding(pub(crate) Arc<[f32]>);
 
 /// The numbers of an [`Encoding`]; or of a one-dimensional float32 or float64 buffer, or of a sequence of numbers, copied:
 /// another thread may write to a buffer while the interpreter is released.

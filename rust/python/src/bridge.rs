@@ -1,0 +1,111 @@
+//! Bindings of the worker thread and of the queues that it answers to; `llmfast._bridge` ties them to event loops.
+
+use std::sync::Arc;
+
+use llmfast_runtime::bridge::Completions;
+use llmfast_runtime::lookup::{Failure, Found, Lookup};
+use llmfast_runtime::worker::{Completion, Refused, Ticket, Worker, texts_at_once};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+
+use crate::encoder::PyBertEncoder;
+use crate::errors::{overloaded, to_py};
+use crate::flat_index::{PyFlatIndex, PyHit, hits};
+use crate::support::vectors::{self, Encoding};
+use crate::support::{bridges, texts};
+
+/// A ticket, and either what was found or why nothing was: (vector, hits), a str, or an exception.
+type Taken<'py> = (Ticket, Option<(Encoding, Vec<PyHit>)>, Option<String>, Option<Bound<'py, PyAny>>);
+
+/// What `submit` takes: encoder, index, text, its vector if known, rows at most, least cosine, partition.
+#[derive(FromPyObject)]
+struct Asked<'py>(
+    Bound<'py, PyBertEncoder>,
+    Bound<'py, PyFlatIndex>,
+    Bound<'py, PyAny>,
+    Option<Bound<'py, Encoding>>,
+    usize,
+    f64,
+    u128,
+);
+
+impl Asked<'_> {
+    fn lookup(self) -> PyResult<Lookup> {
+        let Self(encoder, index, text, vector, k, min_score, partition) = self;
+        let text = texts::text(&text, "the text")?.to_string();
+        let vector = vector.map(|vector| Arc::clone(&vector.get().0));
+        let (encoder, index) = (Arc::clone(&encoder.get().0) as _, Arc::clone(&index.get().0) as _);
+        Ok(Lookup { encoder, index, text, vector, k, min_score, partition })
+    }
+}
+
+#[pyclass(module = "llmfast._llmfast", name = "CompletionQueue", frozen)]
+struct PyCompletions(Completions<Completion>);
+
+#[pymethods]
+impl PyCompletions {
+    #[new]
+    fn new() -> PyResult<Self> {
+        Ok(Self(Completions::new()?))
+    }
+
+    /// None where event loops cannot watch a pipe.
+    fn fileno(&self) -> Option<i32> {
+        bridges::fileno(&self.0)
+    }
+
+    fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Taken<'py>>> {
+        self.0.take()?.map(|completion| taken(py, completion)).transpose()
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+}
+
+fn taken(py: Python<'_>, (ticket, outcome): Completion) -> PyResult<Taken<'_>> {
+    Ok(match outcome {
+        Ok(Found::Near { vector, hits: near }) => (ticket, Some((Encoding(vector), hits(near))), None, None),
+        Ok(Found::Unread(why)) => (ticket, None, Some(why), None),
+        Err(failure) => (ticket, None, None, Some(failed(failure).into_value(py).into_bound(py).into_any())),
+    })
+}
+
+fn failed(failure: Failure) -> PyErr {
+    match failure {
+        Failure::Core(error) => to_py(error),
+        other => PyRuntimeError::new_err(other.to_string()),
+    }
+}
+
+fn refused(refused: Refused) -> PyErr {
+    match refused {
+        Refused::Full => overloaded(&refused.to_string()),
+        Refused::NoThread(_) => PyRuntimeError::new_err(refused.to_string()),
+    }
+}
+
+#[pyclass(module = "llmfast._llmfast", name = "LookupWorker", frozen)]
+struct PyWorker(Worker);
+
+#[pymethods]
+impl PyWorker {
+    #[new]
+    fn new() -> PyResult<Self> {
+        Ok(Self(Worker::new(texts_at_once(vectors::kernel()?))))
+    }
+
+    // Both stay attached: a thread that forks is attached, so that no fork comes in between.
+    fn submit(&self, queue: &PyCompletions, asked: Asked<'_>) -> PyResult<Ticket> {
+        self.0.submit(asked.lookup()?, queue.0.outbox()).map_err(refused)
+    }
+
+    fn cancel(&self, ticket: Ticket) -> bool {
+        self.0.cancel(ticket)
+    }
+}
+
+pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyCompletions>()?;
+    module.add_class::<PyWorker>()
+}

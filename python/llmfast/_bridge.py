@@ -13,7 +13,7 @@ import weakref
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from ._llmfast import CompletionQueue, LookupWorker
+from ._llmfast import CompletionQueue, LookupWorker, after_fork, before_fork
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 #: loop runs before it looks at its connections again.
 BUDGET = 0.0005
 MOST = 16
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=before_fork, after_in_parent=after_fork, after_in_child=after_fork)
 
 
 class Search(NamedTuple):

@@ -44,6 +44,8 @@ __all__ = [
     "Row",
     "Signal",
     "_Encoding",
+    "after_fork",
+    "before_fork",
     "kernel_name",
 ]
 
@@ -548,6 +550,12 @@ class HnswIndex:
         """Bytes on the heap and in the graphs, of these about."""
     def __len__(self) -> int: ...
     def __contains__(self, id: int, /) -> bool: ...
+
+def before_fork() -> None:
+    """Wait until no native worker searches, and let none begin: the child would find the index locked for ever."""
+
+def after_fork() -> None:
+    """Let native workers search again, in the parent and in the child."""
 
 @final
 class CompletionQueue:

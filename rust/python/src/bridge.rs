@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use llmfast_runtime::bridge::Completions;
+use llmfast_runtime::fork;
 use llmfast_runtime::lookup::{Failure, Found, Lookup};
 use llmfast_runtime::worker::{Completion, Refused, Ticket, Worker, texts_at_once};
 use pyo3::exceptions::PyRuntimeError;
@@ -55,7 +56,7 @@ impl PyCompletions {
     }
 
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Taken<'py>>> {
-        self.0.take()?.map(|completion| taken(py, completion)).transpose()
+        Ok(self.0.take()?.map(|completion| taken(py, completion)))
     }
 
     fn __len__(&self) -> usize {
@@ -63,12 +64,12 @@ impl PyCompletions {
     }
 }
 
-fn taken(py: Python<'_>, (ticket, outcome): Completion) -> PyResult<Taken<'_>> {
-    Ok(match outcome {
+fn taken(py: Python<'_>, (ticket, outcome): Completion) -> Taken<'_> {
+    match outcome {
         Ok(Found::Near { vector, hits: near }) => (ticket, Some((Encoding(vector), hits(near))), None, None),
         Ok(Found::Unread(why)) => (ticket, None, Some(why), None),
         Err(failure) => (ticket, None, None, Some(failed(failure).into_value(py).into_bound(py).into_any())),
-    })
+    }
 }
 
 fn failed(failure: Failure) -> PyErr {
@@ -105,7 +106,21 @@ impl PyWorker {
     }
 }
 
+/// For `os.register_at_fork`: waits for native searches, and holds up those that follow.
+#[pyfunction]
+fn before_fork() {
+    fork::before();
+}
+
+/// For `os.register_at_fork`, in the parent and in the child.
+#[pyfunction]
+fn after_fork() {
+    fork::after();
+}
+
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<PyCompletions>()?;
-    module.add_class::<PyWorker>()
+    module.add_class::<PyWorker>()?;
+    module.add_function(wrap_pyfunction!(before_fork, module)?)?;
+    module.add_function(wrap_pyfunction!(after_fork, module)?)
 }

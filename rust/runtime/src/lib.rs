@@ -2,6 +2,7 @@
 
 pub mod bridge;
 pub mod clock;
+pub mod fork;
 pub mod lookup;
 mod sync;
 pub mod worker;

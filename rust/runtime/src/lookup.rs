@@ -9,6 +9,8 @@ use llmfast_core::Error;
 use llmfast_core::encoder::{BertEncoder, Overlong};
 use llmfast_core::index::{FlatIndex, Hit};
 
+use crate::fork::apart;
+
 /// What turns texts into vectors.
 pub trait Encode: Send + Sync {
     /// Components of a vector.
@@ -148,7 +150,8 @@ pub fn answer(lookups: &[Lookup]) -> Vec<Outcome> {
 }
 
 fn near(lookup: &Lookup, vector: &Arc<[f32]>) -> Outcome {
-    let hits = guarded(|| lookup.index.search(vector, lookup.k, lookup.min_score, lookup.partition))?;
+    let search = || lookup.index.search(vector, lookup.k, lookup.min_score, lookup.partition);
+    let hits = apart(|| guarded(search))?;
     Ok(Found::Near { vector: Arc::clone(vector), hits })
 }
 

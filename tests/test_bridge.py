@@ -451,8 +451,13 @@ print("end")
 def test_a_cache_that_goes_takes_its_thread_along(minilm):
     program = """
 import gc, pathlib
+def name(task):
+    try:
+        return task.joinpath("comm").read_text()
+    except OSError:
+        return "it ended meanwhile"
 def threads():
-    return sum(task.joinpath("comm").read_text() == "llmfast\\n" for task in pathlib.Path("/proc/self/task").iterdir())
+    return [name(task) for task in pathlib.Path("/proc/self/task").iterdir()].count("llmfast\\n")
 for _ in range(3):
     asyncio.run(ask("one"))
     assert threads() >= 1

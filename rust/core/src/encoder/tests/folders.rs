@@ -387,11 +387,21 @@ fn the_tokens_of_a_long_text_are_those_of_the_tokenizer() {
 }
 
 #[test]
-fn shares_cover_all_texts() {
-    let texts: Vec<String> = (0..37).map(|i| "x".repeat(i * i)).collect();
-    for threads in 1..40 {
-        let sizes = shares(&texts, threads);
-        assert_eq!((sizes.len(), sizes.iter().sum::<usize>()), (threads, texts.len()));
+fn claims_cover_all_texts_and_get_smaller() {
+    let texts: Vec<String> = (0..100).map(|i| "a".repeat(i * 37 % 300)).collect();
+    for threads in [1, 2, 3, 8, 256] {
+        let mut out = vec![0.0; 2 * texts.len()];
+        (0..out.len()).for_each(|i| out[i] = i as f32);
+        let total: usize = texts.iter().map(cost).sum();
+        let work = Mutex::new(Work { texts: &texts, out: &mut out, cost: total });
+        let (mut seen, mut left) = (0, total);
+        while let Some((claimed, out)) = Work::claim(&work, threads, 2) {
+            assert_eq!((claimed.as_ptr(), out.len()), (texts[seen..].as_ptr(), 2 * claimed.len()));
+            assert!((out[0] - 2.0 * seen as f32).abs() < 0.5);
+            let taken: usize = claimed.iter().map(cost).sum();
+            assert!(claimed.len() == 1 || taken <= left / (2 * threads), "{threads} threads: {taken} of {left}");
+            (seen, left) = (seen + claimed.len(), left - taken);
+        }
+        assert_eq!((seen, left), (texts.len(), 0));
     }
-    assert_eq!(shares(&["a", "b", "c", "d"], 2), [2, 2]);
 }

@@ -1,8 +1,8 @@
 """Prints the coefficients of the polynomial from which the kernels compute GELU, and how far off it is.
 
-The tail of the normal distribution, Φ(−z), falls from 1/2 to 1e-9 over 0 ≤ z ≤ 6. Its eighth root is nearly straight, so that
-a polynomial of degree 8 gets within 2e-9 of the tail when it is raised to the eighth power again. Lawson's method (1961):
-least squares, each point weighted more the further off it was.
+The tail of the normal distribution, Φ(−z), falls from 1/2 to 1e-9 over 0 ≤ z ≤ 6. Its eighth root is nearly straight,
+so that a polynomial of degree 8 gets within 2e-9 of the tail when it is raised to the eighth power again. Lawson's
+method (1961): least squares, each point weighted more the further off it was.
 
     python scripts/fit_gelu.py
 """

@@ -56,8 +56,8 @@ class BertEncoder(BertEncoderCore):
     `pooling` says "mean" or "cls". Vectors have length 1 whether or not the folder has a module that normalises them,
     and texts are encoded as they are: what a model expects before each of them ("query: ") is the caller's to add.
     `precision` is what the layers' weights are held in: "f32", "int16", "bf16", "int8", or "auto", the fastest of the
-    first three, whose vectors may be compared with each other. A list of texts is split over `threads`. Many threads may encode at
-    once.
+    first three, whose vectors may be compared with each other. A list of texts is split over `threads`. Many threads
+    may encode at once.
 
     The SHA-256 of the weights, a part of the fingerprint, is remembered in the folder that `LLMFAST_CACHE_DIR` names,
     else in `llmfast` below `XDG_CACHE_HOME` or `~/.cache`, and computed again when the file has changed.

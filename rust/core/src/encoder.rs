@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::Kernel;
 use crate::map::return_freed_memory;
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, lock, try_lock};
 use bert::{Bert, Scratch};
 pub use config::Pooling;
 use config::Shape;
@@ -262,14 +262,18 @@ impl BertEncoder {
         Ok(())
     }
 
+    // Nobody waits for the lock: where another thread holds it, or held it when this process was forked, memory is new.
+
     fn scratch(&self) -> Scratch {
-        lock(&self.idle).pop().unwrap_or_default()
+        try_lock(&self.idle).and_then(|mut idle| idle.pop()).unwrap_or_default()
     }
 
     /// Keeps scratch memory, unless it is that of an unusually long text or there is enough.
     fn keep(&self, scratch: Scratch) {
-        let mut idle = lock(&self.idle);
-        if idle.len() < IDLE && scratch.room() <= 2 * CHUNK_TOKENS {
+        if let Some(mut idle) = try_lock(&self.idle)
+            && idle.len() < IDLE
+            && scratch.room() <= 2 * CHUNK_TOKENS
+        {
             idle.push(scratch);
         }
     }

@@ -120,6 +120,7 @@ def test_bad_options_are_refused(folder: Path) -> None:
         ({"hidden_act": "relu"}, "relu"),
         ({"position_embedding_type": "relative_key_query"}, "relative_key_query"),
         ({"num_attention_heads": 5}, "5 heads"),
+        ({"intermediate_size": 65_537}, "more than 65536 inputs"),
     ],
 )
 def test_other_architectures_are_refused(folder: Path, change: dict[str, Any], says: str) -> None:

@@ -91,6 +91,9 @@ impl fmt::Display for Shape {
     }
 }
 
+/// Inputs of a layer at most: what sums of whole numbers are made for.
+const WIDEST: usize = 1 << 16;
+
 /// Reads `config.json`.
 pub(super) fn shape(folder: &Path, pooling: Pooling) -> Result<Shape> {
     let path = folder.join("config.json");
@@ -113,6 +116,9 @@ pub(super) fn shape(folder: &Path, pooling: Pooling) -> Result<Shape> {
         epsilon: config.get("layer_norm_eps").and_then(Value::as_f64).unwrap_or(1e-12) as f32,
         pooling,
     };
+    if shape.hidden.max(shape.feed_forward) > WIDEST {
+        return Err(unsupported(&format!("a layer with more than {WIDEST} inputs: a bert with {shape}")));
+    }
     if shape.hidden.is_multiple_of(shape.heads) { Ok(shape) } else { Err(unsupported(&format!("a bert with {shape}"))) }
 }
 

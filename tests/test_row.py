@@ -27,10 +27,13 @@ rows = st.builds(
     kind=texts,
     principal=st.none() | st.integers(0, 2**128 - 1),
     cluster=st.none() | whole,
+    scope=st.integers(0, 2**128 - 1),
+    question=texts,
+    stale_for=st.integers(0, 2**40).map(lambda ms: ms / 1000),
 )
 FIELDS = (
     "key", "partition", "payload", "codec", "created_at", "expires_at", "usage", "model", "version", "tags", "kind",
-    "principal", "cluster",
+    "principal", "cluster", "scope", "question", "stale_for",
 )  # fmt: skip
 
 

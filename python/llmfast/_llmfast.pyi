@@ -210,6 +210,8 @@ class Identifier:
         """Return where rows lie that may be compared by meaning (128 bits)."""
     def principal(self, scope: str | Public | None, user: str | None = None) -> int | None:
         """Return who asked, without saying who (128 bits); None if neither user nor tenant is named."""
+    def scope(self, scope: str | Public | None) -> int:
+        """Return a scope without saying which (128 bits)."""
     @property
     def row_key(self) -> builtins.bytes:
         """The key under which stored rows are sealed (32 bytes)."""
@@ -235,6 +237,9 @@ class Row:
         kind: str = ...,
         principal: int | None = None,
         cluster: int | None = None,
+        scope: int = 0,
+        question: str = ...,
+        stale_for: float = 0.0,
     ) -> Self: ...
     @property
     def payload(self) -> str | builtins.bytes:
@@ -244,12 +249,18 @@ class Row:
     @property
     def partition(self) -> int: ...
     @property
+    def scope(self) -> int: ...
+    @property
+    def question(self) -> str: ...
+    @property
     def codec(self) -> str:
         """ "text", "bytes", "json" or "events"."""
     @property
     def created_at(self) -> float: ...
     @property
     def expires_at(self) -> float | None: ...
+    @property
+    def stale_for(self) -> float: ...
     @property
     def usage(self) -> tuple[int, int] | None: ...
     @property
@@ -271,6 +282,13 @@ class Row:
         """Read a row sealed with `key`. Raises CorruptRowError if it was damaged, truncated or forged."""
     def is_expired(self, now: float) -> bool:
         """Return whether its time is over at `now`."""
+    def is_gone(self, now: float) -> bool:
+        """Return whether it is over at `now` and may not even serve stale."""
+    def fresh_age(self, now: float, kind: str | None, limit: float | None) -> float | None:
+        """Return its age in seconds if it is young enough at `now`, else None.
+
+        Its own time to live holds, and beside it `limit`, unless the row is of `kind`.
+        """
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
 

@@ -58,6 +58,7 @@ pub struct Secret {
     fingerprint: [u8; 32],
     partition: [u8; 32],
     principal: [u8; 32],
+    scope: [u8; 32],
     row: [u8; 32],
 }
 
@@ -70,6 +71,7 @@ impl Secret {
             fingerprint: derive("llmfast 2026-11 compatibility fingerprint"),
             partition: derive("llmfast 2026-11 partition"),
             principal: derive("llmfast 2026-11 principal"),
+            scope: derive("llmfast 2026-11 scope"),
             row: derive("llmfast 2026-11 row"),
         }
     }
@@ -121,6 +123,13 @@ impl Secret {
             (None, Scope::Single | Scope::Public) => return None,
         }
         Some(first_128_bits(bytes.hash(&self.principal)))
+    }
+
+    /// A scope, without saying which: what rows are invalidated by.
+    pub fn scope(&self, scope: Scope<'_>) -> u128 {
+        let mut bytes = Canonical::new();
+        bytes.scope(scope);
+        first_128_bits(bytes.hash(&self.scope))
     }
 
     /// The key under which stored rows are sealed.

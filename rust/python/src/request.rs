@@ -69,6 +69,10 @@ impl Identifier {
         Ok(self.0.principal(scope.scope(), user.as_deref()))
     }
 
+    fn scope(&self, scope: ScopeArg) -> u128 {
+        self.0.scope(scope.scope())
+    }
+
     #[getter]
     fn row_key<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, self.0.row_key())

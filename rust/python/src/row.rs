@@ -6,7 +6,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyString};
 
 use crate::errors::to_py;
-use crate::support::rows::{codec_named, milliseconds};
+use crate::support::rows::{codec_named, milliseconds, seconds};
 
 #[pyclass(name = "Row", module = "llmfast", frozen, eq)]
 pub(crate) struct PyRow {
@@ -32,7 +32,8 @@ impl PyRow {
     #[new]
     #[pyo3(signature = (
         *, key, partition, payload, codec, created_at, expires_at = None, usage = None, model = String::new(),
-        version = String::new(), tags = Vec::new(), kind = String::new(), principal = None, cluster = None
+        version = String::new(), tags = Vec::new(), kind = String::new(), principal = None, cluster = None,
+        scope = 0, question = String::new(), stale_for = 0.0
     ))]
     #[allow(clippy::too_many_arguments)] // keywords, one for each field of a row
     fn new(
@@ -49,6 +50,9 @@ impl PyRow {
         kind: String,
         principal: Option<u128>,
         cluster: Option<u64>,
+        scope: u128,
+        question: String,
+        stale_for: f64,
     ) -> PyResult<Self> {
         let codec = codec_named(codec)?;
         let usage = usage.map(|(input_tokens, output_tokens)| Usage { input_tokens, output_tokens });
@@ -57,12 +61,15 @@ impl PyRow {
         let row = Row {
             key,
             partition,
+            scope,
+            question,
             payload,
             codec,
             usage,
             model,
             created_at_ms,
             expires_at_ms,
+            stale_for_ms: milliseconds(stale_for),
             version,
             tags,
             kind,
@@ -93,6 +100,15 @@ impl PyRow {
 
     fn is_expired(&self, now: f64) -> bool {
         self.row.is_expired(milliseconds(now))
+    }
+
+    fn is_gone(&self, now: f64) -> bool {
+        self.row.is_gone(milliseconds(now))
+    }
+
+    #[pyo3(signature = (now, kind, limit))]
+    fn fresh_age(&self, now: f64, kind: Option<&str>, limit: Option<f64>) -> Option<f64> {
+        self.row.fresh_age_ms(milliseconds(now), kind, limit.map(milliseconds)).map(seconds)
     }
 }
 

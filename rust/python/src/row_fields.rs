@@ -19,6 +19,16 @@ impl PyRow {
     }
 
     #[getter]
+    fn scope(&self) -> u128 {
+        self.row.scope
+    }
+
+    #[getter]
+    fn question(&self) -> &str {
+        &self.row.question
+    }
+
+    #[getter]
     fn codec(&self) -> &'static str {
         codec_name(self.row.codec)
     }
@@ -31,6 +41,11 @@ impl PyRow {
     #[getter]
     fn expires_at(&self) -> Option<f64> {
         self.row.expires_at_ms.map(seconds)
+    }
+
+    #[getter]
+    fn stale_for(&self) -> f64 {
+        seconds(self.row.stale_for_ms)
     }
 
     #[getter]

@@ -3,7 +3,7 @@
 use super::{Codec, Row, Usage};
 use crate::error::{Error, ErrorKind, Result};
 
-const MAGIC: &[u8; 4] = b"LFR1";
+const MAGIC: &[u8; 4] = b"LFR2";
 const TAG_LENGTH: usize = 16;
 
 impl Row {
@@ -13,6 +13,8 @@ impl Row {
         out.0.extend_from_slice(MAGIC);
         out.0.extend_from_slice(&self.key);
         out.0.extend_from_slice(&self.partition.to_le_bytes());
+        out.0.extend_from_slice(&self.scope.to_le_bytes());
+        out.bytes(self.question.as_bytes());
         out.0.push(codec_number(self.codec));
         out.bytes(&self.payload);
         out.option(self.usage.as_ref(), |out, usage| {
@@ -22,6 +24,7 @@ impl Row {
         out.bytes(self.model.as_bytes());
         out.number(self.created_at_ms);
         out.option(self.expires_at_ms.as_ref(), |out, at| out.number(*at));
+        out.number(self.stale_for_ms);
         out.bytes(self.version.as_bytes());
         out.number(self.tags.len() as u64);
         self.tags.iter().for_each(|tag| out.bytes(tag.as_bytes()));
@@ -90,11 +93,13 @@ struct Reader<'a>(&'a [u8]);
 impl<'a> Reader<'a> {
     fn row(mut self) -> Result<Row> {
         if self.array()? != *MAGIC {
-            return Err(corrupt("it does not begin with LFR1"));
+            return Err(corrupt("it does not begin with LFR2"));
         }
         let row = Row {
             key: self.array()?,
             partition: u128::from_le_bytes(self.array()?),
+            scope: u128::from_le_bytes(self.array()?),
+            question: self.text()?,
             codec: self.codec()?,
             payload: self.bytes()?.to_vec(),
             usage: self
@@ -102,6 +107,7 @@ impl<'a> Reader<'a> {
             model: self.text()?,
             created_at_ms: self.number()?,
             expires_at_ms: self.option(Self::number)?,
+            stale_for_ms: self.number()?,
             version: self.text()?,
             tags: self.tags()?,
             kind: self.text()?,
@@ -172,12 +178,12 @@ mod tests {
     prop_compose! {
         fn row()(
             key in any::<[u8; 32]>(),
-            partition in any::<u128>(),
+            (partition, scope) in any::<(u128, u128)>(),
             payload in prop::collection::vec(any::<u8>(), 0..64),
             codec in prop::sample::select(vec![Codec::Text, Codec::Bytes, Codec::Json, Codec::Events]),
             usage in prop::option::of(any::<(u64, u64)>()),
-            (model, version, kind) in ("\\PC{0,8}", "\\PC{0,8}", "\\PC{0,8}"),
-            created_at_ms in any::<u64>(),
+            (model, version, kind, question) in ("\\PC{0,8}", "\\PC{0,8}", "\\PC{0,8}", "\\PC{0,8}"),
+            (created_at_ms, stale_for_ms) in any::<(u64, u64)>(),
             expires_at_ms in any::<Option<u64>>(),
             tags in prop::collection::vec("\\PC{0,6}", 0..4),
             principal in any::<Option<u128>>(),
@@ -185,12 +191,22 @@ mod tests {
         ) -> Row {
             let usage = usage.map(|(input_tokens, output_tokens)| Usage { input_tokens, output_tokens });
             Row {
-                key, partition, payload, codec, usage, model, created_at_ms, expires_at_ms, version, tags, kind, principal, cluster,
+                key, partition, scope, question, payload, codec, usage, model, created_at_ms, expires_at_ms, stale_for_ms, version,
+                tags, kind, principal, cluster,
             }
         }
     }
 
     proptest! {
+        #[test]
+        fn a_row_is_fresh_then_stale_then_gone(row in row(), now in any::<u64>(), limit in any::<Option<u64>>()) {
+            let age = row.fresh_age_ms(now, Some(&row.kind), limit);
+            prop_assert_eq!(age, (!row.is_expired(now)).then(|| now.saturating_sub(row.created_at_ms)));
+            prop_assert!(!row.is_gone(now) || row.is_expired(now));
+            let of_another_kind = row.fresh_age_ms(now, None, limit);
+            prop_assert_eq!(of_another_kind, age.filter(|age| limit.is_none_or(|limit| *age <= limit)));
+        }
+
         #[test]
         fn a_sealed_row_opens_as_it_was(row in row()) {
             prop_assert_eq!(Row::open(&row.seal(&KEY), &KEY).unwrap(), row);

@@ -29,7 +29,7 @@ class TopicEncoder:
         return np.stack([self._vector(text) for text in texts])
 
     def _vector(self, text: str) -> np.ndarray:
-        topic, _, variant = text.partition("/")
+        topic, _, variant = self.topic(text).partition("/")
         # The halves of the space keep variants orthogonal to every topic.
         base = np.concatenate([self._direction(topic), np.zeros(self.dim // 2)])
         if variant in ("", "="):
@@ -37,7 +37,22 @@ class TopicEncoder:
         away = np.concatenate([np.zeros(self.dim // 2), self._direction(text)])
         return (self.closeness * base + np.sqrt(1 - self.closeness**2) * away).astype(np.float32)
 
+    def topic(self, text: str) -> str:
+        """Return a text as "topic/variant"."""
+        return text
+
     def _direction(self, text: str) -> np.ndarray:
         seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
         vector = np.random.default_rng(seed).standard_normal(self.dim // 2)
         return vector / np.linalg.norm(vector)
+
+
+class NamedTopics(TopicEncoder):
+    """The same for texts that people would write: each gets its "topic/variant" from a table."""
+
+    def __init__(self, topics: dict[str, str], closeness: float = 0.99) -> None:
+        super().__init__(closeness)
+        self.topics = topics
+
+    def topic(self, text: str) -> str:
+        return self.topics.get(text, f"{text}/=")

@@ -1,4 +1,4 @@
-"""The native way of a lookup: the same answers as `Cache.nearest`, and nothing that hangs or holds up the loop."""
+"""The native way of a lookup: the same answers as the Python way, and nothing that hangs or holds up the loop."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ QUESTIONS = [
     "words " * 40_000,
 ]
 
+SECRET = bytes(32)
+
 
 class Clock:
     """Seconds that pass when a test says so."""
@@ -48,15 +50,17 @@ class Clock:
 @pytest.fixture
 def native(minilm):
     """A cache whose lookups go over the bridge, and the lookups that `nearest` did after all."""
-    cache = Cache(encoder=minilm, policy=CachePolicy(threshold=0.8, ttl=100), clock=Clock())
+    cache = Cache(
+        encoder=minilm, policy=CachePolicy(threshold=0.8, ttl=100, mode="static"), clock=Clock(), secret=SECRET
+    )
     cache.searched = []
-    nearest = cache.nearest
+    nearest = cache.semantic.nearest
 
-    def watched(plan):
+    def watched(plan, place):
         cache.searched.append(plan.ask.query)
-        return nearest(plan)
+        return nearest(plan, place)
 
-    cache.nearest = watched
+    cache.semantic.nearest = watched
     return cache
 
 
@@ -95,7 +99,7 @@ def arrived(queue, count):
 
 def test_the_answers_are_those_of_the_python_way(minilm, native):
     clock = Clock()
-    plain = Cache(encoder=minilm, policy=CachePolicy(threshold=0.8, ttl=100), clock=clock)
+    plain = Cache(encoder=minilm, policy=CachePolicy(threshold=0.8, ttl=100, mode="static"), clock=clock, secret=SECRET)
     choose = random.Random(5)
     asked = [
         (choose.choice(QUESTIONS), choose.choice(["general", "broad", "faq"]), choose.choice([None, 30.0]))

@@ -11,41 +11,9 @@ import numpy as np
 import pytest
 
 import llmfast
+from asking import Clock, Model, ask, sources
 from encoders import TopicEncoder
 from llmfast import PUBLIC, Cache, CachePolicy, Engine, Reply, Usage
-
-
-class Model:
-    """Answers "<question> #<call>", counts its calls."""
-
-    def __init__(self):
-        self.calls = []
-
-    async def __call__(self, query):
-        self.calls.append(query)
-        return f"{query} #{len(self.calls)}"
-
-
-class Clock:
-    def __init__(self, now=1_000_000.0):
-        self.now = now
-
-    def __call__(self):
-        return self.now
-
-
-def ask(cache, *questions, llm=None, **keywords):
-    """Ask one after another and return the answers."""
-
-    async def run():
-        return [await cache.get_or_generate(question, llm, **keywords) for question in questions]
-
-    llm = llm or Model()
-    return asyncio.run(run())
-
-
-def sources(answers):
-    return [answer.source for answer in answers]
 
 
 # ---- exact ----------------------------------------------------------------------------------------------------------
@@ -282,7 +250,7 @@ def test_a_scope_can_be_required_and_preset():
 
 def test_an_answer_ends_after_its_time_to_live():
     clock = Clock()
-    cache = Cache(encoder=TopicEncoder(), clock=clock, policy=CachePolicy(ttl=100.0))
+    cache = Cache(encoder=TopicEncoder(), clock=clock, policy=CachePolicy(ttl=100.0, jitter=0.0))
     ask(cache, "t/=")
     clock.now += 99.5
     exact, near = ask(cache, "t/=", "t/a")
@@ -295,7 +263,7 @@ def test_an_answer_ends_after_its_time_to_live():
 
 def test_the_time_to_live_is_absolute():
     clock = Clock()
-    cache = Cache(clock=clock, policy=CachePolicy(ttl=100.0))
+    cache = Cache(clock=clock, policy=CachePolicy(ttl=100.0, jitter=0.0))
     assert sources(ask(cache, "q", "q")) == ["llm_call", "exact_hit"]
     clock.now += 60
     assert sources(ask(cache, "q")) == ["exact_hit"]
@@ -406,7 +374,16 @@ def test_a_query_with_a_lone_surrogate_is_called(caplog):
         (lambda: CachePolicy(threshold=math.nan), "got nan"),
         (lambda: CachePolicy(ttl=0), "ttl must be a finite number of seconds above 0, got 0"),
         (lambda: CachePolicy(ttl=math.inf), "got inf"),
-        (lambda: CachePolicy(mode="learned"), "mode must be 'static', got 'learned'"),
+        (lambda: CachePolicy(mode="learned"), "mode must be 'guarded', 'static' or 'shadow', got 'learned'"),
+        (lambda: CachePolicy(jitter=1.0), "jitter must be a share of the ttl from 0 to below 1, got 1.0"),
+        (
+            lambda: CachePolicy(stale_if_error=-1),
+            "stale_if_error must be a finite number of seconds, 0 or more, got -1",
+        ),
+        (lambda: CachePolicy(stale_while_revalidate=math.inf), "stale_while_revalidate must be .* got inf"),
+        (lambda: CachePolicy(max_temperature=-1), "max_temperature must be 0 or more, or None, got -1"),
+        (lambda: CachePolicy(read_only_tools="search"), "read_only_tools must be names in a tuple, got 'search'"),
+        (lambda: Cache(admit=1), "admit must be a function, got 1"),
         (lambda: CachePolicy(on_abandon="x"), "on_abandon must be 'cancel' or 'drain', got 'x'"),
         (lambda: Cache(capacity=0), "capacity must be from 1 to .*, got 0"),
         (lambda: Cache(capacity=2**70), "capacity must be from 1 to"),

@@ -4,67 +4,60 @@ from __future__ import annotations
 
 import os
 import secrets
-import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ._bridge import Search
-from ._encoder import encode_for_index, is_native
+from ._admission import Bursts, why_not_complete
+from ._counts import Counts
 from ._engine import Engine
 from ._errors import ConfigError, ScopeRequiredError
 from ._failures import Failures
 from ._flight import FlightTable
-from ._llmfast import PUBLIC, CacheStats, Identifier, LruCache, Row, _Encoding
-from ._memory import BREADTH, Match, MemoryTier
-from ._policy import POLICIES, CachePolicy, check_ttl, resolve
-from ._request import Asking, check, check_scope
+from ._invalidation import Criteria
+from ._llmfast import PUBLIC, CacheStats, Identifier, Row
+from ._memory import MemoryTier
+from ._plan import Plan
+from ._policy import POLICIES, CachePolicy, check_ttl, resolve, shortened
+from ._request import Ask, Asking, check, check_scope
+from ._semantic import SemanticTier
+from ._types import Explanation
 from ._values import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    import numpy as np
-
-    from ._bridge import Found
     from ._encoder import Encoder
-    from ._request import Ask, Scope
+    from ._request import Scope
     from ._types import Answer, Usage
-
-#: Vectors of recent texts that are remembered, so that a question that keeps hitting by meaning is encoded once.
-_RECENT_VECTORS = 10_000
 
 #: Slots of the tables are numbered by 32 bits.
 _MOST_ROWS = 2**31
 
-#: Longer texts are past any encoder's window and would only keep its thread busy: a word-piece token covers at most 100
-#: characters.
-_CHARACTERS_PER_TOKEN = 100
+#: Rows that are removed in one turn of the event loop.
+_AT_ONCE = 64
+
+#: Stored questions that `explain` shows.
+_SHOWN = 5
 
 
-@dataclass(slots=True)
-class Plan:
-    """A request that can be cached: who it is and which policy applies."""
+class _Any:
+    """Stands for "whatever it is" where None is a value of its own."""
 
-    ask: Ask
-    scope: Scope
-    policy: CachePolicy
-    ttl: float | None
-    fingerprint: bytes
-    key: bytes
-    #: What an encoder that is awaited made of the question before the search.
-    ahead: np.ndarray | None = None
-    #: Encoded while looking for a match, and stored with the answer.
-    vector: np.ndarray | _Encoding | None = None
-    partition: int = 0
-    #: Cosine of the nearest row at or above the threshold, acceptable or not.
-    nearest: float | None = None
-    why_not: str = "nothing near enough is stored"
+
+_ANY = _Any()
 
 
 @dataclass(frozen=True, slots=True)
 class TierStats:
-    """What a cache did since it was made. `requests` is the sum of hits, calls, coalesced and uncacheable ones."""
+    """What a cache did since it was made, and what it holds.
+
+    `requests` is the sum of `exact_hits` (tier L1), `semantic_hits` (tier L3), `llm_calls`, `coalesced` and
+    `uncacheable`. `not_stored` of the calls were not stored. `rows` answers are held, `vectors` of them found by
+    meaning; `l1` is the table of the exact tier. `reasons` counts why, by name: "refused:..." (not compared by
+    meaning), "veto:..." (a near question that did not serve), "not_stored:...", "not_compared:..." (stored, found on
+    exact repeats only), "stale:...", "shadow:...", "feedback:...", "invalidated". `failures` are ours, by step.
+    """
 
     requests: int
     exact_hits: int
@@ -76,6 +69,7 @@ class TierStats:
     rows: int
     vectors: int
     l1: CacheStats
+    reasons: dict[str, int] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
 
 
@@ -86,8 +80,9 @@ class Cache(Asking):
     exact repeats hit. Of an encoder whose `is_async` is true `encode_async` is awaited on the caller's event loop.
     `policy` applies to the kind "general", `policies` to other kinds, beside the ones that come with llmfast.
     `capacity` is the number of answers held. `scope` is the default tenant; with `require_scope` a request without one
-    is refused. `secret` keys every hash; by default it is random, which is right as long as nothing outlives the
-    process. `clock` gives seconds since the epoch.
+    is refused. `admit(query, value)`, sync or async, is asked before an answer is stored, and keeps it out with False.
+    `secret` keys every hash; by default it is random, which is right as long as nothing outlives the process. `clock`
+    gives seconds since the epoch.
 
     One cache serves any number of threads and event loops. `LLMFAST_DISABLE=1` in the environment turns it into a
     pass-through.
@@ -104,37 +99,46 @@ class Cache(Asking):
         capacity: int = 100_000,
         scope: Scope = None,
         require_scope: bool = False,
+        admit: Callable[..., Any] | None = None,
         secret: bytes | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if not 1 <= capacity <= _MOST_ROWS:
             raise ConfigError(f"capacity must be from 1 to {_MOST_ROWS:,}, got {capacity}")
-        if not callable(clock):
-            raise ConfigError(f"clock must be a function that returns seconds, got {clock!r}")
+        for name, function in (("clock", clock), ("admit", admit)):
+            if not (callable(function) or function is admit is None):
+                raise ConfigError(f"{name} must be a function, got {function!r}")
         check_scope(scope)
         if secret is not None and len(secret) < 16:
             raise ConfigError(f"secret must have at least 16 bytes, got {len(secret)}")
-        self.encoder = encoder
         self.encodes_on_loop = bool(getattr(encoder, "is_async", False))
         self.policies = {**POLICIES, **({} if policy is None else {"general": policy}), **(policies or {})}
         for kind, value in self.policies.items():
             if not isinstance(value, CachePolicy):
                 raise ConfigError(f"the policy of kind {kind!r} must be a CachePolicy, got {value!r}")
         self.clock = clock
+        self.admits = admit
         self.disabled = os.environ.get("LLMFAST_DISABLE", "") not in ("", "0")
         self.failures = Failures()
         self.flights = FlightTable()
+        self.counts = Counts()
         self._scope = scope
         self._require_scope = require_scope
         self._identifier = Identifier(secrets.token_bytes(32) if secret is None else secret)
         self._memory = MemoryTier(capacity, None if encoder is None else encoder.dim)
-        self._recent: LruCache[str, np.ndarray | _Encoding] = LruCache(min(capacity, _RECENT_VECTORS))
-        self._public_rows = False
-        self._counts_lock = threading.Lock()
-        self._counts = dict.fromkeys(
-            ("exact_hit", "semantic_hit", "llm_call", "coalesced", "uncacheable", "not_stored"), 0
+        self.semantic = (
+            None
+            if encoder is None
+            else SemanticTier(encoder, self._identifier, self._memory, self.counts, clock, capacity)
         )
+        self._bursts = Bursts()
+        self._public_rows = False
         self._engine = Engine(cache=self)
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """What recognises other words, if anything."""
+        return None if self.semantic is None else self.semantic.encoder
 
     # ---- what callers use -------------------------------------------------------------------------------------------
 
@@ -146,25 +150,133 @@ class Cache(Asking):
         """Take `ask` the whole way of an engine with this cache alone, in the calling thread."""
         return self._engine.run_sync(ask, llm_callable)
 
+    async def invalidate(
+        self,
+        *,
+        scope: Scope | _Any = _ANY,
+        tag: str | None = None,
+        version: str | None = None,
+        key: bytes | None = None,
+        older_than: float | None = None,
+        dry_run: bool = False,
+    ) -> int:
+        """Remove the stored answers that agree in all that is given, and return how many they were.
+
+        `scope` is a tenant, None or `llmfast.PUBLIC`; `tag` one of the tags that a request named, `version` its
+        version, `key` an answer's key, `older_than` an age in seconds. With `dry_run` they are counted and stay. Calls
+        in flight that it covers go on for those who wait for them, but their answers are not stored, and who asks from
+        now on makes a new call.
+
+        Raises ConfigError if nothing is given: `clear()` removes everything.
+        """
+        import asyncio
+
+        criteria = self._criteria(scope, tag, version, key, older_than)
+        removed = 0
+        for turn in self._invalidating(criteria, dry_run):
+            removed += turn
+            # Others get their turn: nothing of ours holds up the loop.
+            await asyncio.sleep(0)
+        return removed
+
+    def invalidate_sync(
+        self,
+        *,
+        scope: Scope | _Any = _ANY,
+        tag: str | None = None,
+        version: str | None = None,
+        key: bytes | None = None,
+        older_than: float | None = None,
+        dry_run: bool = False,
+    ) -> int:
+        """Do the same as `invalidate` in the calling thread."""
+        return sum(self._invalidating(self._criteria(scope, tag, version, key, older_than), dry_run))
+
+    async def feedback(self, answer: Answer, *, ok: bool) -> None:
+        """Tell whether an answer was right.
+
+        A wrong one that was found by meaning is never given again to that question, or to one that is nearer to it
+        than to the question that was answered; any other wrong answer is removed.
+        """
+        import asyncio
+
+        await asyncio.to_thread(self.feedback_sync, answer, ok=ok)
+
+    def feedback_sync(self, answer: Answer, *, ok: bool) -> None:
+        """Do the same as `feedback` in the calling thread."""
+        self.counts.reason("feedback:right" if ok else "feedback:wrong")
+        if ok or answer.key is None:
+            return
+        plan = answer._plan
+        if plan is None or self.semantic is None or not self.semantic.remember_wrong(plan, answer.key):
+            self.invalidate_sync(key=answer.key)
+
     def clear(self) -> None:
-        """Remove every stored answer. Calls in flight go on and store theirs."""
+        """Remove every stored answer. Calls in flight go on; their answers are not stored."""
+        self._memory.invalidate(Criteria())
+        self.flights.detach(Criteria().overtakes)
         self._memory.clear()
+        if self.semantic is not None:
+            self.semantic.forget()
+
+    def explain(
+        self,
+        query: str,
+        *,
+        scope: Scope = None,
+        user: str | None = None,
+        model: str = "",
+        system: str = "",
+        messages: Sequence[Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+        context: Iterable[Any] = (),
+        version: str = "",
+        kind: str = "general",
+        ttl: float | None = None,
+        router: str = "",
+    ) -> Explanation:
+        """Return what would be decided about a request now, and why, without making it: nothing changes.
+
+        The nearest stored questions are shown however far they are, each with its verdict. `router` is the generation
+        of the engine's router, if it has one. Encodes in the calling thread, which takes milliseconds.
+        """
+        ask = Ask(query, scope, user, None, model, system, messages, params, context, version, (), kind, ttl)
+        plan = self.plan(ask, router)
+        if plan is None:
+            return Explanation("the cache is disabled" if self.disabled else "the request cannot be identified")
+        found = self.exact(plan, peek=True)
+        if found is not None:
+            return Explanation(f"the same request was answered {found[1]:.0f} s ago")
+        if self.semantic is None:
+            return Explanation("no encoder is set")
+        if self.refuses(plan):
+            return Explanation(plan.why_not, plan.policy.threshold, refusal=plan.refusal)
+        neighbours = tuple(self.semantic.around(plan, _SHOWN))
+        first = next((neighbour for neighbour in neighbours if neighbour.verdict == "serves"), None)
+        reason = plan.why_not
+        if first is not None:
+            reason = f"a question with {first.detail} was answered before"
+        elif neighbours:
+            reason = f"the nearest question does not serve ({neighbours[0].verdict}): {neighbours[0].detail}"
+        nearest = neighbours[0].score if neighbours else None
+        would_serve = first if plan.policy.mode == "shadow" else None
+        return Explanation(reason, plan.policy.threshold, nearest, None, neighbours, plan.refusal, would_serve)
 
     def stats(self) -> TierStats:
         """Return what the cache did since it was made, and what it holds."""
-        with self._counts_lock:
-            counts = dict(self._counts)
+        outcomes, reasons = self.counts.read()
         return TierStats(
-            requests=sum(counts.values()) - counts["not_stored"],
-            exact_hits=counts["exact_hit"],
-            semantic_hits=counts["semantic_hit"],
-            llm_calls=counts["llm_call"],
-            coalesced=counts["coalesced"],
-            uncacheable=counts["uncacheable"],
-            not_stored=counts["not_stored"],
+            requests=sum(outcomes.values()),
+            exact_hits=outcomes["exact_hit"],
+            semantic_hits=outcomes["semantic_hit"],
+            llm_calls=outcomes["llm_call"],
+            coalesced=outcomes["coalesced"],
+            uncacheable=outcomes["uncacheable"],
+            not_stored=sum(count for name, count in reasons.items() if name.startswith("not_stored:")),
             rows=self._memory.rows,
             vectors=self._memory.vectors,
             l1=self._memory._rows.stats(),
+            reasons=reasons,
             failures=self.failures.counts(),
         )
 
@@ -198,77 +310,55 @@ class Cache(Asking):
         except Exception as error:  # noqa: BLE001 - whatever cannot be identified is called, not refused
             self.failures.note("identity", error)
             return None
-        return Plan(ask, scope, policy, policy.ttl if ask.ttl is None else ask.ttl, fingerprint, key)
+        ttl = policy.ttl if ask.ttl is None else ask.ttl
+        return Plan(ask, scope, policy, ttl, fingerprint, key, self.clock(), self._memory.epoch)
 
-    def exact(self, plan: Plan) -> tuple[Row, float] | None:
-        """Return the row of exactly this request and its age in seconds: the scope's own, else a public one."""
-        now = self.clock()
-        row = self._memory.get(plan.key, now)
-        if row is None and self._public_rows and plan.scope is not PUBLIC:
-            row = self._memory.get(self._identifier.exact_key(PUBLIC, plan.fingerprint, plan.ask.query), now)
-        if row is None or not _is_fresh(row, plan, now):
+    def exact(self, plan: Plan, *, peek: bool = False) -> tuple[Row, float] | None:
+        """Return the row of exactly this request and its age in seconds: the scope's own, else a public one.
+
+        With `peek` this does not count as a use.
+        """
+        now, get = plan.began_at, self._memory.peek if peek else self._memory.get
+        row = get(plan.key, now)
+        age = None if row is None else row.fresh_age(now, plan.kind, plan.ttl)
+        if age is None and self._public_rows and plan.scope is not PUBLIC:
+            key = self._identifier.exact_key(PUBLIC, plan.fingerprint, plan.ask.query)
+            public = get(key, now)
+            age = None if public is None else public.fresh_age(now, plan.kind, plan.ttl)
+            row = public if age is not None else row
+        if row is None:
+            return None
+        if age is None:
+            if row.is_expired(now) and plan.kind == row.kind:
+                plan.stale = row
+            return None
+        return row, age
+
+    def stale(self, plan: Plan, window: float) -> tuple[Row, float] | None:
+        """Return the row of this very request, and its age, if its time was over `window` seconds ago at most."""
+        row, now = plan.stale, self.clock()
+        if row is None or row.expires_at is None or now >= row.expires_at + window:
             return None
         return row, max(0.0, now - row.created_at)
 
-    async def encode_ahead(self, plan: Plan) -> None:
-        """Await the vector that `nearest` will need, of an encoder whose `is_async` says that it can be awaited."""
-        encoder, text = self.encoder, plan.ask.query
-        if encoder is None or plan.scope is PUBLIC or self._recent.get(text) is not None:
-            return
-        if _why_unread(encoder, text) is None:
-            plan.ahead = (await encoder.encode_async([text]))[0]  # type: ignore[attr-defined]  # `is_async` says so
+    def confirms(self, plan: Plan, row: Row) -> bool:
+        """Return whether a second principal just asked what a held public row answers."""
+        if plan.scope is not PUBLIC or plan.ask.user is None or not self._memory.is_held(row.key):
+            return False
+        return row.principal != self._identifier.principal(PUBLIC, plan.ask.user)
 
-    def search(self, plan: Plan) -> Search | None:
-        """Return what `nearest` would look up first, for a native worker; None if that is not for one to do."""
-        encoder, text = self.encoder, plan.ask.query
-        if not is_native(encoder) or plan.scope is PUBLIC or _why_too_long(encoder, text) is not None:
-            return None
-        vector, index = self._recent.get(text), self._memory.index
-        if index is None or not (vector is None or isinstance(vector, _Encoding)):
-            return None
-        plan.partition = self._identifier.partition(plan.scope, encoder.fingerprint, plan.fingerprint)
-        return Search(encoder, index, text, vector, BREADTH, plan.policy.threshold, plan.partition)
+    def release(self, row: Row) -> None:
+        """Let a public row be found by meaning, now that two principals asked for it."""
+        if self._memory.release(row):
+            self._memory.has_public_vectors = True
 
-    def decide(self, plan: Plan, found: Found) -> tuple[bool, tuple[Match, float] | None]:
-        """Take the decision of `nearest` by what a search found, if that is enough: whether it is, and the row.
-
-        Takes microseconds. Where it is not enough, `nearest` searches again, with the same vector.
-        """
-        if isinstance(found, str):
-            plan.why_not = found
-            return True, None
-        vector, hits = found
-        self._recent.insert(plan.ask.query, vector)
-        now = self.clock()
-        decided, match = self._memory.decide(hits, plan.partition, now, lambda row: _is_fresh(row, plan, now))
-        if decided:
-            plan.vector = vector
-            plan.nearest = hits[0].score if hits else None
-        return decided, None if match is None else (match, max(0.0, now - match.row.created_at))
-
-    def nearest(self, plan: Plan) -> tuple[Match, float] | None:
-        """Return the row whose question is nearest by meaning, if near enough, and its age. Takes milliseconds.
-
-        The vector stays in the plan, to be stored with the answer.
-        """
-        encoder = self.encoder
-        if encoder is None or plan.scope is PUBLIC:
-            plan.why_not = "no encoder is set" if encoder is None else "public rows are served on exact repeats only"
-            return None
-        vector = self._vector(encoder, plan)
-        if vector is None:
-            return None
-        plan.partition = self._identifier.partition(plan.scope, encoder.fingerprint, plan.fingerprint)
-        now = self.clock()
-        match, plan.nearest = self._memory.nearest(
-            vector, plan.partition, plan.policy.threshold, now, lambda row: _is_fresh(row, plan, now)
-        )
-        plan.vector = vector
-        return None if match is None else (match, max(0.0, now - match.row.created_at))
-
-    def suits(self, plan: Plan, row: Row, score: float) -> bool:
-        """Return whether a row found by meaning at `score` may answer the request under its own policy."""
-        return score >= plan.policy.threshold and _is_fresh(row, plan, self.clock())
+    def refuses(self, plan: Plan) -> bool:
+        """Return whether a request is not to be compared by meaning; the plan says why."""
+        assert self.semantic is not None
+        if plan.scope is PUBLIC and plan.ask.user is None and not self._memory.has_public_vectors:
+            plan.refusal, plan.why_not = "public", "nobody's public rows are served on exact repeats only"
+            return True
+        return self.semantic.refuses(plan)
 
     def row(self, plan: Plan, value: Any, *, model: str, usage: Usage | None) -> Row | None:
         """Make the row of an answer; None if the answer would not come back as it is."""
@@ -277,62 +367,75 @@ class Cache(Asking):
             return None
         codec, payload = packed
         now = self.clock()
+        ttl = None if plan.ttl is None else shortened(plan.ttl, plan.policy.jitter, plan.key)
         return Row(
             key=plan.key,
             partition=plan.partition,
+            scope=plan.scope_id,
+            question="" if plan.vector is None else plan.ask.query,
             payload=payload,
             codec=codec,
             created_at=now,
-            expires_at=None if plan.ttl is None else now + plan.ttl,
+            expires_at=None if ttl is None else now + ttl,
+            stale_for=plan.policy.stale_for,
             usage=usage,
             model=model,
             version=plan.ask.version,
-            tags=list(plan.ask.tags or ()),
+            tags=list(plan.tags),
             kind=plan.ask.kind,
             principal=self._identifier.principal(plan.scope, plan.ask.user),
         )
 
-    def admit(self, plan: Plan, row: Row) -> None:
-        """Store the row of a complete, successful answer."""
-        self._memory.put(row, plan.vector)
-        if plan.scope is PUBLIC:
+    def prepare(self, plan: Plan) -> None:
+        """Note what admission and invalidation will ask of a request that missed."""
+        plan.scope_id = self._identifier.scope(plan.scope)
+        plan.tags = tuple(plan.ask.tags or ())
+
+    def admit(self, plan: Plan, row: Row) -> bool:
+        """Store the row of a complete, successful answer; False if it was invalidated while it was on its way."""
+        vector, public = plan.vector, plan.scope is PUBLIC
+        if vector is not None and public and row.principal is None:
+            vector = None
+        is_near_duplicate = plan.nearest is not None and plan.nearest >= plan.policy.threshold
+        if vector is not None and is_near_duplicate and self._bursts.floods(row.principal, row.created_at):
+            self.counts.reason("not_compared:burst")
+            vector = None
+        stored = self._memory.put(row, vector, plan, held=public)
+        if stored and public:
             self._public_rows = True
+        return stored
 
-    def count(self, outcome: str) -> None:
-        """Count a request by its outcome."""
-        with self._counts_lock:
-            self._counts[outcome] += 1
+    def why_not_stored(self, value: Any, finish_reason: str | None) -> str | None:
+        """Return why an answer is not to be stored, None if nothing speaks against it."""
+        return why_not_complete(value, finish_reason)
 
-    def _vector(self, encoder: Encoder, plan: Plan) -> np.ndarray | _Encoding | None:
-        text = plan.ask.query
-        vector = self._recent.get(text)
-        if vector is None:
-            vector = plan.ahead
-            if vector is None:
-                why_not = _why_unread(encoder, text)
-                if why_not is not None:
-                    plan.why_not = why_not
-                    return None
-                vector = encode_for_index(encoder, text)
-            self._recent.insert(text, vector)
-        return vector
+    # ---- inside -----------------------------------------------------------------------------------------------------
 
+    def _criteria(
+        self, scope: Scope | _Any, tag: str | None, version: str | None, key: bytes | None, older_than: float | None
+    ) -> Criteria:
+        scope_id = None
+        if not isinstance(scope, _Any):
+            check_scope(scope)
+            scope_id = self._identifier.scope(scope)
+        if older_than is not None and not older_than >= 0:
+            raise ConfigError(f"older_than must be 0 seconds or more, got {older_than}")
+        criteria = Criteria(scope_id, tag, version, key, None if older_than is None else self.clock() - older_than)
+        if criteria == Criteria():
+            raise ConfigError("invalidate needs a scope, tag, version, key or older_than; clear() removes everything")
+        return criteria
 
-def _why_unread(encoder: Encoder, text: str) -> str | None:
-    """Return why a text is not to be compared: the encoder does not read all of it."""
-    why_not = _why_too_long(encoder, text)
-    if why_not is not None:
-        return why_not
-    unread = getattr(encoder, "unread", None)
-    # Two texts that agree in what the encoder reads look the same to it, whatever the threshold.
-    return None if unread is None else unread(text)
-
-
-def _why_too_long(encoder: Encoder, text: str) -> str | None:
-    limit = getattr(encoder, "max_tokens", None)
-    if limit is not None and len(text) > limit * _CHARACTERS_PER_TOKEN:
-        return f"the text has {len(text):,} characters, and the encoder reads {limit} tokens"
-    return None
+    def _invalidating(self, criteria: Criteria, dry_run: bool) -> Iterable[int]:
+        """Remove a few rows at a time, and yield how many they were."""
+        memory = self._memory
+        keys = list(memory.candidates(criteria) if dry_run else memory.invalidate(criteria))
+        if not dry_run:
+            self.counts.reason("invalidated")
+            self.flights.detach(criteria.overtakes)
+        for start in range(0, len(keys), _AT_ONCE):
+            rows = (memory.peek(key, 0.0) for key in keys[start : start + _AT_ONCE])
+            covered = [row for row in rows if row is not None and criteria.covers(row)]
+            yield len(covered) if dry_run else sum(memory.remove(row.key) for row in covered)
 
 
 def _data(values: Any) -> Any:
@@ -351,13 +454,3 @@ def _history(ask: Ask) -> Any:
     if isinstance(last, dict) and last.get("role") == "user" and last.get("content") == ask.query and len(last) == 2:
         turns.pop()
     return turns
-
-
-def _is_fresh(row: Row, plan: Plan, now: float) -> bool:
-    """Whether a row is young enough for the request.
-
-    Its own time to live holds anyway; beside it the one that the request names, or, across kinds, that of the asker's
-    kind.
-    """
-    limit = plan.ttl if plan.ask.ttl is not None or row.kind != plan.ask.kind else None
-    return limit is None or now - row.created_at <= limit

@@ -41,6 +41,8 @@ class Call(NamedTuple):
     function: Callable[..., Any]
     query: str
     keywords: dict[str, Any]
+    #: Passed behind the query.
+    more: tuple[Any, ...] = ()
 
 
 class Await(NamedTuple):
@@ -58,6 +60,16 @@ class Share(NamedTuple):
     key: bytes
     start: Callable[[], Generator[Any, Any, Any]]
     drain: bool
+
+
+class Behind(NamedTuple):
+    """Run `start()` behind the back of whoever asks, unless that is on its way for `key` already.
+
+    The answer is whether somebody does: a thread without an event loop has nobody for it.
+    """
+
+    key: bytes
+    start: Callable[[], Generator[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,8 @@ class AsyncDriver:
         self._bridge = Bridge()
         # The loop itself keeps only weak references to tasks.
         self._tasks: set[asyncio.Task[None]] = set()
+        #: Keys of what runs behind.
+        self._behind: set[bytes] = set()
 
     async def drive(self, way: Generator[Any, Any, Any]) -> Any:
         """Run `way` to its end and return what it returns."""
@@ -100,7 +114,11 @@ class AsyncDriver:
         finally:
             way.close()
 
-    async def _do(self, step: LookUp | OffLoop | Await | Call | Share) -> Any:
+    def later(self, job: Callable[[], None]) -> None:
+        """Run a job of some microseconds, or rarely milliseconds, on the worker thread; nobody waits for it."""
+        self._worker.submit(job)
+
+    async def _do(self, step: LookUp | OffLoop | Await | Call | Share | Behind) -> Any:
         if isinstance(step, LookUp):
             search = step.make()
             return None if search is None else await self._bridge.look_up(search)
@@ -112,7 +130,27 @@ class AsyncDriver:
             return await _await(step)
         if isinstance(step, Call):
             return await _call(step)
+        if isinstance(step, Behind):
+            return self._start_behind(step)
         return await self._share(step)
+
+    def _start_behind(self, step: Behind) -> bool:
+        import asyncio
+
+        if step.key not in self._behind:
+            self._behind.add(step.key)
+            self._keep(asyncio.get_running_loop().create_task(self._run_behind(step)))
+        return True
+
+    async def _run_behind(self, step: Behind) -> None:
+        try:
+            await self.drive(step.start())
+        finally:
+            self._behind.discard(step.key)
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _share(self, step: Share) -> tuple[bool, Any]:
         if self._flights is None or _inside.get():
@@ -124,8 +162,7 @@ class AsyncDriver:
         if leads:
             # A task of its own, so that the caller can leave and the others still get the answer.
             task = loop.create_task(self._fly(flight, step.start()))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._keep(task)
             flight.cancel = lambda: _on_loop(loop, task.cancel)
         landed = loop.create_future()
         self._flights.listen(flight, lambda: _on_loop(loop, _resolve, landed))
@@ -181,14 +218,16 @@ def _drive_here(way: Generator[Any, Any, Any], flights: FlightTable | None) -> A
         way.close()
 
 
-def _do_here(step: LookUp | OffLoop | Await | Call | Share, flights: FlightTable | None) -> Any:
+def _do_here(step: LookUp | OffLoop | Await | Call | Share | Behind, flights: FlightTable | None) -> Any:
     if isinstance(step, OffLoop):
         return step.job()
     if isinstance(step, LookUp | Await):
         # A thread without a loop has nobody to hold up, and waits for nothing.
         return None
+    if isinstance(step, Behind):
+        return False
     if isinstance(step, Call):
-        result = step.function(step.query, **step.keywords)
+        result = step.function(step.query, *step.more, **step.keywords)
         if inspect.isawaitable(result):
             if inspect.iscoroutine(result):
                 result.close()
@@ -226,10 +265,10 @@ def _share_here(step: Share, flights: FlightTable | None) -> tuple[bool, Any]:
 async def _call(step: Call) -> Any:
     function = step.function
     if is_async(function):
-        return await function(step.query, **step.keywords)
+        return await function(step.query, *step.more, **step.keywords)
     import asyncio
 
-    result = await asyncio.to_thread(_sealed, function, step.query, **step.keywords)
+    result = await asyncio.to_thread(_sealed, function, step.query, *step.more, **step.keywords)
     return await result if inspect.isawaitable(result) else result
 
 

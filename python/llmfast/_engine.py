@@ -1,7 +1,8 @@
 """The way of a request.
 
-The way is one generator that never waits: it yields what has to be done (`Share`, `LookUp`, `OffLoop`, `Await`,
-`Call`), and a driver in `_drivers` does it, asynchronously or in the calling thread, and sends the result back.
+The way is one generator that never waits: it yields what has to be done (`Share`, `Behind`, `LookUp`, `OffLoop`,
+`Await`, `Call`), and a driver in `_drivers` does it, asynchronously or in the calling thread, and sends the result
+back.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ._drivers import AsyncDriver, Await, Call, Failed, LookUp, OffLoop, Share, drive_sync
+from ._drivers import AsyncDriver, Await, Behind, Call, Failed, LookUp, OffLoop, Share, drive_sync
 from ._failures import Failures
 from ._flight import Abandoned
 from ._request import Asking
@@ -22,21 +23,27 @@ from ._values import unpack
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from ._cache import Cache, Plan
+    from ._cache import Cache
     from ._ledger import Ledger
     from ._llmfast import Row
     from ._memory import Match
+    from ._plan import Plan
     from ._request import Ask
     from ._router import Router
     from ._types import Source
 
     Outcome = Source | Literal["coalesced", "uncacheable"]
-    Way = Generator[Share | LookUp | OffLoop | Await | Call, Any, Answer]
+    Stale = Generator[Behind, Any, Answer | None]
+    Way = Generator[Share | Behind | LookUp | OffLoop | Await | Call, Any, Answer]
 
 #: Characters or bytes of an answer that are packed in well under a millisecond.
 _SMALL = 64 * 1024
 
 _EXACT = Explanation("the same request was answered before")
+
+_RENEWED = Explanation("the same request was answered before, and a newer answer is being fetched")
+
+_TIERS = {"exact_hit": "L1", "semantic_hit": "L3"}
 
 
 class Flown(NamedTuple):
@@ -50,6 +57,7 @@ class Flown(NamedTuple):
     score: float | None
     age: float | None
     decision: Explanation
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,7 @@ class Called:
     usage: Usage | None
     model: str
     route: Any
+    finish_reason: str | None = None
 
 
 class Engine(Asking):
@@ -101,12 +110,15 @@ class Engine(Asking):
         plan = None if cache is None else cache.plan(ask, getattr(self.router, "generation", ""))
         if cache is None or plan is None:
             return None, None
+        answer = None
         try:
             found = cache.exact(plan)
-            answer = None if found is None else _exact_hit(*found)
+            if found is not None:
+                answer = _exact_hit(*found)
+                if cache.confirms(plan, found[0]):
+                    self._driver.later(partial(cache.release, found[0]))
         except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
             self.failures.note("L1", error)
-            answer = None
         if answer is not None:
             self._record("exact_hit", ask, answer)
         return plan, answer
@@ -117,6 +129,11 @@ class Engine(Asking):
             answer = _from_call(called, "the request cannot be cached" if self.cache else "no cache is set")
             self._record("uncacheable", ask, answer)
             return answer
+        assert self.cache is not None
+        self.cache.prepare(plan)
+        stale = yield from self._stale_while_renewed(ask, plan, llm_callable)
+        if stale is not None:
+            return stale
         key = plan.key
         while True:
             drain = plan.policy.on_abandon == "drain"
@@ -126,7 +143,7 @@ class Engine(Asking):
                 continue
             if isinstance(flown, Failed):
                 raise flown.error.with_traceback(flown.traceback)
-            if not leads and flown.score is not None and not self._suits(plan, flown):
+            if not leads and flown.source == "semantic_hit" and not self._suits(plan, flown):
                 # The leader's policy is looser. Those with this one share a flight of their own.
                 key = b"%b %b %r" % (plan.key, ask.kind.encode(), ask.ttl)
                 continue
@@ -136,15 +153,40 @@ class Engine(Asking):
             flown = yield from self._fly(ask, plan, llm_callable)
             leads = True
             break
-        answer = _from_flight(flown, coalesced=not leads)
-        outcome: Outcome = flown.source if leads or flown.source == "semantic_hit" else "coalesced"
+        answer = _from_flight(flown, plan, coalesced=not leads)
+        outcome: Outcome = flown.source if leads or flown.source != "llm_call" else "coalesced"
         self._record(outcome, ask, answer)
         return answer
 
+    def _stale_while_renewed(self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any]) -> Stale:
+        """Answer with a row that is over while a new one is fetched behind the caller's back, if the policy says so."""
+        cache = self.cache
+        assert cache is not None
+        found = cache.stale(plan, plan.policy.stale_while_revalidate)
+        if found is None or not (yield Behind(plan.key, partial(self._renew, ask, plan, llm_callable))):
+            return None
+        cache.counts.reason("stale:while_revalidate")
+        answer = _exact_hit(*found, decision=_RENEWED, stale=True)
+        self._record("exact_hit", ask, answer)
+        return answer
+
+    def _renew(self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any]) -> Generator[Share, Any, None]:
+        plan.renews = True
+        _, flown = yield Share(plan.key, partial(self._fly, ask, plan, llm_callable), True)
+        if isinstance(flown, Failed):
+            self.failures.note("revalidation", flown.error)
+        elif isinstance(flown, Flown):
+            # Nobody waits for it, but it was paid for.
+            self._record(flown.source, ask, _from_flight(flown, plan, coalesced=False))
+
     def _suits(self, plan: Plan, flown: Flown) -> bool:
         """Whether an answer that was found by meaning for another caller is one for this caller too."""
-        assert self.cache is not None
-        return flown.row is not None and flown.score is not None and self.cache.suits(plan, flown.row, flown.score)
+        assert self.cache is not None and self.cache.semantic is not None
+        return (
+            flown.row is not None
+            and flown.score is not None
+            and self.cache.semantic.suits(plan, flown.row, flown.score)
+        )
 
     def _fly(
         self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any]
@@ -152,27 +194,31 @@ class Engine(Asking):
         """Find the answer by meaning, else call the model and store its answer."""
         cache = self.cache
         assert cache is not None
-        if cache.encoder is not None:
+        if cache.semantic is None:
+            plan.why_not = "no encoder is set"
+        else:
             try:
-                found = yield from _nearest(cache, plan)
-                if found is not None:
-                    return _semantic_hit(plan, *found)
+                match = yield from _nearest(cache, plan)
+                if match is not None and not plan.renews:
+                    return _semantic_hit(plan, match, cache.clock())
             except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
                 plan.vector = None
                 plan.why_not = f"looking for it by meaning failed: {error}"
                 self.failures.note("L3", error)
-        else:
-            plan.why_not = "no encoder is set"
-        called = yield from self._call(ask, llm_callable)
+        try:
+            called = yield from self._call(ask, llm_callable)
+        except Exception as error:
+            found = cache.stale(plan, plan.policy.stale_if_error)
+            if found is None:
+                raise
+            cache.counts.reason("stale:if_error")
+            return _stale_hit(*found, error)
         row = None
         try:
-            store = partial(_store, cache, plan, called)
-            # A large answer takes milliseconds to pack, and the index may have to move all its rows.
-            row = store() if plan.vector is None and _is_small(called.value) else (yield OffLoop(store))
+            row = yield from _store(cache, plan, called)
         except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
             self.failures.note("admission", error)
-        decision = Explanation(plan.why_not, plan.policy.threshold, plan.nearest, called.route)
-        return Flown("llm_call", called.value, row, called.model, called.usage, None, None, decision)
+        return Flown("llm_call", called.value, row, called.model, called.usage, None, None, _missed(plan, called.route))
 
     def _call(self, ask: Ask, llm_callable: Callable[..., Any]) -> Generator[Call, Any, Called]:
         route = None
@@ -185,7 +231,8 @@ class Engine(Asking):
         result = yield Call(llm_callable, ask.query, {"decision": route} if told else {})
         model = route.model if told and route is not None else ask.model
         if isinstance(result, Reply):
-            return Called(result.value, self._usage(result.usage), result.model or model, route)
+            usage = self._usage(result.usage)
+            return Called(result.value, usage, result.model or model, route, result.finish_reason)
         return Called(result, None, model, route)
 
     def _usage(self, usage: Any) -> Usage | None:
@@ -209,7 +256,7 @@ class Engine(Asking):
 
     def _record(self, outcome: Outcome, ask: Ask, answer: Answer) -> None:
         if self.cache is not None:
-            self.cache.count(outcome)
+            self.cache.counts.outcome(outcome)
         if self.ledger is None:
             return
         try:
@@ -225,17 +272,29 @@ class Engine(Asking):
             self.failures.note("ledger", error)
 
 
-def _nearest(cache: Cache, plan: Plan) -> Generator[LookUp | OffLoop | Await, Any, tuple[Match, float] | None]:
+def _nearest(cache: Cache, plan: Plan) -> Generator[LookUp | OffLoop | Await, Any, Match | None]:
+    semantic = cache.semantic
+    assert semantic is not None
+    if cache.refuses(plan):
+        cache.counts.reason(f"refused:{plan.refusal}")
+        return None
     if cache.encodes_on_loop:
-        yield Await(partial(cache.encode_ahead, plan))
-    else:
-        looked_up = yield LookUp(partial(cache.search, plan))
-        if looked_up is not None:
-            decided, found = cache.decide(plan, looked_up)
-            if decided:
-                return found
-    nearest: tuple[Match, float] | None = yield OffLoop(partial(cache.nearest, plan))
-    return nearest
+        yield Await(partial(semantic.encode_ahead, plan))
+    match = None
+    for place in semantic.places(plan):
+        decided = False
+        if not cache.encodes_on_loop:
+            looked_up = yield LookUp(partial(semantic.search, plan, place))
+            if looked_up is not None:
+                decided, match = semantic.decide(plan, place, looked_up)
+        if not decided:
+            match = yield OffLoop(partial(semantic.nearest, plan, place))
+        if match is not None or plan.refusal is not None:
+            break
+    for neighbour in plan.neighbours:
+        if neighbour.verdict.startswith("veto:"):
+            cache.counts.reason(neighbour.verdict)
+    return match
 
 
 def _takes_decision(llm_callable: Callable[..., Any]) -> bool:
@@ -255,20 +314,44 @@ def _attribute(holder: Any, name: str) -> Any:
     return getattr(holder, name, None)
 
 
-def _store(cache: Cache, plan: Plan, called: Called) -> Row | None:
+def _store(cache: Cache, plan: Plan, called: Called) -> Generator[OffLoop | Call, Any, Row | None]:
+    """Store an answer that may be stored. The row is returned also where it is not: those who wait get copies of it."""
+    why_not = cache.why_not_stored(called.value, called.finish_reason)
+    if (
+        why_not is None
+        and cache.admits is not None
+        and not (yield Call(cache.admits, plan.ask.query, {}, (called.value,)))
+    ):
+        why_not = "refused"
+    store = partial(_store_here, cache, plan, called, why_not)
+    # A large answer takes milliseconds to pack, and the index may have to move all its rows.
+    row, why_not = store() if plan.vector is None and _is_small(called.value) else (yield OffLoop(store))
+    if why_not is not None:
+        cache.counts.reason(f"not_stored:{why_not}")
+    return row
+
+
+def _store_here(cache: Cache, plan: Plan, called: Called, why_not: str | None) -> tuple[Row | None, str | None]:
     row = cache.row(plan, called.value, model=called.model, usage=called.usage)
     if row is None:
-        cache.count("not_stored")
-    else:
-        cache.admit(plan, row)
-    return row
+        return None, why_not or "type"
+    if why_not is None and not cache.admit(plan, row):
+        why_not = "invalidated"
+    return row, why_not
+
+
+def _missed(plan: Plan, route: Any) -> Explanation:
+    threshold = plan.policy.threshold
+    return Explanation(
+        plan.why_not, threshold, plan.nearest, route, tuple(plan.neighbours), plan.refusal, plan.would_serve
+    )
 
 
 def _is_small(value: Any) -> bool:
     return isinstance(value, str | bytes) and len(value) <= _SMALL
 
 
-def _exact_hit(row: Row, age: float) -> Answer:
+def _exact_hit(row: Row, age: float, *, decision: Explanation = _EXACT, stale: bool = False) -> Answer:
     return Answer(
         unpack(row),
         "exact_hit",
@@ -278,24 +361,30 @@ def _exact_hit(row: Row, age: float) -> Answer:
         key=row.key,
         model=row.model,
         usage=_usage(row),
-        decision=_EXACT,
+        decision=decision,
+        stale=stale,
     )
 
 
-def _semantic_hit(plan: Plan, match: Match, age: float) -> Flown:
+def _stale_hit(row: Row, age: float, error: Exception) -> Flown:
+    decision = Explanation(f"the call failed, and the old answer still serves: {error!r:.200}")
+    return Flown("exact_hit", unpack(row), row, row.model, _usage(row), 1.0, age, decision, stale=True)
+
+
+def _semantic_hit(plan: Plan, match: Match, now: float) -> Flown:
     row = match.row
     reason = f"a question with cosine {match.score:.4f} was answered before"
-    decision = Explanation(reason, plan.policy.threshold, plan.nearest)
+    decision = Explanation(reason, plan.policy.threshold, plan.nearest, None, tuple(plan.neighbours))
+    age = max(0.0, now - row.created_at)
     return Flown("semantic_hit", unpack(row), row, row.model, _usage(row), match.score, age, decision)
 
 
-def _from_flight(flown: Flown, *, coalesced: bool) -> Answer:
-    hit = flown.source == "semantic_hit"
+def _from_flight(flown: Flown, plan: Plan, *, coalesced: bool) -> Answer:
     return Answer(
         # The leader of a call gets the very object that the call returned; it has been copied into the row already.
         unpack(flown.row) if coalesced and flown.row is not None else flown.value,
         flown.source,
-        tier="L3" if hit else None,
+        tier=_TIERS.get(flown.source),
         score=flown.score,
         age=flown.age,
         key=None if flown.row is None else flown.row.key,
@@ -303,6 +392,8 @@ def _from_flight(flown: Flown, *, coalesced: bool) -> Answer:
         model=flown.model,
         usage=flown.usage,
         decision=flown.decision,
+        stale=flown.stale,
+        plan=plan if flown.source == "semantic_hit" else None,
     )
 
 

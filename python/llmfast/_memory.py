@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
+from ._invalidation import Invalidations
 from ._llmfast import FlatIndex, LruCache
 
 if TYPE_CHECKING:
@@ -12,10 +13,15 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from ._invalidation import Criteria
     from ._llmfast import Hit, Row, _Encoding
+    from ._plan import Plan
 
 #: Rows looked at before a search is repeated without the ones that turned out to be over.
 BREADTH = 4
+
+#: Rows looked at in all: where so many near ones are refused, a farther one is no bargain.
+WIDEST = 64
 
 
 class Match(NamedTuple):
@@ -40,33 +46,83 @@ class MemoryTier:
         self._id_of: dict[bytes, int] = {}
         self._key_of: dict[int, bytes] = {}
         self._next_id = 0
+        #: Vectors of rows that are not to be found by meaning yet.
+        self._held: dict[bytes, np.ndarray | _Encoding] = {}
+        #: Rows by what they can be invalidated by.
+        self._groups: dict[tuple[str, object], set[bytes]] = {}
+        self._groups_of: dict[bytes, tuple[tuple[str, object], ...]] = {}
+        self._invalidations = Invalidations()
+        #: Whether a row of PUBLIC was ever found by meaning: until then nobody looks there.
+        self.has_public_vectors = False
 
     def get(self, key: bytes, now: float) -> Row | None:
-        """Return the row of `key` unless its time is over."""
+        """Return the row of `key` unless its time is over, and the one to serve stale too."""
         row = self._rows.get(key)
-        if row is not None and row.is_expired(now):
+        if row is not None and row.is_gone(now):
             self._drop(key, row)
             return None
         return row
 
-    def put(self, row: Row, vector: np.ndarray | _Encoding | None) -> None:
-        """Store a row, to be found by meaning too if there is a `vector` of its question (float32, (dim,))."""
+    def put(self, row: Row, vector: np.ndarray | _Encoding | None, plan: Plan, *, held: bool = False) -> bool:
+        """Store a row, to be found by meaning too if there is a `vector` of its question (float32, (dim,)).
+
+        With `held` it is found by meaning only after `release`. Returns False, and stores nothing, if an invalidation
+        that came after the request of `plan` began covers it.
+        """
         key = row.key
         with self._lock:
+            if self._invalidations.overtook(plan):
+                return False
             _, evicted = self._rows._insert_evicting(key, row)
             for gone in (key, *evicted):
-                self._forget_vector(gone)
+                self._forget(gone)
+            self._group(key, row)
             if vector is not None and self._index is not None:
-                # Ids grow, so that of two questions equally near the older answer wins.
-                row_id, self._next_id = self._next_id, self._next_id + 1
-                self._index.add(row_id, vector, partition=row.partition)
-                self._id_of[key], self._key_of[row_id] = row_id, key
+                if held:
+                    self._held[key] = vector
+                else:
+                    self._add_vector(row, vector)
+        return True
+
+    def is_held(self, key: bytes) -> bool:
+        """Return whether a row waits to be found by meaning."""
+        return key in self._held
+
+    def release(self, row: Row) -> bool:
+        """Let a held row be found by meaning; return whether it was held."""
+        with self._lock:
+            vector = self._held.pop(row.key, None)
+            if vector is None or self._rows.peek(row.key) is not row:
+                return False
+            self._add_vector(row, vector)
+            return True
 
     def remove(self, key: bytes) -> bool:
         """Remove a row and its vector; return whether it was there."""
         with self._lock:
-            self._forget_vector(key)
+            self._forget(key)
             return self._rows.remove(key)
+
+    def peek(self, key: bytes, now: float) -> Row | None:
+        """Do the same as `get`, which does not count as a use and removes nothing."""
+        row = self._rows.peek(key)
+        return None if row is None or row.is_gone(now) else row
+
+    @property
+    def epoch(self) -> int:
+        """The number of invalidations so far."""
+        return self._invalidations.count
+
+    def candidates(self, criteria: Criteria) -> set[bytes]:
+        """Return the keys of the rows that `criteria` may cover; the rows themselves say whether it does."""
+        with self._lock:
+            return self._candidates(criteria)
+
+    def invalidate(self, criteria: Criteria) -> set[bytes]:
+        """Return `candidates`, and store no answer any more to a request on its way that `criteria` covers."""
+        with self._lock:
+            self._invalidations.add(criteria)
+            return self._candidates(criteria)
 
     def nearest(
         self,
@@ -74,15 +130,15 @@ class MemoryTier:
         partition: int,
         min_score: float,
         now: float,
-        accept: Callable[[Row], bool],
+        accept: Callable[[Row, float], bool],
     ) -> tuple[Match | None, float | None]:
         """Return the nearest acceptable row at `min_score` or above, and the cosine of the nearest of all that are.
 
-        Rows that are over are removed on the way; rows that `accept` refuses are passed by.
+        Rows that are over are removed on the way; rows that `accept` refuses are passed by, up to `WIDEST`.
         """
         if self._index is None:
             return None, None
-        best, breadth = None, BREADTH
+        best, breadth, refused = None, BREADTH, set()
         while True:
             hits = self._index.search(vector, breadth, min_score=min_score, partition=partition)
             best = hits[0].score if hits and best is None else best
@@ -91,15 +147,17 @@ class MemoryTier:
                 row = self._row(hit.id, now)
                 if row is None:
                     stale += 1
-                elif row.partition == partition and accept(row):
-                    return Match(row, hit.score), best
-            if len(hits) < breadth:
+                elif hit.id not in refused:
+                    if row.partition == partition and accept(row, hit.score):
+                        return Match(row, hit.score), best
+                    refused.add(hit.id)
+            if len(hits) < breadth or len(refused) >= WIDEST:
                 return None, best
             if not stale:
-                breadth *= 4
+                breadth = min(breadth * 4, WIDEST)
 
     def decide(
-        self, hits: list[Hit], partition: int, now: float, accept: Callable[[Row], bool]
+        self, hits: list[Hit], partition: int, now: float, accept: Callable[[Row, float], bool]
     ) -> tuple[bool, Match | None]:
         """Decide by the hits of a search over `BREADTH` rows: whether they are enough, and the row that `accept` takes.
 
@@ -109,11 +167,19 @@ class MemoryTier:
         for hit in hits:
             key = self._key_of.get(hit.id)
             row = None if key is None else self._rows.get(key)
-            if row is None or row.is_expired(now):
+            if row is None or row.is_gone(now):
                 return False, None
-            if row.partition == partition and accept(row):
+            if row.partition == partition and accept(row, hit.score):
                 return True, Match(row, hit.score)
         return len(hits) < BREADTH, None
+
+    def around(self, vector: np.ndarray | _Encoding, partition: int, count: int) -> list[Match]:
+        """Return the `count` nearest rows of a partition, however far, over or not."""
+        if self._index is None:
+            return []
+        hits = self._index.search(vector, count, partition=partition)
+        rows = ((hit.score, self._rows.peek(self._key_of.get(hit.id, b""))) for hit in hits)
+        return [Match(row, score) for score, row in rows if row is not None and row.partition == partition]
 
     @property
     def index(self) -> FlatIndex | None:
@@ -124,8 +190,8 @@ class MemoryTier:
         """Remove everything."""
         with self._lock:
             self._rows.clear()
-            for key in list(self._id_of):
-                self._forget_vector(key)
+            for key in [*self._id_of, *self._held, *self._groups_of]:
+                self._forget(key)
 
     @property
     def rows(self) -> int:
@@ -137,6 +203,13 @@ class MemoryTier:
         """Rows that can be found by meaning."""
         return len(self._id_of)
 
+    def _candidates(self, criteria: Criteria) -> set[bytes]:
+        if criteria.key is not None:
+            return {criteria.key}
+        named = [("tag", criteria.tag), ("version", criteria.version), ("scope", criteria.scope)]
+        groups = [self._groups.get((field, value), set()) for field, value in named if value is not None]
+        return min(groups, key=set.__len__).copy() if groups else set(self._rows)
+
     def _row(self, row_id: int, now: float) -> Row | None:
         key = self._key_of.get(row_id)
         row = None if key is None else self.get(key, now)
@@ -144,17 +217,40 @@ class MemoryTier:
             with self._lock:
                 # Unless the key was stored again meanwhile, with a vector of its own.
                 if self._id_of.get(key) == row_id and self._rows.peek(key) is None:
-                    self._forget_vector(key)
+                    self._forget(key)
         return row
 
     def _drop(self, key: bytes, row: Row) -> None:
         """Remove a row and its vector, unless another row took its place meanwhile."""
         with self._lock:
             if self._rows.peek(key) is row:
-                self._forget_vector(key)
+                self._forget(key)
                 self._rows.remove(key)
 
-    def _forget_vector(self, key: bytes) -> None:
+    # ---- with the lock ----------------------------------------------------------------------------------------------
+
+    def _add_vector(self, row: Row, vector: np.ndarray | _Encoding) -> None:
+        assert self._index is not None
+        # Ids grow, so that of two questions equally near the older answer wins.
+        row_id, self._next_id = self._next_id, self._next_id + 1
+        self._index.add(row_id, vector, partition=row.partition)
+        self._id_of[row.key], self._key_of[row_id] = row_id, row.key
+
+    def _group(self, key: bytes, row: Row) -> None:
+        named = [("scope", row.scope), *(("tag", tag) for tag in row.tags)]
+        groups = tuple([*named, ("version", row.version)] if row.version else named)
+        for group in groups:
+            self._groups.setdefault(group, set()).add(key)
+        self._groups_of[key] = groups
+
+    def _forget(self, key: bytes) -> None:
+        """Forget what is known of a row beside the row itself."""
+        self._held.pop(key, None)
+        for group in self._groups_of.pop(key, ()):
+            keys = self._groups[group]
+            keys.discard(key)
+            if not keys:
+                del self._groups[group]
         row_id = self._id_of.pop(key, None)
         if row_id is not None and self._index is not None:
             del self._key_of[row_id]

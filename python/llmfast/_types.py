@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ._plan import Plan
+
 Source = Literal["exact_hit", "semantic_hit", "llm_call"]
 
 
@@ -23,12 +25,29 @@ class Reply:
     """What an `llm_callable` returns when it knows more than the answer.
 
     `value` is the answer (str, bytes or JSON data), `usage` the tokens that the call took, `model` the model that
-    served.
+    served. `finish_reason` is how it ended, in the provider's word ("stop", "length", "content_filter", "end_turn",
+    "max_tokens", ...): an answer that is not complete is returned and not stored.
     """
 
     value: Any
     usage: Usage | None = None
     model: str | None = None
+    finish_reason: str | None = None
+
+
+class Neighbour(NamedTuple):
+    """A stored question near the one that was asked, and what was decided about it.
+
+    `score` is the cosine of the two, `key` the key of the row (32 bytes), `age` its age in seconds. `verdict` is
+    "serves", or why not, such as "veto:number"; `detail` says the same in a sentence.
+    """
+
+    score: float
+    key: bytes
+    question: str
+    age: float
+    verdict: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +55,38 @@ class Explanation:
     """Why an answer came from where it came.
 
     `reason` is one readable line. `threshold` is the cosine that a stored question had to reach and `nearest` the
-    cosine of the best one found; both are None where nothing was compared by meaning. `route` is the router's decision,
-    if one chose.
+    cosine of the best one found; both are None where nothing was compared by meaning. `neighbours` are the stored
+    questions that were looked at, nearest first. `refusal` names why the request was not compared by meaning, if it was
+    not ("follow_up", "fresh", "tools", ...). `would_serve` is the neighbour that mode "shadow" kept from serving.
+    `route` is the router's decision, if one chose.
     """
 
     reason: str
     threshold: float | None = None
     nearest: float | None = None
     route: Any = None
+    neighbours: tuple[Neighbour, ...] = ()
+    refusal: str | None = None
+    would_serve: Neighbour | None = None
 
 
 class Answer:
     """An answer, where it came from and why. Unpacks as `response, source`."""
 
-    __slots__ = ("age", "coalesced", "decision", "key", "model", "response", "score", "source", "tier", "usage")
+    __slots__ = (
+        "_plan",
+        "age",
+        "coalesced",
+        "decision",
+        "key",
+        "model",
+        "response",
+        "score",
+        "source",
+        "stale",
+        "tier",
+        "usage",
+    )
 
     def __init__(
         self,
@@ -64,6 +101,8 @@ class Answer:
         model: str = "",
         usage: Usage | None = None,
         decision: Explanation,
+        stale: bool = False,
+        plan: Plan | None = None,
     ) -> None:
         #: What the model said: for a hit a fresh object, or one that cannot change.
         self.response = response
@@ -85,6 +124,9 @@ class Answer:
         self.usage = usage
         #: Why.
         self.decision = decision
+        #: Whether its time was over: it served while a new one is fetched, or because the call failed.
+        self.stale = stale
+        self._plan = plan
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the response, then the source."""

@@ -94,7 +94,7 @@ class Replay:
 
     def __init__(self, settings: Settings, encoder: Encoder | None) -> None:
         """Build the engine; without an encoder there are exact hits only."""
-        policy = CachePolicy(threshold=settings.threshold, ttl=settings.ttl)
+        policy = CachePolicy(threshold=settings.threshold, ttl=settings.ttl, mode="static", jitter=0.0)
         self.settings = settings
         self.encoder = None if encoder is None else RecordingEncoder(encoder)
         self.clock = VirtualClock()

@@ -1,0 +1,90 @@
+"""A request that can be cached: who it is, which policy applies, and what was found out about it on its way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ._llmfast import Reading, Row, _Encoding
+    from ._policy import CachePolicy
+    from ._request import Ask, Scope
+    from ._types import Neighbour
+
+
+class Plan:
+    """A request on its way."""
+
+    __slots__ = (
+        "ahead",
+        "ask",
+        "began_at",
+        "epoch",
+        "fingerprint",
+        "key",
+        "nearest",
+        "neighbours",
+        "partition",
+        "policy",
+        "reading",
+        "refusal",
+        "renews",
+        "scope",
+        "scope_id",
+        "stale",
+        "tags",
+        "ttl",
+        "vector",
+        "why_not",
+        "would_serve",
+    )
+
+    def __init__(
+        self,
+        ask: Ask,
+        scope: Scope,
+        policy: CachePolicy,
+        ttl: float | None,
+        fingerprint: bytes,
+        key: bytes,
+        began_at: float,
+        epoch: int,
+    ) -> None:
+        self.ask = ask
+        self.scope = scope
+        self.policy = policy
+        #: Seconds that the answer lives, and the age above which none of another kind is taken.
+        self.ttl = ttl
+        self.fingerprint = fingerprint
+        #: Where its row lies.
+        self.key = key
+        #: Seconds since the epoch.
+        self.began_at = began_at
+        #: Invalidations before it began.
+        self.epoch = epoch
+        #: Filled in on a miss: the scope as a MAC, and the tags.
+        self.scope_id = 0
+        self.tags: tuple[str, ...] = ()
+        #: A row of this very request whose time is over, but not by much.
+        self.stale: Row | None = None
+        #: Whether it renews that row: then nothing else will do.
+        self.renews = False
+        #: Why it is not compared by meaning, by name; None if it is.
+        self.refusal: str | None = None
+        #: What an encoder that is awaited made of the question before the search.
+        self.ahead: np.ndarray | None = None
+        #: Encoded while looking for a match, and stored with the answer.
+        self.vector: np.ndarray | _Encoding | None = None
+        self.reading: Reading | None = None
+        self.partition = 0
+        #: Cosine of the nearest row at or above the threshold, acceptable or not.
+        self.nearest: float | None = None
+        self.neighbours: list[Neighbour] = []
+        self.would_serve: Neighbour | None = None
+        self.why_not = "nothing near enough is stored"
+
+    @property
+    def kind(self) -> str | None:
+        """The kind whose rows have lived by the same time to live; None if the request names a time of its own."""
+        return self.ask.kind if self.ask.ttl is None else None

@@ -1,0 +1,40 @@
+"""What tests of the cache ask with: a model that counts its calls, a clock that stands still."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class Model:
+    """Answers "<question> #<call>", counts its calls."""
+
+    def __init__(self):
+        self.calls = []
+
+    async def __call__(self, query):
+        self.calls.append(query)
+        return f"{query} #{len(self.calls)}"
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self, now=1_000_000.0):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+
+def ask(cache, *questions, llm=None, **keywords):
+    """Ask one after another and return the answers."""
+
+    async def run():
+        return [await cache.get_or_generate(question, llm, **keywords) for question in questions]
+
+    llm = llm or Model()
+    return asyncio.run(run())
+
+
+def sources(answers):
+    return [answer.source for answer in answers]

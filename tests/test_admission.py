@@ -1,0 +1,182 @@
+"""What is stored and what is not: failures, half answers, what the hook refuses, and floods."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from asking import Clock, Model, ask, sources
+from encoders import TopicEncoder
+from llmfast import PUBLIC, Cache, CachePolicy, Reply
+
+STATIC = CachePolicy(mode="static")
+
+COMPLETE = [
+    Reply("a", finish_reason="stop"),
+    Reply("a", finish_reason="end_turn"),
+    Reply("a", finish_reason="STOP"),
+    Reply("a", finish_reason=None),
+    {"object": "chat.completion", "choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]},
+    {"object": "chat.completion", "choices": [{"finish_reason": "tool_calls"}], "error": None},
+    {"object": "response", "status": "completed", "error": None, "output": []},
+    {"type": "message", "stop_reason": "end_turn", "content": []},
+    {"choices": "of mine", "status": "incomplete", "stop_reason": "max_tokens"},
+    {"error": "is a word", "and": "this is the caller's own JSON"},
+    ["length", "incomplete"],
+]
+
+INCOMPLETE = [
+    (Reply("a", finish_reason="length"), "truncated"),
+    (Reply("a", finish_reason="max_tokens"), "truncated"),
+    (Reply("a", finish_reason="MAX_TOKENS"), "truncated"),
+    (Reply("a", finish_reason="content_filter"), "filtered"),
+    (Reply("a", finish_reason="SAFETY"), "filtered"),
+    (Reply("a", finish_reason="refusal"), "filtered"),
+    (Reply("a", finish_reason="abort"), "failed"),
+    ({"object": "chat.completion", "choices": [{"finish_reason": "length"}]}, "truncated"),
+    ({"choices": [{"finish_reason": "stop"}, {"finish_reason": "content_filter"}]}, "filtered"),
+    ({"object": "response", "status": "incomplete"}, "truncated"),
+    ({"object": "response", "status": "failed", "error": {"code": "server_error"}}, "failed"),
+    ({"type": "message", "stop_reason": "max_tokens"}, "truncated"),
+    ({"type": "message", "stop_reason": "refusal"}, "filtered"),
+    ({"type": "error", "error": {"type": "overloaded_error"}}, "failed"),
+    ({"error": {"message": "rate limit"}}, "failed"),
+]
+
+
+@pytest.mark.parametrize("value", COMPLETE, ids=repr)
+def test_a_complete_answer_is_stored(value):
+    assert sources(ask(Cache(), "q", "q", llm=lambda _: value)) == ["llm_call", "exact_hit"]
+
+
+@pytest.mark.parametrize(("value", "reason"), INCOMPLETE, ids=repr)
+def test_another_is_returned_and_not_stored(value, reason):
+    cache = Cache(encoder=TopicEncoder(), policy=STATIC)
+    first, second = ask(cache, "t/=", "t/=", llm=lambda _: value)
+    assert first.response == getattr(value, "value", value)
+    assert sources((first, second)) == ["llm_call", "llm_call"]
+    assert (cache.stats().not_stored, cache.stats().rows, cache.stats().vectors) == (2, 0, 0)
+    assert cache.stats().reasons[f"not_stored:{reason}"] == 2
+
+
+def test_those_who_waited_for_an_answer_that_is_not_stored_have_copies():
+    async def run():
+        cache, calls = Cache(), []
+
+        async def model(_):
+            calls.append(1)
+            await asyncio.sleep(0)
+            return {"type": "message", "stop_reason": "max_tokens", "content": []}
+
+        answers = await asyncio.gather(*(cache.get_or_generate("q", model) for _ in range(10)))
+        return calls, answers
+
+    calls, answers = asyncio.run(run())
+    assert len(calls) == 1
+    assert len({id(answer.response) for answer in answers}) == 10
+
+
+# ---- the hook -------------------------------------------------------------------------------------------------------
+
+
+def test_the_hook_is_asked_and_decides():
+    seen = []
+
+    def admit(query, value):
+        seen.append((query, value))
+        return "secret" not in value
+
+    cache = Cache(admit=admit)
+    assert sources(ask(cache, "a", "a", llm=lambda _: "fine")) == ["llm_call", "exact_hit"]
+    assert sources(ask(cache, "b", "b", llm=lambda _: "a secret")) == ["llm_call", "llm_call"]
+    assert seen == [("a", "fine"), ("b", "a secret"), ("b", "a secret")]
+    assert cache.stats().reasons == {"not_stored:refused": 2}
+    assert cache.get_or_generate_sync("c", lambda _: "a secret").response == "a secret"
+    assert cache.stats().rows == 1
+
+
+def test_the_hook_may_be_async_and_its_failure_costs_the_row_and_not_the_answer(caplog):
+    async def admit(query, value):
+        await asyncio.sleep(0)
+        if query == "bad":
+            raise OSError("no moderation")
+        return True
+
+    cache = Cache(admit=admit)
+    assert sources(ask(cache, "q", "q")) == ["llm_call", "exact_hit"]
+    assert sources(ask(cache, "bad", "bad")) == ["llm_call", "llm_call"]
+    assert cache.stats().failures == {"admission": 2}
+
+
+# ---- public rows ----------------------------------------------------------------------------------------------------
+
+
+def public(**more):
+    return Cache(encoder=TopicEncoder(), policy=STATIC, clock=Clock(), **more)
+
+
+def settled(cache):
+    """Wait for what the cache does behind its callers."""
+    cache._engine._driver._worker.submit(lambda: None).result(10)
+
+
+def test_a_public_row_is_fuzzy_once_two_principals_asked_for_it():
+    cache = public()
+    ask(cache, "t/=", scope=PUBLIC, user="one")
+    assert sources(ask(cache, "t/=", scope=PUBLIC, user="one")) == ["exact_hit"]
+    settled(cache)
+    assert cache.stats().vectors == 0
+    assert sources(ask(cache, "t/=", scope=PUBLIC, user="two")) == ["exact_hit"]
+    settled(cache)
+    assert cache.stats().vectors == 1
+    assert sources(ask(cache, "t/a", scope=PUBLIC, user="three")) == ["semantic_hit"]
+    assert sources(ask(cache, "t/b", scope=PUBLIC)) == ["semantic_hit"]
+    assert sources(ask(cache, "t/c", scope="tenant")) == ["semantic_hit"]
+
+
+def test_without_a_principal_never():
+    cache = public()
+    for _ in range(3):
+        ask(cache, "t/=", scope=PUBLIC)
+    settled(cache)
+    assert cache.stats().vectors == 0
+    assert sources(ask(cache, "t/a", scope=PUBLIC, user="one")) == ["llm_call"]
+
+
+def test_a_tenants_own_row_comes_before_a_nearer_public_one():
+    cache = public()
+    for user in ("one", "two"):
+        ask(cache, "t/=", scope=PUBLIC, user=user)
+    settled(cache)
+    own = ask(cache, "t/own", scope="tenant", ttl=0.001)[0]
+    assert own.source == "semantic_hit"
+    model = Model()
+    ask(cache, "u/=", scope="tenant", llm=model)
+    assert ask(cache, "u/a", scope="tenant")[0].response == "u/= #1"
+    assert sources(ask(cache, "u/a", scope="other")) == ["llm_call"], "a tenant's rows are nobody else's"
+
+
+# ---- floods ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_flood_of_near_duplicates_of_one_principal_is_stored_for_exact_repeats_only():
+    clock = Clock()
+    cache = Cache(encoder=TopicEncoder(0.999), policy=CachePolicy(threshold=0.9, mode="shadow"), clock=clock)
+    for number in range(40):
+        ask(cache, f"t/v{number}", user="mallory")
+    assert cache.stats().rows == 40
+    # The first has no near-duplicate before it.
+    assert cache.stats().vectors == 31
+    assert cache.stats().reasons["not_compared:burst"] == 9
+    ask(cache, "t/from another", user="alice")
+    assert cache.stats().vectors == 32
+    clock.now += 61
+    ask(cache, "t/later", user="mallory")
+    assert cache.stats().vectors == 33
+
+
+def test_who_names_no_principal_is_not_counted():
+    cache = Cache(encoder=TopicEncoder(0.999), policy=CachePolicy(threshold=0.9, mode="shadow"), clock=Clock())
+    ask(cache, *[f"t/v{number}" for number in range(40)])
+    assert cache.stats().vectors == 40

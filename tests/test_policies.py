@@ -1,0 +1,193 @@
+"""How long an answer lives, by kind, and what serves when its time is over."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+
+import pytest
+
+from asking import Clock, Model, ask, sources
+from encoders import TopicEncoder
+from llmfast import Cache, CachePolicy
+from llmfast._policy import POLICIES, shortened
+
+HOURS = {"general": 24, "faq": 24, "news": 1, "critical": 24, "broad": 24, "exploratory": 24}
+
+
+@pytest.mark.parametrize("kind", sorted(POLICIES))
+def test_the_life_of_each_kind(kind):
+    clock, hours = Clock(), HOURS[kind]
+    cache = Cache(clock=clock)
+    ask(cache, "q", kind=kind)
+    clock.now += hours * 3600 * 0.95 - 1
+    assert sources(ask(cache, "q", kind=kind)) == ["exact_hit"], "jitter takes a twentieth at most"
+    clock.now += hours * 3600 * 0.05 + 1
+    assert sources(ask(cache, "q", kind=kind)) == ["llm_call"]
+
+
+def test_jitter_spreads_the_ends_and_never_prolongs():
+    clock = Clock()
+    cache = Cache(clock=clock, policy=CachePolicy(ttl=1000.0, jitter=0.5))
+    questions = [str(number) for number in range(400)]
+    ask(cache, *questions)
+    left = []
+    for _ in range(4):
+        clock.now += 500 / 4 + (500 if not left else 0)
+        left.append(sum("the same request" in cache.explain(question).reason for question in questions))
+    assert left[-1] == 0
+    for share, count in zip((0.75, 0.5, 0.25), left[:3], strict=True):
+        assert abs(count / 400 - share) < 0.1
+
+
+def test_shortening_keeps_within_its_share():
+    assert shortened(100.0, 0.0, b"\xff" * 32) == 100.0
+    assert shortened(100.0, 0.5, bytes(32)) == 100.0
+    assert 50.0 <= shortened(100.0, 0.5, b"\xff" * 32) < 50.1
+
+
+# ---- stale if the call fails ----------------------------------------------------------------------------------------
+
+
+def down(_):
+    raise OSError("the provider is down")
+
+
+def test_an_answer_that_is_over_serves_where_the_call_fails():
+    clock = Clock()
+    cache = Cache(clock=clock, policy=CachePolicy(ttl=100.0, jitter=0.0, stale_if_error=50.0))
+    ask(cache, "q")
+    clock.now += 149
+    answer = ask(cache, "q", llm=down)[0]
+    assert (answer.response, answer.source, answer.stale, answer.tier) == ("q #1", "exact_hit", True, "L1")
+    assert answer.age == pytest.approx(149)
+    assert "the provider is down" in answer.decision.reason
+    assert cache.stats().reasons == {"stale:if_error": 1}
+    assert cache.get_or_generate_sync("q", down).stale
+    clock.now += 1
+    with pytest.raises(OSError, match="the provider is down"):
+        ask(cache, "q", llm=down)
+
+
+def test_a_call_that_succeeds_replaces_it():
+    clock = Clock()
+    cache = Cache(clock=clock, policy=CachePolicy(ttl=100.0, jitter=0.0, stale_if_error=50.0))
+    ask(cache, "q")
+    clock.now += 120
+    assert ask(cache, "q", llm=lambda _: "new")[0].response == "new"
+    answer = ask(cache, "q", llm=down)[0]
+    assert (answer.response, answer.stale) == ("new", False)
+
+
+def test_without_the_policy_a_failure_is_the_callers():
+    clock = Clock()
+    cache = Cache(clock=clock, policy=CachePolicy(ttl=100.0, jitter=0.0))
+    ask(cache, "q")
+    clock.now += 101
+    with pytest.raises(OSError, match="down"):
+        ask(cache, "q", llm=down)
+
+
+def test_a_request_that_wants_a_younger_answer_gets_no_stale_one():
+    clock = Clock()
+    cache = Cache(clock=clock, policy=CachePolicy(ttl=100.0, jitter=0.0, stale_if_error=50.0))
+    ask(cache, "q")
+    clock.now += 120
+    with pytest.raises(OSError, match="down"):
+        ask(cache, "q", llm=down, ttl=60.0)
+
+
+def test_what_is_over_answers_nobody_by_meaning():
+    clock = Clock()
+    policy = CachePolicy(ttl=100.0, jitter=0.0, stale_if_error=1000.0, mode="static")
+    cache = Cache(encoder=TopicEncoder(), clock=clock, policy=policy)
+    ask(cache, "t/=")
+    clock.now += 101
+    assert sources(ask(cache, "t/a")) == ["llm_call"]
+
+
+# ---- stale while a new one is fetched -------------------------------------------------------------------------------
+
+
+def test_an_answer_that_is_over_serves_while_a_new_one_is_fetched():
+    clock = Clock()
+    policy = CachePolicy(ttl=100.0, jitter=0.0, stale_while_revalidate=50.0, mode="static")
+    cache = Cache(encoder=TopicEncoder(), clock=clock, policy=policy)
+    ask(cache, "t/=")
+
+    async def run():
+        calls, fetched, go = [], asyncio.Event(), asyncio.Event()
+
+        async def model(_):
+            calls.append(1)
+            await go.wait()
+            fetched.set()
+            return "new"
+
+        clock.now += 120
+        stale = [await cache.get_or_generate("t/=", model) for _ in range(5)]
+        assert len(calls) <= 1, "one call renews for all"
+        go.set()
+        await fetched.wait()
+        while cache._engine._driver._behind:
+            await asyncio.sleep(0)
+        return stale, calls, await cache.get_or_generate("t/=", model), await cache.get_or_generate("t/a", model)
+
+    stale, calls, fresh, near = asyncio.run(run())
+    assert {(answer.response, answer.source, answer.stale) for answer in stale} == {("t/= #1", "exact_hit", True)}
+    assert len(calls) == 1
+    assert (fresh.response, fresh.source, fresh.stale) == ("new", "exact_hit", False)
+    assert (near.response, near.source) == ("new", "semantic_hit"), "the new row is found by meaning too"
+    assert cache.stats().reasons["stale:while_revalidate"] == 5
+    assert cache.stats().llm_calls == 2, "a call behind the callers counts as one: it was paid for"
+
+
+def test_a_renewal_that_fails_is_counted_and_hurts_nobody(caplog):
+    clock = Clock()
+    cache = Cache(clock=clock, policy=CachePolicy(ttl=100.0, jitter=0.0, stale_while_revalidate=50.0))
+    ask(cache, "q")
+    clock.now += 120
+
+    async def run():
+        answer = await cache.get_or_generate("q", down)
+        while cache._engine._driver._behind:
+            await asyncio.sleep(0)
+        return answer
+
+    assert asyncio.run(run()).stale
+    assert cache.stats().failures == {"revalidation": 1}
+    clock.now += 31
+    assert sources(ask(cache, "q")) == ["llm_call"], "past the window nothing stale serves"
+
+
+def test_a_thread_without_a_loop_makes_the_call_itself():
+    clock = Clock()
+    cache = Cache(clock=clock, policy=CachePolicy(ttl=100.0, jitter=0.0, stale_while_revalidate=50.0))
+    cache.get_or_generate_sync("q", lambda _: "old")
+    clock.now += 120
+    answer = cache.get_or_generate_sync("q", lambda _: "new")
+    assert (answer.response, answer.source) == ("new", "llm_call")
+
+
+def test_a_policy_is_data():
+    policy = CachePolicy(stale_if_error=5.0, stale_while_revalidate=7.0)
+    assert policy.stale_for == 7.0
+    assert dataclasses.replace(policy, threshold=0.9).stale_if_error == 5.0
+
+
+# ---- shadow ---------------------------------------------------------------------------------------------------------
+
+
+def test_shadow_serves_no_hit_by_meaning_and_says_which_there_would_have_been(caplog):
+    caplog.set_level("INFO", "llmfast")
+    cache, model = Cache(encoder=TopicEncoder(), policy=CachePolicy(mode="shadow")), Model()
+    first, second, third = ask(cache, "t/=", "t/a", "t/=", llm=model)
+    assert sources((first, second, third)) == ["llm_call", "llm_call", "exact_hit"]
+    assert second.decision.would_serve.key == first.key
+    assert second.decision.would_serve.question == "t/="
+    assert "mode is 'shadow'" in second.decision.reason
+    assert cache.stats().reasons == {"shadow:semantic_hit": 1}
+    assert cache.stats().semantic_hits == 0
+    assert "'t/=' (cosine 0.99" in caplog.text
+    assert cache.get_or_generate_sync("t/b", lambda _: "c").source == "llm_call"
+    assert cache.stats().reasons == {"shadow:semantic_hit": 2}

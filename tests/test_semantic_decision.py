@@ -1,0 +1,197 @@
+"""Which near question serves: guards, refusals, feedback, and what is said about it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from asking import Clock, Model, ask, sources
+from encoders import NamedTopics, TopicEncoder
+from llmfast import PUBLIC, Cache, CachePolicy
+
+STATIC = CachePolicy(mode="static")
+
+TOPICS = {
+    "What is the fee for account 4711?": "fee/a",
+    "What is the fee for account 4712?": "fee/b",
+    "What's the fee for account 4711, please?": "fee/c",
+    "How do I cancel my order?": "cancel/a",
+    "How can I cancel my order?": "cancel/b",
+}
+
+
+def guarded(**more):
+    return Cache(encoder=NamedTopics(TOPICS), **more)
+
+
+def test_a_near_question_that_asks_something_else_does_not_serve():
+    cache = guarded()
+    first, other, same = ask(cache, *list(TOPICS)[:3])
+    assert sources((first, other, same)) == ["llm_call", "llm_call", "semantic_hit"]
+    assert same.response == first.response
+    (vetoed,) = other.decision.neighbours
+    assert (vetoed.key, vetoed.question) == (first.key, "What is the fee for account 4711?")
+    assert vetoed.verdict.startswith("veto:")
+    assert "4711" in vetoed.detail
+    assert "4712" in vetoed.detail
+    assert vetoed.verdict in other.decision.reason
+    reasons = cache.stats().reasons
+    assert reasons[vetoed.verdict] >= 1
+
+
+def test_static_looks_at_the_threshold_alone():
+    assert sources(ask(guarded(policy=STATIC), *list(TOPICS)[:2])) == ["llm_call", "semantic_hit"]
+
+
+def test_a_nearer_question_that_is_vetoed_does_not_hide_one_that_serves():
+    topics = {f"What is the fee for account {number}?": f"fee/{number}" for number in range(100)}
+    cache = Cache(encoder=NamedTopics(topics, closeness=0.999))
+    asked = list(topics)
+    assert set(sources(ask(cache, *asked[:30]))) == {"llm_call"}
+    topics["What is the fee for account 7, please?"] = "fee/polite"
+    answer = ask(cache, "What is the fee for account 7, please?")[0]
+    assert (answer.source, answer.response) == ("semantic_hit", "What is the fee for account 7? #8")
+    assert ask(cache, asked[50])[0].source == "llm_call"
+
+
+def test_where_very_many_are_refused_the_search_ends():
+    topics = {f"What is the fee for account {number}?": f"fee/{number}" for number in range(200)}
+    cache = Cache(encoder=NamedTopics(topics, closeness=0.999))
+    answers = ask(cache, *topics)
+    assert set(sources(answers)) == {"llm_call"}
+    assert len(answers[-1].decision.neighbours) <= 68
+
+
+# ---- refusals -------------------------------------------------------------------------------------------------------
+
+HISTORY = [{"role": "user", "content": "Which plans do you have?"}, {"role": "assistant", "content": "Basic and pro."}]
+
+REFUSED = [
+    ("tools", {"params": {"tools": [{"type": "function", "function": {"name": "send_money"}}]}}, "How do I cancel?"),
+    ("temperature", {"params": {"temperature": 1.7}}, "Write a poem about the sea"),
+    ("follow_up", {"messages": HISTORY}, "And the second one?"),
+    ("fresh", {}, "What is my balance right now?"),
+    ("personal_data", {"scope": PUBLIC, "user": "u"}, "Is alice@example.com a customer?"),
+]
+
+
+@pytest.mark.parametrize(("name", "fields", "question"), REFUSED, ids=[name for name, *_ in REFUSED])
+def test_a_request_that_is_not_to_be_compared_has_exact_repeats_only(name, fields, question):
+    class Same(TopicEncoder):
+        def topic(self, text):
+            return f"same/{text}"
+
+    cache = Cache(encoder=Same(0.9999))
+    first, other, again = ask(cache, question, question + " Please.", question, **fields)
+    assert sources((first, other, again)) == ["llm_call", "llm_call", "exact_hit"]
+    assert (first.decision.refusal, first.decision.neighbours) == (name, ())
+    assert cache.stats().reasons == {f"refused:{name}": 2}
+    assert cache.stats().vectors == 0, "nor does it answer others"
+    assert cache.explain(question + "!", **{k: v for k, v in fields.items() if k != "tags"}).refusal == name
+
+
+def test_what_is_refused_by_a_limit_is_not_within_it():
+    tools = {"tools": [{"type": "function", "function": {"name": "lookup"}}], "temperature": 1.7}
+    policy = CachePolicy(read_only_tools=("lookup",), max_temperature=2.0, mode="static")
+    cache = Cache(encoder=TopicEncoder(), policy=policy)
+    assert sources(ask(cache, "t/=", "t/a", params=tools)) == ["llm_call", "semantic_hit"]
+
+
+def test_freshness_is_a_matter_of_the_time_to_live():
+    question, other = "What is the price of gold today?", "What's the price of gold today?"
+    for ttl, source in [(86_400.0, "llm_call"), (1.0, "semantic_hit")]:
+        cache = Cache(encoder=NamedTopics({question: "gold/a", other: "gold/b"}), policy=CachePolicy(ttl=ttl))
+        assert sources(ask(cache, question, other)) == ["llm_call", source]
+
+
+# ---- feedback -------------------------------------------------------------------------------------------------------
+
+
+def test_a_wrong_answer_by_meaning_is_not_given_again_to_that_question_or_a_nearer_one():
+    cache = Cache(encoder=TopicEncoder(0.99), policy=CachePolicy(mode="static", threshold=0.9))
+    first, wrong = ask(cache, "t/=", "t/a")
+    assert wrong.source == "semantic_hit"
+    asyncio.run(cache.feedback(wrong, ok=False))
+    explained = cache.explain("t/a")
+    assert (explained.neighbours[0].verdict, explained.neighbours[0].key) == ("veto:feedback", first.key)
+    assert sources(ask(cache, "t/=")) == ["exact_hit"], "the row answers its own question"
+    assert ask(cache, "t/b")[0].response == first.response, "and those that are nearer to it"
+    again = ask(cache, "t/a")[0]
+    assert again.source == "llm_call"
+    assert cache.stats().reasons["feedback:wrong"] == 1
+    assert cache.stats().reasons["veto:feedback"] >= 1
+
+
+def test_any_other_wrong_answer_is_removed():
+    cache = Cache(encoder=TopicEncoder())
+    called, repeated, *_ = ask(cache, "q", "r")
+    cache.feedback_sync(called, ok=False)
+    assert sources(ask(cache, "q")) == ["llm_call"]
+    cache.feedback_sync(ask(cache, "r")[0], ok=False)
+    assert sources(ask(cache, "r")) == ["llm_call"]
+    assert cache.stats().reasons == {"feedback:wrong": 2, "invalidated": 2}
+    assert repeated.source == "llm_call"
+
+
+def test_a_right_one_stays_and_one_that_was_not_stored_hurts_nobody():
+    cache = Cache()
+    answer = ask(cache, "q")[0]
+    cache.feedback_sync(answer, ok=True)
+    assert sources(ask(cache, "q")) == ["exact_hit"]
+    cache.feedback_sync(ask(cache, "x", llm=lambda _: object())[0], ok=False)
+    assert cache.stats().reasons["feedback:right"] == 1
+
+
+def test_wrong_answers_are_forgotten_after_very_many(monkeypatch):
+    from llmfast import _semantic
+
+    monkeypatch.setattr(_semantic, "_WRONG", 3)
+    wrong = _semantic.WrongAnswers(2)
+    for number in range(5):
+        wrong.add(bytes([number]) * 32, [1.0, 0.0])
+    assert [wrong.covers(bytes([number]) * 32, [1.0, 0.0], 0.9) for number in range(5)] == [False] * 2 + [True] * 3
+    assert not wrong.covers(bytes([4]) * 32, [0.0, 1.0], 0.9)
+
+
+# ---- explain --------------------------------------------------------------------------------------------------------
+
+
+def test_explaining_changes_nothing_and_shows_the_neighbours():
+    clock = Clock()
+    cache = guarded(clock=clock)
+    assert cache.explain("How do I cancel my order?").reason == "nothing near enough is stored"
+    ask(cache, "What is the fee for account 4711?", "How do I cancel my order?")
+    before = cache.stats()
+    clock.now += 5
+    explained = cache.explain("What is the fee for account 4712?")
+    verdicts = [neighbour.verdict for neighbour in explained.neighbours]
+    assert verdicts[0].startswith("veto:")
+    assert verdicts[1] == "far"
+    assert explained.neighbours[0].age == 5
+    assert explained.nearest == explained.neighbours[0].score > explained.neighbours[1].score
+    served = cache.explain("How can I cancel my order?")
+    assert served.neighbours[0].verdict == "serves"
+    assert "was answered before" in served.reason
+    assert cache.explain("How do I cancel my order?").reason == "the same request was answered 5 s ago"
+    assert "no encoder" in Cache().explain("q").reason
+    assert cache.stats() == before
+
+
+def test_another_scopes_questions_are_not_shown():
+    cache = guarded()
+    ask(cache, "How do I cancel my order?", scope="tenant")
+    assert cache.explain("How can I cancel my order?").neighbours == ()
+    assert len(cache.explain("How can I cancel my order?", scope="tenant").neighbours) == 1
+
+
+def test_followers_of_a_hit_have_their_own_policy():
+    async def run():
+        cache = guarded(policies={"strict": CachePolicy(threshold=0.999)})
+        await cache.get_or_generate("How do I cancel my order?", Model())
+        return await asyncio.gather(
+            cache.get_or_generate("How can I cancel my order?", Model()),
+            cache.get_or_generate("How can I cancel my order?", Model(), kind="strict"),
+        )
+
+    assert sources(asyncio.run(run())) == ["semantic_hit", "llm_call"]

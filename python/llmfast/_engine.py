@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ._drivers import AsyncDriver, Await, Call, Failed, LookUp, OffLoop, Share, drive_sync
+from ._drivers import AsyncDriver, Await, Call, LookUp, OffLoop, Share, drive_sync
 from ._failures import Failures
-from ._flight import Abandoned
+from ._flight import Abandoned, Failed
 from ._request import Asking
 from ._types import Answer, Explanation, Reply, Usage
 from ._values import unpack
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from ._cache import Cache, Plan
+    from ._flight import Flight
     from ._ledger import Ledger
     from ._llmfast import Row
     from ._memory import Match
@@ -50,6 +51,8 @@ class Flown(NamedTuple):
     score: float | None
     age: float | None
     decision: Explanation
+    #: Of the row that is stored; None if none is.
+    key: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,37 +120,34 @@ class Engine(Asking):
             answer = _from_call(called, "the request cannot be cached" if self.cache else "no cache is set")
             self._record("uncacheable", ask, answer)
             return answer
-        key = plan.key
+        key: bytes | None = plan.key
+        fly, drain = partial(self._fly, ask, plan, llm_callable), plan.policy.on_abandon == "drain"
         while True:
-            drain = plan.policy.on_abandon == "drain"
-            leads, flown = yield Share(key, partial(self._fly, ask, plan, llm_callable), drain)
+            leads, flown, _ = yield Share(key, plan, fly, drain)
             if isinstance(flown, Abandoned):
                 # The caller that led was stopped; this one was not.
                 continue
             if isinstance(flown, Failed):
                 raise flown.error.with_traceback(flown.traceback)
-            if not leads and flown.score is not None and not self._suits(plan, flown):
-                # The leader's policy is looser. Those with this one share a flight of their own.
-                key = b"%b %b %r" % (plan.key, ask.kind.encode(), ask.ttl)
-                continue
-            if leads or flown.row is not None:
+            if leads or self._suits(plan, flown):
                 break
-            # The leader's answer cannot be copied, so it is its own; this caller needs one too.
-            flown = yield from self._fly(ask, plan, llm_callable)
-            leads = True
-            break
+            # The leader's policy is looser: those with this one share a flight of their own. Or its answer cannot be
+            # copied and is its own: then this caller needs one too.
+            key = None if flown.score is None else b"%b %b %r" % (plan.key, ask.kind.encode(), ask.ttl)
         answer = _from_flight(flown, coalesced=not leads)
         outcome: Outcome = flown.source if leads or flown.source == "semantic_hit" else "coalesced"
         self._record(outcome, ask, answer)
         return answer
 
     def _suits(self, plan: Plan, flown: Flown) -> bool:
-        """Whether an answer that was found by meaning for another caller is one for this caller too."""
+        """Whether another caller's answer is one for this caller too."""
         assert self.cache is not None
-        return flown.row is not None and flown.score is not None and self.cache.suits(plan, flown.row, flown.score)
+        if flown.row is None or flown.score is None:
+            return flown.row is not None
+        return self.cache.suits(plan, flown.row, flown.score)
 
     def _fly(
-        self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any]
+        self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any], flight: Flight
     ) -> Generator[LookUp | OffLoop | Await | Call, Any, Flown]:
         """Find the answer by meaning, else call the model and store its answer."""
         cache = self.cache
@@ -164,15 +164,15 @@ class Engine(Asking):
         else:
             plan.why_not = "no encoder is set"
         called = yield from self._call(ask, llm_callable)
-        row = None
+        row, key = None, None
         try:
-            store = partial(_store, cache, plan, called)
+            store = partial(_store, cache, plan, called, flight)
             # A large answer takes milliseconds to pack, and the index may have to move all its rows.
-            row = store() if plan.vector is None and _is_small(called.value) else (yield OffLoop(store))
+            row, key = store() if plan.vector is None and _is_small(called.value) else (yield OffLoop(store))
         except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
             self.failures.note("admission", error)
         decision = Explanation(plan.why_not, plan.policy.threshold, plan.nearest, called.route)
-        return Flown("llm_call", called.value, row, called.model, called.usage, None, None, decision)
+        return Flown("llm_call", called.value, row, called.model, called.usage, None, None, decision, key)
 
     def _call(self, ask: Ask, llm_callable: Callable[..., Any]) -> Generator[Call, Any, Called]:
         route = None
@@ -255,13 +255,18 @@ def _attribute(holder: Any, name: str) -> Any:
     return getattr(holder, name, None)
 
 
-def _store(cache: Cache, plan: Plan, called: Called) -> Row | None:
+def _store(cache: Cache, plan: Plan, called: Called, flight: Flight) -> tuple[Row | None, bytes | None]:
+    """Store an answer; return its row, from which it can be copied, and the key if it lies in the cache now."""
     row = cache.row(plan, called.value, model=called.model, usage=called.usage)
-    if row is None:
+    if row is None or flight.detached:
         cache.count("not_stored")
-    else:
+        return row, None
+    try:
         cache.admit(plan, row)
-    return row
+    except Exception as error:  # noqa: BLE001 - those who wait get their copies all the same
+        cache.failures.note("admission", error)
+        return row, None
+    return row, row.key
 
 
 def _is_small(value: Any) -> bool:
@@ -286,7 +291,7 @@ def _semantic_hit(plan: Plan, match: Match, age: float) -> Flown:
     row = match.row
     reason = f"a question with cosine {match.score:.4f} was answered before"
     decision = Explanation(reason, plan.policy.threshold, plan.nearest)
-    return Flown("semantic_hit", unpack(row), row, row.model, _usage(row), match.score, age, decision)
+    return Flown("semantic_hit", unpack(row), row, row.model, _usage(row), match.score, age, decision, row.key)
 
 
 def _from_flight(flown: Flown, *, coalesced: bool) -> Answer:
@@ -298,7 +303,7 @@ def _from_flight(flown: Flown, *, coalesced: bool) -> Answer:
         tier="L3" if hit else None,
         score=flown.score,
         age=flown.age,
-        key=None if flown.row is None else flown.row.key,
+        key=flown.key,
         coalesced=coalesced,
         model=flown.model,
         usage=flown.usage,

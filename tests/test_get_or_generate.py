@@ -15,7 +15,6 @@ from asking import Clock, Model, ask, sources
 from encoders import TopicEncoder
 from llmfast import PUBLIC, Cache, CachePolicy, Engine, Reply, Usage
 
-
 # ---- exact ----------------------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from encoders import TopicEncoder
 from llmfast import Cache, CachePolicy
-from llmfast._flight import ABANDONED, FlightTable
+from llmfast._flight import ABANDONED, FlightTable, Seat
 
 
 class Gate:
@@ -360,3 +360,92 @@ def test_a_loop_that_ends_under_a_call_does_not_strand_the_others():
     asyncio.run(lead())
     other.join(10)
     assert found[-1].response == "Q"
+
+
+# ---- invalidation in flight ------------------------------------------------------------------------------------------
+
+
+def test_a_detached_flight_answers_those_who_wait_and_stores_nothing():
+    async def run():
+        old, new, other, cache = Gate(), Gate(), Gate(), Cache(encoder=TopicEncoder())
+        waiting = [asyncio.ensure_future(cache.get_or_generate("t/=", old, tags=["t"])) for _ in range(3)]
+        beside = asyncio.ensure_future(cache.get_or_generate("u/=", other))
+        await asyncio.gather(old.entered.wait(), other.entered.wait())
+        assert cache.flights.detach(lambda plan: "t" in plan.ask.tags) == 1
+        assert cache.flights.detach(lambda plan: "t" in plan.ask.tags) == 0, "it is detached already"
+        late = asyncio.ensure_future(cache.get_or_generate("t/=", new))
+        await new.entered.wait()
+        for gate in (new, other):
+            gate.open.set()
+        await asyncio.gather(late, beside)
+        old.open.set()
+        return old, cache, await asyncio.gather(*waiting), await late, await cache.get_or_generate("t/=", new)
+
+    old, cache, answers, late, after = asyncio.run(run())
+    assert old.calls == 1
+    assert [answer.response for answer in answers] == [{"answer": "t/="}] * 3
+    assert {answer.key for answer in answers} == {None}, "nothing of theirs is stored"
+    assert (late.coalesced, after.source, after.key) == (False, "exact_hit", late.key)
+    assert (cache.stats().rows, cache.stats().vectors, cache.stats().not_stored) == (2, 2, 1)
+    counts = {"led": 3, "followed": 2, "answered": 3, "failed": 0, "abandoned": 0, "detached": 1}
+    assert cache.flights.counts() == counts
+
+
+def test_a_call_inside_of_a_flight_is_detached_too():
+    async def run():
+        async def outer(_):
+            return (await cache.get_or_generate("inner", gate)).response
+
+        gate, cache = Gate(), Cache()
+        request = asyncio.ensure_future(cache.get_or_generate("outer", outer))
+        await gate.entered.wait()
+        assert cache.flights.detach(lambda plan: plan.ask.query == "inner") == 1
+        gate.open.set()
+        await request
+        return [row.source for row in [await cache.get_or_generate(key, str.upper) for key in ("inner", "outer")]]
+
+    assert asyncio.run(run()) == ["llm_call", "exact_hit"]
+
+
+def test_a_call_that_drains_for_nobody_is_cancelled_when_it_is_detached():
+    async def run():
+        gate, cache = Gate(), Cache(policy=CachePolicy(on_abandon="drain"))
+        leader = asyncio.ensure_future(cache.get_or_generate("q", gate))
+        await gate.entered.wait()
+        leader.cancel()
+        await asyncio.gather(leader, return_exceptions=True)
+        assert len(cache.flights) == 1
+        assert cache.flights.detach(lambda _: True) == 1
+        await asyncio.wait_for(gate.stopped.wait(), 10)
+        return cache
+
+    cache = asyncio.run(run())
+    assert (len(cache.flights), cache.stats().rows) == (0, 0)
+
+
+def test_a_seat_that_is_left_twice_leaves_the_others_theirs():
+    flights, stopped = FlightTable(), []
+    flight, _ = flights.join(b"k")
+    flight.cancel = lambda: stopped.append(1)
+    seats = [Seat(flights, flight, drain=False), Seat(flights, flights.join(b"k")[0], drain=False)]
+    for _ in range(3):
+        seats[0].leave()
+    assert (flight.waiters, stopped) == (1, [])
+    seats[1].leave()
+    assert (flight.waiters, stopped, flight.detached) == (0, [1], True)
+    flights.land(flight, "late")
+    assert flights.join(b"k")[1]
+
+
+def test_an_answer_that_could_not_be_admitted_is_shared_all_the_same(monkeypatch, caplog):
+    async def run():
+        gate, cache = Gate(), Cache()
+        monkeypatch.setattr(cache, "admit", lambda *_: 1 / 0)
+        waiting = [asyncio.ensure_future(cache.get_or_generate("q", gate)) for _ in range(5)]
+        await gate.entered.wait()
+        gate.open.set()
+        return gate, cache, await asyncio.gather(*waiting)
+
+    gate, cache, answers = asyncio.run(run())
+    assert (gate.calls, [answer.response for answer in answers]) == (1, [{"answer": "q"}] * 5)
+    assert (cache.stats().failures, answers[0].key) == ({"admission": 1}, None)

@@ -30,7 +30,8 @@ _FILTERED = frozenset(
     {"blocklist", "content_filter", "content_filtered", "prohibited_content", "recitation", "refusal", "safety"}
 )
 
-#: Near-duplicates that one principal may store in `WINDOW` seconds before what it stores is found on exact repeats only.
+#: Near-duplicates that one principal may store in `WINDOW` seconds; what it stores beyond them is found on exact
+#: repeats only.
 BURST = 30
 WINDOW = 60.0
 
@@ -89,9 +90,9 @@ def _why_not(reason: str) -> str | None:
 
 
 class Bursts:
-    """Notices principals that store many near-duplicates in a short time: a flood of variants catches others' questions.
+    """Notices principals that store many near-duplicates in a short time: such a flood catches others' questions.
 
-    Such rows still answer exact repeats. Safe from any thread.
+    The rows still answer exact repeats. Safe from any thread.
     """
 
     def __init__(self) -> None:

@@ -391,8 +391,8 @@ class Cache(Asking):
         plan.scope_id = self._identifier.scope(plan.scope)
         plan.tags = tuple(plan.ask.tags or ())
 
-    def admit(self, plan: Plan, row: Row) -> bool:
-        """Store the row of a complete, successful answer; False if it was invalidated while it was on its way."""
+    def admit(self, plan: Plan, row: Row) -> str | None:
+        """Store the row of a complete, successful answer; return why it was not stored, None if it was."""
         vector, public = plan.vector, plan.scope is PUBLIC
         if vector is not None and public and row.principal is None:
             vector = None
@@ -400,10 +400,15 @@ class Cache(Asking):
         if vector is not None and is_near_duplicate and self._bursts.floods(row.principal, row.created_at):
             self.counts.reason("not_compared:burst")
             vector = None
-        stored = self._memory.put(row, vector, plan, held=public)
-        if stored and public:
+        try:
+            if not self._memory.put(row, vector, plan, held=public):
+                return "invalidated"
+        except Exception as error:  # noqa: BLE001 - those who wait get their copies all the same
+            self.failures.note("admission", error)
+            return "failure"
+        if public:
             self._public_rows = True
-        return stored
+        return None
 
     def why_not_stored(self, value: Any, finish_reason: str | None) -> str | None:
         """Return why an answer is not to be stored, None if nothing speaks against it."""

@@ -6,18 +6,16 @@ import inspect
 import sys
 import threading
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._bridge import Bridge
-from ._flight import ABANDONED, Abandoned
+from ._flight import ABANDONED, Abandoned, Failed, Seat
 from ._worker import Worker
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable, Generator
-    from types import TracebackType
 
     from ._bridge import Search
     from ._flight import Flight, FlightTable
@@ -52,13 +50,14 @@ class Await(NamedTuple):
 
 
 class Share(NamedTuple):
-    """Run `start()` once for all who share `key` at this time.
+    """Run `start(flight)` once for all who share `key` at this time, or for this one alone without a key.
 
-    The answer is `(leads, outcome)`: what the generator returned, or `Failed`, or `Abandoned`.
+    `label` is what the flight is found by when an invalidation arrives. The answer is a `Shared`.
     """
 
-    key: bytes
-    start: Callable[[], Generator[Any, Any, Any]]
+    key: bytes | None
+    label: Any
+    start: Callable[[Flight], Generator[Any, Any, Any]]
     drain: bool
 
 
@@ -72,12 +71,12 @@ class Behind(NamedTuple):
     start: Callable[[], Generator[Any, Any, None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The outcome of a flight that raised: the error, and the traceback that everybody raises it with."""
+class Shared(NamedTuple):
+    """What came of a flight: what the generator returned, or `Failed`, or `Abandoned`."""
 
-    error: Exception
-    traceback: TracebackType | None
+    leads: bool
+    outcome: Any
+    seat: Seat
 
 
 #: Whether this context is inside of a flight. A call that asks again makes its own call and waits for no other flight:
@@ -152,29 +151,33 @@ class AsyncDriver:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _share(self, step: Share) -> tuple[bool, Any]:
-        if self._flights is None or _inside.get():
-            return True, await self.drive(step.start())
+    async def _share(self, step: Share) -> Shared:
         import asyncio
 
-        loop = asyncio.get_running_loop()
-        flight, leads = self._flights.join(step.key, loop.is_closed)
+        flights, loop = self._flights, asyncio.get_running_loop()
+        assert flights is not None
+        if step.key is None or _inside.get():
+            flight, leads = flights.solo(loop.is_closed, step.label), True
+        else:
+            flight, leads = flights.join(step.key, loop.is_closed, step.label)
+        seat = Seat(flights, flight, drain=step.drain)
         if leads:
             # A task of its own, so that the caller can leave and the others still get the answer.
-            task = loop.create_task(self._fly(flight, step.start()))
+            task = loop.create_task(self._fly(flight, step.start(flight)))
             self._keep(task)
-            flight.cancel = lambda: _on_loop(loop, task.cancel)
+            flight.soon = partial(_on_loop, loop)
+            flight.cancel = partial(_on_loop, loop, task.cancel)
         landed = loop.create_future()
-        self._flights.listen(flight, lambda: _on_loop(loop, _resolve, landed))
+        flights.listen(flight, lambda: _on_loop(loop, _resolve, landed))
         try:
             await landed
         except BaseException:
-            self._flights.leave(flight, drain=step.drain)
+            seat.leave()
             raise
         if leads and isinstance(flight.outcome, Abandoned):
             # The call itself ended by cancellation, which nobody here asked for.
             raise asyncio.CancelledError
-        return leads, flight.outcome
+        return Shared(leads, flight.outcome, seat)
 
     async def _fly(self, flight: Flight, way: Generator[Any, Any, Any]) -> None:
         assert self._flights is not None
@@ -237,29 +240,36 @@ def _do_here(step: LookUp | OffLoop | Await | Call | Share | Behind, flights: Fl
     return _share_here(step, flights)
 
 
-def _share_here(step: Share, flights: FlightTable | None) -> tuple[bool, Any]:
-    if flights is None or _inside.get():
-        return True, _drive_here(step.start(), flights)
-    flight, leads = flights.join(step.key)
+def _share_here(step: Share, flights: FlightTable | None) -> Shared:
+    assert flights is not None
+    if step.key is None or _inside.get():
+        flight, leads = flights.solo(label=step.label), True
+    else:
+        flight, leads = flights.join(step.key, label=step.label)
+    seat = Seat(flights, flight, drain=step.drain)
     if not leads:
-        landed = threading.Event()
-        flights.listen(flight, landed.set)
-        try:
-            landed.wait()
-        except BaseException:
-            flights.leave(flight, drain=step.drain)
-            raise
-        return False, flight.outcome
+        _wait(flights, seat)
+        return Shared(False, flight.outcome, seat)
     outcome: Any = ABANDONED
     token = _inside.set(True)
     try:
-        outcome = _drive_here(step.start(), flights)
+        outcome = _drive_here(step.start(flight), flights)
     except Exception as error:  # noqa: BLE001 - handed to everybody who waits
         outcome = Failed(error, error.__traceback__)
     finally:
         _inside.reset(token)
         flights.land(flight, outcome)
-    return True, outcome
+    return Shared(True, outcome, seat)
+
+
+def _wait(flights: FlightTable, seat: Seat) -> None:
+    told = threading.Event()
+    flights.listen(seat.flight, told.set)
+    try:
+        told.wait()
+    except BaseException:
+        seat.leave()
+        raise
 
 
 async def _call(step: Call) -> Any:

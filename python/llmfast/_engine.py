@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ._drivers import AsyncDriver, Await, Behind, Call, Failed, LookUp, OffLoop, Share, drive_sync
+from ._drivers import AsyncDriver, Await, Behind, Call, LookUp, OffLoop, Share, drive_sync
 from ._failures import Failures
-from ._flight import Abandoned
+from ._flight import Abandoned, Failed
 from ._request import Asking
 from ._types import Answer, Explanation, Reply, Usage
 from ._values import unpack
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from ._cache import Cache
+    from ._flight import Flight
     from ._ledger import Ledger
     from ._llmfast import Row
     from ._memory import Match
@@ -57,6 +58,8 @@ class Flown(NamedTuple):
     score: float | None
     age: float | None
     decision: Explanation
+    #: Of the row that is stored; None if none is.
+    key: bytes | None
     stale: bool = False
 
 
@@ -134,25 +137,20 @@ class Engine(Asking):
         stale = yield from self._stale_while_renewed(ask, plan, llm_callable)
         if stale is not None:
             return stale
-        key = plan.key
+        key: bytes | None = plan.key
+        fly, drain = partial(self._fly, ask, plan, llm_callable), plan.policy.on_abandon == "drain"
         while True:
-            drain = plan.policy.on_abandon == "drain"
-            leads, flown = yield Share(key, partial(self._fly, ask, plan, llm_callable), drain)
+            leads, flown, _ = yield Share(key, plan, fly, drain)
             if isinstance(flown, Abandoned):
                 # The caller that led was stopped; this one was not.
                 continue
             if isinstance(flown, Failed):
                 raise flown.error.with_traceback(flown.traceback)
-            if not leads and flown.source == "semantic_hit" and not self._suits(plan, flown):
-                # The leader's policy is looser. Those with this one share a flight of their own.
-                key = b"%b %b %r" % (plan.key, ask.kind.encode(), ask.ttl)
-                continue
-            if leads or flown.row is not None:
+            if leads or self._suits(plan, flown):
                 break
-            # The leader's answer cannot be copied, so it is its own; this caller needs one too.
-            flown = yield from self._fly(ask, plan, llm_callable)
-            leads = True
-            break
+            # The leader's policy is looser: those with this one share a flight of their own. Or its answer cannot be
+            # copied and is its own: then this caller needs one too.
+            key = None if flown.score is None else b"%b %b %r" % (plan.key, ask.kind.encode(), ask.ttl)
         answer = _from_flight(flown, plan, coalesced=not leads)
         outcome: Outcome = flown.source if leads or flown.source != "llm_call" else "coalesced"
         self._record(outcome, ask, answer)
@@ -172,7 +170,7 @@ class Engine(Asking):
 
     def _renew(self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any]) -> Generator[Share, Any, None]:
         plan.renews = True
-        _, flown = yield Share(plan.key, partial(self._fly, ask, plan, llm_callable), True)
+        _, flown, _ = yield Share(plan.key, plan, partial(self._fly, ask, plan, llm_callable), True)
         if isinstance(flown, Failed):
             self.failures.note("revalidation", flown.error)
         elif isinstance(flown, Flown):
@@ -180,16 +178,16 @@ class Engine(Asking):
             self._record(flown.source, ask, _from_flight(flown, plan, coalesced=False))
 
     def _suits(self, plan: Plan, flown: Flown) -> bool:
-        """Whether an answer that was found by meaning for another caller is one for this caller too."""
-        assert self.cache is not None and self.cache.semantic is not None
-        return (
-            flown.row is not None
-            and flown.score is not None
-            and self.cache.semantic.suits(plan, flown.row, flown.score)
-        )
+        """Whether another caller's answer is one for this caller too."""
+        if flown.source != "semantic_hit":
+            return flown.row is not None
+        semantic = None if self.cache is None else self.cache.semantic
+        if semantic is None or flown.row is None or flown.score is None:
+            return False
+        return semantic.suits(plan, flown.row, flown.score)
 
     def _fly(
-        self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any]
+        self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any], flight: Flight
     ) -> Generator[LookUp | OffLoop | Await | Call, Any, Flown]:
         """Find the answer by meaning, else call the model and store its answer."""
         cache = self.cache
@@ -213,12 +211,33 @@ class Engine(Asking):
                 raise
             cache.counts.reason("stale:if_error")
             return _stale_hit(*found, error)
-        row = None
+        row, key = None, None
         try:
-            row = yield from _store(cache, plan, called)
+            row, key = yield from self._store(cache, plan, called, flight)
         except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
             self.failures.note("admission", error)
-        return Flown("llm_call", called.value, row, called.model, called.usage, None, None, _missed(plan, called.route))
+        decision = _missed(plan, called.route)
+        return Flown("llm_call", called.value, row, called.model, called.usage, None, None, decision, key)
+
+    def _store(
+        self, cache: Cache, plan: Plan, called: Called, flight: Flight
+    ) -> Generator[OffLoop | Call, Any, tuple[Row | None, bytes | None]]:
+        """Store an answer if it may be stored; return its row, and the key if it lies in the cache now."""
+        why_not = cache.why_not_stored(called.value, called.finish_reason)
+        if why_not is None and cache.admits is not None:
+            try:
+                admitted = yield Call(cache.admits, plan.ask.query, {}, (called.value,))
+            except Exception as error:  # noqa: BLE001 - whoever cannot say yes has not said it
+                self.failures.note("admit hook", error)
+                admitted = False
+            why_not = None if admitted else "refused"
+        store = partial(_store, cache, plan, called, why_not, flight)
+        # A large answer takes milliseconds to pack, and the index may have to move all its rows.
+        stored = store() if plan.vector is None and _is_small(called.value) else (yield OffLoop(store))
+        row, key, why_not = stored
+        if why_not is not None:
+            cache.counts.reason(f"not_stored:{why_not}")
+        return row, key
 
     def _call(self, ask: Ask, llm_callable: Callable[..., Any]) -> Generator[Call, Any, Called]:
         route = None
@@ -314,30 +333,19 @@ def _attribute(holder: Any, name: str) -> Any:
     return getattr(holder, name, None)
 
 
-def _store(cache: Cache, plan: Plan, called: Called) -> Generator[OffLoop | Call, Any, Row | None]:
-    """Store an answer that may be stored. The row is returned also where it is not: those who wait get copies of it."""
-    why_not = cache.why_not_stored(called.value, called.finish_reason)
-    if (
-        why_not is None
-        and cache.admits is not None
-        and not (yield Call(cache.admits, plan.ask.query, {}, (called.value,)))
-    ):
-        why_not = "refused"
-    store = partial(_store_here, cache, plan, called, why_not)
-    # A large answer takes milliseconds to pack, and the index may have to move all its rows.
-    row, why_not = store() if plan.vector is None and _is_small(called.value) else (yield OffLoop(store))
-    if why_not is not None:
-        cache.counts.reason(f"not_stored:{why_not}")
-    return row
+def _store(
+    cache: Cache, plan: Plan, called: Called, why_not: str | None, flight: Flight
+) -> tuple[Row | None, bytes | None, str | None]:
+    """Store an answer that may be stored: its row, the key if it lies in the cache now, and why it does not.
 
-
-def _store_here(cache: Cache, plan: Plan, called: Called, why_not: str | None) -> tuple[Row | None, str | None]:
+    The row is returned also where it is not stored: those who wait get copies of it.
+    """
     row = cache.row(plan, called.value, model=called.model, usage=called.usage)
     if row is None:
-        return None, why_not or "type"
-    if why_not is None and not cache.admit(plan, row):
-        why_not = "invalidated"
-    return row, why_not
+        return None, None, why_not or "type"
+    if why_not is None:
+        why_not = "invalidated" if flight.detached else cache.admit(plan, row)
+    return row, None if why_not else row.key, why_not
 
 
 def _missed(plan: Plan, route: Any) -> Explanation:
@@ -368,7 +376,7 @@ def _exact_hit(row: Row, age: float, *, decision: Explanation = _EXACT, stale: b
 
 def _stale_hit(row: Row, age: float, error: Exception) -> Flown:
     decision = Explanation(f"the call failed, and the old answer still serves: {error!r:.200}")
-    return Flown("exact_hit", unpack(row), row, row.model, _usage(row), 1.0, age, decision, stale=True)
+    return Flown("exact_hit", unpack(row), row, row.model, _usage(row), 1.0, age, decision, row.key, stale=True)
 
 
 def _semantic_hit(plan: Plan, match: Match, now: float) -> Flown:
@@ -376,7 +384,7 @@ def _semantic_hit(plan: Plan, match: Match, now: float) -> Flown:
     reason = f"a question with cosine {match.score:.4f} was answered before"
     decision = Explanation(reason, plan.policy.threshold, plan.nearest, None, tuple(plan.neighbours))
     age = max(0.0, now - row.created_at)
-    return Flown("semantic_hit", unpack(row), row, row.model, _usage(row), match.score, age, decision)
+    return Flown("semantic_hit", unpack(row), row, row.model, _usage(row), match.score, age, decision, row.key)
 
 
 def _from_flight(flown: Flown, plan: Plan, *, coalesced: bool) -> Answer:
@@ -387,7 +395,7 @@ def _from_flight(flown: Flown, plan: Plan, *, coalesced: bool) -> Answer:
         tier=_TIERS.get(flown.source),
         score=flown.score,
         age=flown.age,
-        key=None if flown.row is None else flown.row.key,
+        key=flown.key,
         coalesced=coalesced,
         model=flown.model,
         usage=flown.usage,

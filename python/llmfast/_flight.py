@@ -1,14 +1,21 @@
-"""Single flight: one call for all who ask the same at the same time, across threads and event loops."""
+"""Single flight: one call for all who ask the same at the same time, across threads and event loops.
+
+Who leads, who waits and when nobody wants the answer any more is decided by the state machine in the core; here are the
+answers, and the waking of those who wait.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from ._llmfast import FlightState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,23 +26,79 @@ class Abandoned:
 ABANDONED = Abandoned()
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The outcome of a flight that raised: the error, and the traceback that everybody raises it with."""
+
+    error: Exception
+    traceback: TracebackType | None
+
+
 class Flight:
-    """A call in progress. Its fields are guarded by the lock of its table."""
+    """A call in progress. Its fields are guarded by the lock of its table; `detached` may be read without."""
 
-    __slots__ = ("cancel", "is_stranded", "key", "landed", "listeners", "outcome", "waiters")
+    __slots__ = (
+        "_state",
+        "cancel",
+        "detached",
+        "is_stranded",
+        "label",
+        "landed",
+        "listeners",
+        "number",
+        "on_land",
+        "on_leave",
+        "outcome",
+        "soon",
+        "told",
+    )
 
-    def __init__(self, key: bytes, is_stranded: Callable[[], bool]) -> None:
-        self.key = key
+    def __init__(self, state: FlightState, number: int, is_stranded: Callable[[], bool], label: Any) -> None:
+        self._state = state
+        #: Names it in the state machine, and no other flight ever.
+        self.number = number
         #: Whether the loop that the call runs on was closed under it: then nobody will land it.
         self.is_stranded = is_stranded
-        self.waiters = 1
+        #: What is asked for, for whoever has to find the flights that an invalidation concerns.
+        self.label = label
+        #: Whether the answer must not be stored: it was out of date before it came, or nobody waits for it.
+        self.detached = False
+        #: Whether those who wait have been told the outcome; a stream that has begun tells it before it lands.
+        self.told = False
         self.landed = False
-        #: What `land` was given, valid once landed.
+        #: Valid once told.
         self.outcome: Any = None
-        #: Called without the lock, once each, when the flight lands.
+        #: Called without the lock, once each, when the outcome is told.
         self.listeners: list[Callable[[], None]] = []
+        #: Called without the lock with what `land` was given, and each time that somebody leaves who is not the last.
+        self.on_land: Callable[[Any], None] | None = None
+        self.on_leave: Callable[[], None] | None = None
         #: Stops the call; set by a leader whose call can be stopped.
         self.cancel: Callable[[], None] | None = None
+        #: Has a function called where the call runs, from any thread and from within a garbage collection.
+        self.soon: Callable[[Callable[[], None]], None] | None = None
+
+    @property
+    def waiters(self) -> int:
+        """How many wait for it; 0 when it is over."""
+        return self._state.waiters(self.number) or 0
+
+
+class Seat:
+    """What somebody who joined a flight has of it, until it is left."""
+
+    __slots__ = ("_flights", "drain", "flight", "left")
+
+    def __init__(self, flights: FlightTable, flight: Flight, *, drain: bool) -> None:
+        self._flights = flights
+        self.flight = flight
+        #: What becomes of the call if this is the last one to be left: it is stopped, or goes on with `drain`.
+        self.drain = drain
+        self.left = False
+
+    def leave(self) -> None:
+        """Stop waiting; the first call counts."""
+        self._flights.leave(self)
 
 
 class FlightTable:
@@ -46,65 +109,152 @@ class FlightTable:
 
     def _reset(self) -> None:
         self._process = os.getpid()
+        # Guards what the state machine does together with the flights, which followers look up by number.
         self._lock = threading.Lock()
-        self._flights: dict[bytes, Flight] = {}
+        self._state = FlightState()
+        self._flights: dict[int, Flight] = {}
+
+    def _own(self) -> None:
+        if self._process != os.getpid():
+            # The calls in flight, and the threads that make them, are the parent's.
+            self._reset()
 
     def __len__(self) -> int:
         return len(self._flights)
 
-    def join(self, key: bytes, is_stranded: Callable[[], bool] = lambda: False) -> tuple[Flight, bool]:
+    def counts(self) -> dict[str, int]:
+        """Return how many flights began (`led`), were joined (`followed`) and ended in which way."""
+        return self._state.counts()
+
+    def join(
+        self, key: bytes, is_stranded: Callable[[], bool] = lambda: False, label: Any = None
+    ) -> tuple[Flight, bool]:
         """Return the flight of `key` and whether the caller leads it, that is, has to make the call and land it.
 
-        `is_stranded` says of a flight that this caller leads whether it can still be landed.
+        Of a flight that this caller leads, `is_stranded` says whether it can still be landed, and `label` what it is
+        for (see `detach`).
         """
-        if self._process != os.getpid():
-            # The calls in flight, and the threads that make them, are the parent's.
-            self._reset()
+        self._own()
+        while True:
+            with self._lock:
+                number, leads = self._state.join(key)
+                if leads:
+                    flight = self._flights[number] = Flight(self._state, number, is_stranded, label)
+                    return flight, True
+                flight = self._flights[number]
+            if not flight.is_stranded():
+                return flight, False
+            self.land(flight, ABANDONED)
+
+    def solo(self, is_stranded: Callable[[], bool] = lambda: False, label: Any = None) -> Flight:
+        """Return a new flight that nobody else can join."""
+        self._own()
         with self._lock:
-            known = self._flights.get(key)
-            if known is not None and not known.is_stranded():
-                known.waiters += 1
-                return known, False
-            flight = self._flights[key] = Flight(key, is_stranded)
-        if known is not None:
-            self.land(known, ABANDONED)
-        return flight, True
+            number = self._state.solo()
+            flight = self._flights[number] = Flight(self._state, number, is_stranded, label)
+        return flight
 
     def listen(self, flight: Flight, listener: Callable[[], None]) -> None:
-        """Call `listener` when the flight lands, at once if it has."""
+        """Call `listener` when the outcome is told, at once if it has been."""
+        self._own()
         with self._lock:
-            if not flight.landed:
+            if not flight.told:
                 flight.listeners.append(listener)
                 return
         listener()
 
-    def leave(self, flight: Flight, *, drain: bool) -> None:
+    def leave(self, seat: Seat) -> None:
         """Stop waiting.
 
         When the last one leaves, the call is stopped and whoever asks next makes a new one; with `drain` it goes on,
         and whoever asks meanwhile joins it.
         """
+        self._own()
+        flight = seat.flight
         with self._lock:
-            flight.waiters -= 1
-            if flight.waiters > 0 or flight.landed or drain:
+            if seat.left:
                 return
-            self._forget(flight)
-            cancel = flight.cancel
-        if cancel is not None:
-            cancel()
+            seat.left = True
+            fate = self._state.leave(flight.number, drain=seat.drain)
+            self._heed(flight, fate)
+        if fate == "cancel":
+            _call(flight.cancel)
+        elif fate == "goes on":
+            _call(flight.on_leave)
+
+    def detach(self, matches: Callable[[Any], bool]) -> int:
+        """Detach the flights whose label `matches`, and return how many these are.
+
+        They go on for those who wait already, but nobody joins them any more, and `flight.detached` says that their
+        answers must not be stored. Flights without a label are left alone. `matches` is called without a lock; a flight
+        that begins meanwhile is not looked at.
+        """
+        self._own()
+        with self._lock:
+            flights = [flight for flight in self._flights.values() if flight.label is not None]
+        return sum(self.detach_one(flight) for flight in flights if matches(flight.label))
+
+    def detach_one(self, flight: Flight) -> bool:
+        """Detach a flight; return whether it was in progress and not detached."""
+        self._own()
+        with self._lock:
+            if flight.detached:
+                return False
+            fate = self._state.detach(flight.number)
+            if fate == "over":
+                return False
+            flight.detached = True
+            self._heed(flight, fate)
+        if fate == "cancel":
+            _call(flight.cancel)
+        return True
+
+    def announce(self, flight: Flight, outcome: Any) -> None:
+        """Tell `outcome` to everybody who waits, and at once to whoever joins, while the flight goes on."""
+        self._own()
+        with self._lock:
+            self._state.announce(flight.number)
+            listeners = _tell(flight, outcome)
+        for listener in listeners:
+            listener()
 
     def land(self, flight: Flight, outcome: Any) -> None:
         """End the flight and wake everybody; only the first call counts."""
+        self._own()
         with self._lock:
             if flight.landed:
                 return
             flight.landed = True
-            flight.outcome = outcome
-            self._forget(flight)
-            listeners, flight.listeners = flight.listeners, []
+            self._state.land(flight.number, _kind(outcome))
+            self._flights.pop(flight.number, None)
+            listeners = _tell(flight, outcome)
         for listener in listeners:
             listener()
+        if flight.on_land is not None:
+            flight.on_land(outcome)
 
-    def _forget(self, flight: Flight) -> None:
-        if self._flights.get(flight.key) is flight:
-            del self._flights[flight.key]
+    def _heed(self, flight: Flight, fate: str) -> None:
+        if fate == "cancel":
+            # The call may end before it is stopped, and nobody would find it then who has to detach it.
+            flight.detached = True
+            self._flights.pop(flight.number, None)
+
+
+def _tell(flight: Flight, outcome: Any) -> list[Callable[[], None]]:
+    if flight.told:
+        return []
+    flight.told = True
+    flight.outcome = outcome
+    listeners, flight.listeners = flight.listeners, []
+    return listeners
+
+
+def _kind(outcome: Any) -> Literal["answered", "failed", "abandoned"]:
+    if isinstance(outcome, Abandoned):
+        return "abandoned"
+    return "failed" if isinstance(outcome, Failed) else "answered"
+
+
+def _call(hook: Callable[[], None] | None) -> None:
+    if hook is not None:
+        hook()

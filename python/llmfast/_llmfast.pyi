@@ -32,6 +32,7 @@ __all__ = [
     "CompletionQueue",
     "Decision",
     "FlatIndex",
+    "FlightState",
     "Hit",
     "HnswIndex",
     "Identifier",
@@ -574,6 +575,32 @@ def before_fork() -> None:
 
 def after_fork() -> None:
     """Let native workers search again, in the parent and in the child."""
+
+@final
+class FlightState:
+    """Who leads and who waits, for calls in flight. Flights have numbers, each given once; an unknown one is over."""
+
+    def __new__(cls) -> Self: ...
+    def join(self, key: builtins.bytes) -> tuple[int, bool]:
+        """Return the number of the flight of `key` (any bytes) and whether the caller leads it."""
+    def solo(self) -> int:
+        """Begin a flight that nobody else can join."""
+    def announce(self, id: int) -> int | None:
+        """Tell those who wait before the flight lands; return how many, None if they were told before."""
+    def land(self, id: int, outcome: Literal["answered", "failed", "abandoned"]) -> int | None:
+        """End a flight; return how many are told by that, None if it was over.
+
+        Raises ConfigError for another outcome.
+        """
+    def leave(self, id: int, *, drain: bool) -> Literal["goes on", "cancel", "over"]:
+        """Stop waiting, once for each that joined; return what is to be done with the call."""
+    def detach(self, id: int) -> Literal["goes on", "cancel", "over"]:
+        """Let nobody join a flight any more; return what is to be done with the call."""
+    def waiters(self, id: int) -> int | None:
+        """Return how many wait; None if the flight is over."""
+    def counts(self) -> dict[str, int]:
+        """Return how many flights were led, followed, answered, failed, abandoned and detached."""
+    def __len__(self) -> int: ...
 
 @final
 class CompletionQueue:

@@ -9,6 +9,8 @@ pub mod cache;
 pub mod encoder;
 pub mod error;
 #[cfg(not(loom))]
+pub mod flight;
+#[cfg(not(loom))]
 pub mod index;
 #[cfg(not(loom))]
 pub mod kernel;

@@ -10,6 +10,7 @@ mod cache_stats;
 mod encoder;
 mod errors;
 mod flat_index;
+mod flight;
 mod hnsw_index;
 mod ledger;
 mod request;
@@ -30,6 +31,7 @@ fn _llmfast(module: &Bound<'_, PyModule>) -> PyResult<()> {
     cache::register(module)?;
     encoder::register(module)?;
     flat_index::register(module)?;
+    flight::register(module)?;
     hnsw_index::register(module)?;
     ledger::register(module)?;
     request::register(module)?;

@@ -106,7 +106,7 @@ def test_the_hook_may_be_async_and_its_failure_costs_the_row_and_not_the_answer(
     cache = Cache(admit=admit)
     assert sources(ask(cache, "q", "q")) == ["llm_call", "exact_hit"]
     assert sources(ask(cache, "bad", "bad")) == ["llm_call", "llm_call"]
-    assert cache.stats().failures == {"admission": 2}
+    assert cache.stats().failures == {"admit hook": 2}
 
 
 # ---- public rows ----------------------------------------------------------------------------------------------------

@@ -400,12 +400,8 @@ class Cache(Asking):
         if vector is not None and is_near_duplicate and self._bursts.floods(row.principal, row.created_at):
             self.counts.reason("not_compared:burst")
             vector = None
-        try:
-            if not self._memory.put(row, vector, plan, held=public):
-                return "invalidated"
-        except Exception as error:  # noqa: BLE001 - those who wait get their copies all the same
-            self.failures.note("admission", error)
-            return "failure"
+        if not self._memory.put(row, vector, plan, held=public):
+            return "invalidated"
         if public:
             self._public_rows = True
         return None

@@ -344,7 +344,11 @@ def _store(
     if row is None:
         return None, None, why_not or "type"
     if why_not is None:
-        why_not = "invalidated" if flight.detached else cache.admit(plan, row)
+        try:
+            why_not = "invalidated" if flight.detached else cache.admit(plan, row)
+        except Exception as error:  # noqa: BLE001 - those who wait get their copies all the same
+            cache.failures.note("admission", error)
+            why_not = "failure"
     return row, None if why_not else row.key, why_not
 
 

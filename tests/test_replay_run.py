@@ -6,6 +6,7 @@ import pytest
 
 from llmfast import ConfigError, FlatIndex
 from llmfast._replay.curve import covered, curve
+from llmfast._replay.guards import Guards
 from llmfast._replay.log import Request, Skipped
 from llmfast._replay.model import ANSWER_TOKENS, seconds, tokens
 from llmfast._replay.neighbours import find_neighbours
@@ -17,7 +18,7 @@ from replay_tools import TopicEncoder, questions
 
 
 def run(requests, encoder=None, **settings) -> Replay:
-    replay = Replay(Settings(**{"router": False, **settings}), encoder)
+    replay = Replay(Settings(**{"router": False, "mode": "static", **settings}), encoder)
     replay.run(requests, Skipped())
     return replay
 
@@ -30,7 +31,8 @@ def simulated(replay: Replay, threshold: float) -> list[tuple[str, int]]:
     trace, settings = replay.trace, replay.settings
     near = find_neighbours(replay.vectors, trace.partitions, lambda: FlatIndex(TopicEncoder.dim))
     keys, times = [row.key for row in trace.served], [row.time for row in trace.served]
-    return simulate(keys, times, near, threshold=threshold, ttl=settings.ttl)
+    guards = {"asks_the_same": Guards(trace.texts)} if settings.mode == "guarded" else {}
+    return simulate(keys, times, near, threshold=threshold, ttl=settings.ttl, **guards)
 
 
 def mixed(count: int) -> list[Request]:
@@ -56,6 +58,17 @@ def test_the_simulated_policy_is_the_run_at_every_request(threshold, ttl):
     replay = run(mixed(1200), TopicEncoder(), threshold=threshold, ttl=ttl)
     assert {kind for kind, _ in outcomes(replay)} == {EXACT, SEMANTIC, CALL}
     assert simulated(replay, threshold) == outcomes(replay)
+
+
+@pytest.mark.parametrize("threshold", [0.8, 0.95])
+def test_so_it_is_with_guards(threshold):
+    endings = ("", "?", " please", " thanks")
+    asked = [(f"topic{n % 40} question {n % 3}{ending}", f"intent{n % 40}") for n in range(120) for ending in endings]
+    plain = run(traffic(asked, 1200, 6), TopicEncoder(), threshold=threshold)
+    guarded = run(traffic(asked, 1200, 6), TopicEncoder(), threshold=threshold, mode="guarded")
+    assert simulated(guarded, threshold) == outcomes(guarded)
+    hits = [[kind for kind, _ in outcomes(replay)].count(SEMANTIC) for replay in (plain, guarded)]
+    assert 0 < hits[1] < hits[0]
 
 
 @pytest.mark.parametrize("other", [0.8, 0.9, 0.97])

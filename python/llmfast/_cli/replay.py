@@ -47,6 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, metavar="N", default=1, help="of the bundled traffic; default 1")
     add("--threshold", type=cosine, metavar="X", help="cosine for a hit by meaning, -1 to 1; default: the kind's, .95")
     add("--kind", choices=sorted(POLICIES), default="general", help="which policy applies; default general")
+    add("--mode", choices=("guarded", "static"), default="guarded", help="static: the threshold alone; default guarded")
     add("--capacity", type=positive, metavar="N", default=100_000, help="answers held; default 100,000")
     add("--baseline", default="gpt-4o", metavar="MODEL", help="asked for where the log names none; default gpt-4o")
     add("--no-semantic", action="store_true", help="exact hits only; needs no weights")
@@ -101,6 +102,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         router=not arguments.no_router,
         baseline=arguments.baseline,
         threads=arguments.threads,
+        mode=arguments.mode,
     )
 
 
@@ -176,6 +178,7 @@ def _feed(replay: Replay, requests: Iterable[Request], skipped: Skipped, progres
 def _curve(replay: Replay, progress: Progress) -> Curve:
     from .._llmfast import FlatIndex
     from .._replay.curve import covered, curve
+    from .._replay.guards import Guards
     from .._replay.neighbours import FLOOR, find_neighbours
     from .._replay.report import Curve
 
@@ -192,7 +195,8 @@ def _curve(replay: Replay, progress: Progress) -> Curve:
                 progress=lambda share: progress.show("the curve over the threshold", share),
             )
             rows = covered(served, near)
-            points = curve(rows, near, ttl=settings.ttl, own=settings.threshold)
+            guards = {"asks_the_same": Guards(replay.trace.texts)} if settings.mode == "guarded" else {}
+            points = curve(rows, near, ttl=settings.ttl, own=settings.threshold, **guards)
     except KeyboardInterrupt:
         return Curve([], 0, "no curve: interrupted")
     note = (

@@ -11,13 +11,18 @@ from .statistics import rate
 from .trace import CALL, EXACT, SEMANTIC, Served
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 GRID = [hundredths / 100 for hundredths in range(round(FLOOR * 100), 100)]
 
 
 def curve(
-    served: Sequence[Served], neighbours: Neighbours, *, ttl: float | None, own: float | None
+    served: Sequence[Served],
+    neighbours: Neighbours,
+    *,
+    ttl: float | None,
+    own: float | None,
+    asks_the_same: Callable[[int, int], bool] = lambda key, other: True,  # noqa: ARG005
 ) -> list[dict[str, Any]]:
     """Return one point for each threshold from .80 to .99, for the run's `own`, and for exact hits alone (None).
 
@@ -30,7 +35,11 @@ def curve(
     else:
         thresholds.append(None)
     return [
-        point(served, simulate(keys, times, neighbours, threshold=threshold, ttl=ttl), threshold)
+        point(
+            served,
+            simulate(keys, times, neighbours, threshold=threshold, ttl=ttl, asks_the_same=asks_the_same),
+            threshold,
+        )
         for threshold in thresholds
     ]
 

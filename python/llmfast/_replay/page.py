@@ -258,7 +258,7 @@ def _provenance(report: Report) -> str:
     source, settings, tokens = report["source"], report["settings"], report["tokens"]
     given = {
         "requests": source["name"] + ("" if source["bundled"] else f" ({source['format']})"),
-        "policy": f"kind {settings['kind']}, threshold {words.threshold(settings['threshold'])}, "
+        "policy": f"kind {settings['kind']}, {settings['mode']}, threshold {words.threshold(settings['threshold'])}, "
         f"time to live {words.lifetime(settings['ttl'])}, capacity {settings['capacity']:,}",
         "encoder": _encoder(settings["encoder"]),
         "baseline": f"{settings['baseline']}, for requests that name no model",

@@ -1,8 +1,8 @@
 """What the cache would have done at another threshold: its policy, replayed over keys and neighbours alone.
 
 An answer under the request's own key is an exact hit. Else the nearest stored request with a cosine of at least the
-threshold is a semantic hit, which stores nothing; of equally near ones the first stored wins. Else the model is called
-and its answer is stored until its time to live is over. Nothing is evicted.
+threshold is a semantic hit, which stores nothing; of equally near ones the first stored wins, and one that the guards
+veto is passed by. Else the model is called and its answer is stored until its time to live is over. Nothing is evicted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .trace import CALL, EXACT, SEMANTIC
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .neighbours import Neighbours
 
@@ -26,15 +26,17 @@ def simulate(
     *,
     threshold: float | None,
     ttl: float | None,
+    asks_the_same: Callable[[int, int], bool] = lambda key, other: True,  # noqa: ARG005
 ) -> list[Outcome]:
     """Return of each request its outcome and the position of the request whose call made its answer.
 
     `keys` number the distinct requests, `times` are in seconds and never fall, `ttl` is in seconds. A threshold of None
-    compares nothing by meaning; else it must not lie below the floor of `neighbours`.
+    compares nothing by meaning; else it must not lie below the floor of `neighbours`. `asks_the_same` has a say about
+    two distinct requests that are near enough.
     """
     if threshold is not None and threshold < neighbours.floor:
         raise ValueError(f"expected a threshold of {neighbours.floor} or more, got {threshold}")
-    store = _Store(times, ttl)
+    store = _Store(times, ttl, asks_the_same)
     outcomes: list[Outcome] = []
     for position, key in enumerate(keys):
         origin = store.live(key, position)
@@ -53,10 +55,11 @@ def simulate(
 class _Store:
     """The stored answers: of each key the position of the call that made its answer."""
 
-    def __init__(self, times: Sequence[float], ttl: float | None) -> None:
+    def __init__(self, times: Sequence[float], ttl: float | None, asks_the_same: Callable[[int, int], bool]) -> None:
         # Rows are stored with whole milliseconds.
         self.now = [int(time * 1000) for time in times]
         self.ttl = None if ttl is None else int(ttl * 1000)
+        self.asks_the_same = asks_the_same
         self.origin: dict[int, int] = {}
 
     def live(self, key: int, position: int) -> int | None:
@@ -73,6 +76,6 @@ class _Store:
             if score < best_score:
                 break
             origin = self.live(other, position)
-            if origin is not None and (best is None or origin < best):
+            if origin is not None and (best is None or origin < best) and self.asks_the_same(key, other):
                 best, best_score = origin, score
         return best

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .._cache import Cache
 from .._engine import Engine
@@ -44,6 +44,7 @@ class Settings:
     router: bool = True
     baseline: str = "gpt-4o"
     threads: int = 1
+    mode: Literal["guarded", "static"] = "guarded"
 
 
 class VirtualClock:
@@ -94,7 +95,7 @@ class Replay:
 
     def __init__(self, settings: Settings, encoder: Encoder | None) -> None:
         """Build the engine; without an encoder there are exact hits only."""
-        policy = CachePolicy(threshold=settings.threshold, ttl=settings.ttl, mode="static", jitter=0.0)
+        policy = CachePolicy(threshold=settings.threshold, ttl=settings.ttl, mode=settings.mode, jitter=0.0)
         self.settings = settings
         self.encoder = None if encoder is None else RecordingEncoder(encoder)
         self.clock = VirtualClock()

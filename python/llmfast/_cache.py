@@ -320,11 +320,14 @@ class Cache(Asking):
         """
         now, get = plan.began_at, self._memory.peek if peek else self._memory.get
         row = get(plan.key, now)
+        if row is not None and not row.answers(plan.key):
+            row = None
         age = None if row is None else row.fresh_age(now, plan.kind, plan.ttl)
         if age is None and self._public_rows and plan.scope is not PUBLIC:
             key = self._identifier.exact_key(PUBLIC, plan.fingerprint, plan.ask.query)
             public = get(key, now)
-            age = None if public is None else public.fresh_age(now, plan.kind, plan.ttl)
+            is_public = public is not None and public.answers(key)
+            age = public.fresh_age(now, plan.kind, plan.ttl) if is_public else None
             row = public if age is not None else row
         if row is None:
             return None

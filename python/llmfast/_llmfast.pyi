@@ -285,6 +285,8 @@ class Row:
         """Return whether its time is over at `now`."""
     def is_gone(self, now: float) -> bool:
         """Return whether it is over at `now` and may not even serve stale."""
+    def answers(self, key: builtins.bytes) -> bool:
+        """Return whether its key is this one (32 bytes): a row that came back under another is forged."""
     def fresh_age(self, now: float, kind: str | None, limit: float | None) -> float | None:
         """Return its age in seconds if it is young enough at `now`, else None.
 

@@ -106,6 +106,10 @@ impl PyRow {
         self.row.is_gone(milliseconds(now))
     }
 
+    fn answers(&self, key: [u8; 32]) -> bool {
+        self.row.key == key
+    }
+
     #[pyo3(signature = (now, kind, limit))]
     fn fresh_age(&self, now: f64, kind: Option<&str>, limit: Option<f64>) -> Option<f64> {
         self.row.fresh_age_ms(milliseconds(now), kind, limit.map(milliseconds)).map(seconds)

@@ -1,0 +1,53 @@
+"""Hits by meaning: how many wrong ones the guards let through, how many right ones they cost, and what a hit costs.
+
+How it is measured:
+
+- Vectors are MiniLM's in its default precision; they are kept in `target/bench`. Plain is the threshold alone, guarded
+  the threshold and the guards.
+- Pairs are made of Banking77 and CLINC150 (`_pairs.py`): changed questions, which must miss, and harmless edits, which
+  must not. What is swapped is not in the guards' own lists.
+- Two adversarial suites are printed pair by pair; CheckList's suite and QQP are held against bars.
+
+`--only SECTION` runs one section (repeat it for more); `--examples N` prints N failures of each kind.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from typing import TYPE_CHECKING
+
+import _machine
+from _guards import Guards
+from _harness import Bench, with_one_thread
+from _semantic_pairs import run_checklist, run_pairs, run_qqp, run_suites
+
+if TYPE_CHECKING:
+    import argparse
+
+LIBRARIES = ()
+#: About right and wrong, and about time.
+VERDICTS = {"pairs": run_pairs, "suites": run_suites, "checklist": run_checklist, "qqp": run_qqp}
+SECTIONS = VERDICTS
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--only", action="append", choices=SECTIONS, help="run this section; may be repeated")
+    parser.add_argument("--examples", type=int, default=0, help="print so many failures of each kind")
+
+
+def main() -> int:
+    bench = Bench("semantic", __doc__, libraries=LIBRARIES, options=options)
+    guards = Guards.load(bench)
+    encoder = bench.need_encoder(threads=_machine.cores())
+    sections = {name: functools.partial(run, bench, encoder, guards) for name, run in VERDICTS.items()}
+    for name in bench.arguments.only or sections:
+        start = time.perf_counter()
+        sections[name]()
+        bench.note(f"section {name}", f"{time.perf_counter() - start:.0f} s")
+    return bench.finish()
+
+
+if __name__ == "__main__":
+    with_one_thread()
+    raise SystemExit(main())

@@ -243,6 +243,11 @@ def polite(questions: Questions, rng: random.Random) -> Pair | None:
     return Pair(text, edited, "politeness", where, same=True)
 
 
+def asked_politely(text: str, number: int) -> str:
+    """Return a question with one of the phrases after it, another one for each number."""
+    return _after(text, _AFTER[number % len(_AFTER)])
+
+
 def _before(text: str, phrase: str) -> str:
     if is_lower(text):
         return f"{phrase.lower()} {text}"

@@ -6,6 +6,10 @@ How it is measured:
   the threshold and the guards.
 - Pairs are made of Banking77 and CLINC150 (`_pairs.py`): changed questions, which must miss, and harmless edits, which
   must not. What is swapped is not in the guards' own lists.
+- Caches hold 100,000 rows: the questions of QQP and flipped points (`_vectors.py`). What they are asked are stored
+  questions with a "please" or the like, each once. A hit by meaning runs on one core, with one thread.
+- The peer is what one writes without a semantic cache: sentence-transformers, faiss `IndexFlatIP`, a dict. GPTCache
+  and RedisVL are printed where they run (`_semantic_peers.py`).
 - Two adversarial suites are printed pair by pair; CheckList's suite and QQP are held against bars.
 
 `--only SECTION` runs one section (repeat it for more); `--examples N` prints N failures of each kind.
@@ -13,7 +17,7 @@ How it is measured:
 
 from __future__ import annotations
 
-import functools
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -21,14 +25,22 @@ import _machine
 from _guards import Guards
 from _harness import Bench, with_one_thread
 from _semantic_pairs import run_checklist, run_pairs, run_qqp, run_suites
+from _semantic_peers import run_peers
+from _semantic_speed import run_decision, run_hit
 
 if TYPE_CHECKING:
     import argparse
 
-LIBRARIES = ()
-#: About right and wrong, and about time.
-VERDICTS = {"pairs": run_pairs, "suites": run_suites, "checklist": run_checklist, "qqp": run_qqp}
-SECTIONS = VERDICTS
+LIBRARIES = ("sentence-transformers", "torch", "faiss-cpu", "gptcache", "redisvl")
+SECTIONS = {
+    "pairs": run_pairs,
+    "suites": run_suites,
+    "checklist": run_checklist,
+    "qqp": run_qqp,
+    "decision": run_decision,
+    "hit": run_hit,
+    "peers": run_peers,
+}
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -37,13 +49,13 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def main() -> int:
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     bench = Bench("semantic", __doc__, libraries=LIBRARIES, options=options)
     guards = Guards.load(bench)
     encoder = bench.need_encoder(threads=_machine.cores())
-    sections = {name: functools.partial(run, bench, encoder, guards) for name, run in VERDICTS.items()}
-    for name in bench.arguments.only or sections:
+    for name in bench.arguments.only or SECTIONS:
         start = time.perf_counter()
-        sections[name]()
+        SECTIONS[name](bench, encoder, guards)
         bench.note(f"section {name}", f"{time.perf_counter() - start:.0f} s")
     return bench.finish()
 

@@ -52,6 +52,8 @@ class Plan:
     ttl: float | None
     fingerprint: bytes
     key: bytes
+    #: Whether the caller takes a stream only (True), none (False) or what comes (None).
+    streams: bool | None = None
     #: What an encoder that is awaited made of the question before the search.
     ahead: np.ndarray | None = None
     #: Encoded while looking for a match, and stored with the answer.
@@ -170,8 +172,10 @@ class Cache(Asking):
 
     # ---- the steps that the engine takes ----------------------------------------------------------------------------
 
-    def plan(self, ask: Ask, router_generation: str) -> Plan | None:
+    def plan(self, ask: Ask, router_generation: str, streams: bool | None = None) -> Plan | None:
         """Identify a request; None if it cannot be cached, which costs the hit and not the call.
+
+        `streams` says whether the caller takes a stream only, none, or what comes (None).
 
         Raises ConfigError if the kind, the time to live or the scope is not acceptable: those are the caller's to mend.
         """
@@ -193,12 +197,13 @@ class Cache(Asking):
                 context=_data(ask.context),
                 version=ask.version,
                 router=router_generation,
+                stream=streams or (streams is None and bool((ask.params or {}).get("stream"))),
             )
             key = self._identifier.exact_key(scope, fingerprint, ask.query)
         except Exception as error:  # noqa: BLE001 - whatever cannot be identified is called, not refused
             self.failures.note("identity", error)
             return None
-        return Plan(ask, scope, policy, policy.ttl if ask.ttl is None else ask.ttl, fingerprint, key)
+        return Plan(ask, scope, policy, policy.ttl if ask.ttl is None else ask.ttl, fingerprint, key, streams)
 
     def exact(self, plan: Plan) -> tuple[Row, float] | None:
         """Return the row of exactly this request and its age in seconds: the scope's own, else a public one."""
@@ -354,10 +359,12 @@ def _history(ask: Ask) -> Any:
 
 
 def _is_fresh(row: Row, plan: Plan, now: float) -> bool:
-    """Whether a row is young enough for the request.
+    """Whether a row is young enough for the request, and a stream or none as its caller takes it.
 
     Its own time to live holds anyway; beside it the one that the request names, or, across kinds, that of the asker's
     kind.
     """
+    if plan.streams is not None and plan.streams != (row.codec == "events"):
+        return False
     limit = plan.ttl if plan.ask.ttl is not None or row.kind != plan.ask.kind else None
     return limit is None or now - row.created_at <= limit

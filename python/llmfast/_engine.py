@@ -12,18 +12,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ._drivers import AsyncDriver, Await, Call, LookUp, OffLoop, Share, drive_sync
+from ._drivers import AsyncDriver, Await, Call, LookUp, OffLoop, Pour, Share, drive_sync, is_async_generator
 from ._failures import Failures
 from ._flight import Abandoned, Failed
+from ._loops import running_loop
+from ._recording import Reader, Recording
 from ._request import Asking
+from ._stream import NOTHING, Ending, Passage, Stream, is_stream
 from ._types import Answer, Explanation, Reply, Usage
-from ._values import unpack
+from ._values import Events, size, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from ._cache import Cache, Plan
-    from ._flight import Flight
+    from ._drivers import Step
+    from ._flight import Flight, Seat
     from ._ledger import Ledger
     from ._llmfast import Row
     from ._memory import Match
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
     from ._types import Source
 
     Outcome = Source | Literal["coalesced", "uncacheable"]
-    Way = Generator[Share | LookUp | OffLoop | Await | Call, Any, Answer]
+    Way = Generator[Step, Any, Answer]
 
 #: Characters or bytes of an answer that are packed in well under a millisecond.
 _SMALL = 64 * 1024
@@ -41,7 +45,10 @@ _EXACT = Explanation("the same request was answered before")
 
 
 class Flown(NamedTuple):
-    """What a flight brings back. `row` makes a copy for everybody; without one, `value` is the leader's alone."""
+    """What a flight brings back.
+
+    `row` makes a copy for everybody, `stream` is read by all who joined; without either, `value` is the leader's alone.
+    """
 
     source: Source
     value: Any
@@ -51,8 +58,9 @@ class Flown(NamedTuple):
     score: float | None
     age: float | None
     decision: Explanation
-    #: Of the row that is stored; None if none is.
+    #: Of the row that is stored, or will be when the stream has ended; None if none is.
     key: bytes | None
+    stream: Recording | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +91,15 @@ class Engine(Asking):
 
     async def run(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
         """Take `ask` the whole way."""
-        plan, answer = self._begin(ask)
+        plan, answer = self._begin(ask, is_async_generator(llm_callable) or None)
         if answer is None:
             answer = await self._driver.drive(self._way(ask, plan, llm_callable))
         return answer
 
     def run_sync(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
         """Take `ask` the whole way in the calling thread."""
-        plan, answer = self._begin(ask)
+        # Nothing streams in a thread that has no loop.
+        plan, answer = self._begin(ask, False)
         if answer is None:
             flights = None if self.cache is None else self.cache.flights
             answer = drive_sync(self._way(ask, plan, llm_callable), flights)
@@ -98,10 +107,10 @@ class Engine(Asking):
 
     # ---- the way ----------------------------------------------------------------------------------------------------
 
-    def _begin(self, ask: Ask) -> tuple[Plan | None, Answer | None]:
+    def _begin(self, ask: Ask, streams: bool | None) -> tuple[Plan | None, Answer | None]:
         """Identify a request and answer it if it is an exact repeat: what needs no waiting at all."""
         cache = self.cache
-        plan = None if cache is None else cache.plan(ask, getattr(self.router, "generation", ""))
+        plan = None if cache is None else cache.plan(ask, getattr(self.router, "generation", ""), streams)
         if cache is None or plan is None:
             return None, None
         try:
@@ -117,13 +126,14 @@ class Engine(Asking):
     def _way(self, ask: Ask, plan: Plan | None, llm_callable: Callable[..., Any]) -> Way:
         if plan is None:
             called = yield from self._call(ask, llm_callable)
+            called = self._passed_on(called)
             answer = _from_call(called, "the request cannot be cached" if self.cache else "no cache is set")
             self._record("uncacheable", ask, answer)
             return answer
         key: bytes | None = plan.key
         fly, drain = partial(self._fly, ask, plan, llm_callable), plan.policy.on_abandon == "drain"
         while True:
-            leads, flown, _ = yield Share(key, plan, fly, drain)
+            leads, flown, seat = yield Share(key, plan, fly, drain)
             if isinstance(flown, Abandoned):
                 # The caller that led was stopped; this one was not.
                 continue
@@ -131,10 +141,11 @@ class Engine(Asking):
                 raise flown.error.with_traceback(flown.traceback)
             if leads or self._suits(plan, flown):
                 break
+            seat.leave()
             # The leader's policy is looser: those with this one share a flight of their own. Or its answer cannot be
             # copied and is its own: then this caller needs one too.
-            key = None if flown.score is None else b"%b %b %r" % (plan.key, ask.kind.encode(), ask.ttl)
-        answer = _from_flight(flown, coalesced=not leads)
+            key = None if flown.score is None else b"%b %b %r %r" % (plan.key, ask.kind.encode(), ask.ttl, plan.streams)
+        answer = _from_flight(flown, seat, coalesced=not leads)
         outcome: Outcome = flown.source if leads or flown.source == "semantic_hit" else "coalesced"
         self._record(outcome, ask, answer)
         return answer
@@ -142,13 +153,15 @@ class Engine(Asking):
     def _suits(self, plan: Plan, flown: Flown) -> bool:
         """Whether another caller's answer is one for this caller too."""
         assert self.cache is not None
-        if flown.row is None or flown.score is None:
-            return flown.row is not None
+        if flown.row is None:
+            return flown.stream is not None and plan.streams is not False
+        if flown.score is None:
+            return not plan.streams
         return self.cache.suits(plan, flown.row, flown.score)
 
     def _fly(
         self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any], flight: Flight
-    ) -> Generator[LookUp | OffLoop | Await | Call, Any, Flown]:
+    ) -> Generator[Step, Any, Flown]:
         """Find the answer by meaning, else call the model and store its answer."""
         cache = self.cache
         assert cache is not None
@@ -164,6 +177,14 @@ class Engine(Asking):
         else:
             plan.why_not = "no encoder is set"
         called = yield from self._call(ask, llm_callable)
+        decision = Explanation(plan.why_not, plan.policy.threshold, plan.nearest, called.route)
+        recording = None
+        if is_stream(called.value):
+            recording = self._recording(called, flight)
+            flown = Flown("llm_call", None, None, called.model, None, None, None, decision, plan.key, recording)
+            yield Pour(called.value, partial(self._take, flight, flown), recording.room)
+            ending = recording.ending
+            called = Called(recording.events(), ending.usage, ending.model, called.route)
         row, key = None, None
         try:
             store = partial(_store, cache, plan, called, flight)
@@ -171,8 +192,38 @@ class Engine(Asking):
             row, key = store() if plan.vector is None and _is_small(called.value) else (yield OffLoop(store))
         except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
             self.failures.note("admission", error)
-        decision = Explanation(plan.why_not, plan.policy.threshold, plan.nearest, called.route)
+        if recording is not None:
+            return flown
         return Flown("llm_call", called.value, row, called.model, called.usage, None, None, decision, key)
+
+    def _recording(self, called: Called, flight: Flight) -> Recording:
+        assert self.cache is not None
+        return Recording(flight, Ending(called.model, called.usage), partial(self.cache.flights.detach_one, flight))
+
+    def _take(self, flight: Flight, flown: Flown, item: Any) -> bool:
+        """Take an item of a stream; return whether there is room for more. The first one begins it for all who wait."""
+        assert self.cache is not None
+        assert flown.stream is not None
+        value = self._unwrapped(flown.stream.ending, item)
+        has_room = value is NOTHING or flown.stream.put(value)
+        if not flight.told and value is not NOTHING:
+            self.cache.flights.announce(flight, flown)
+        return has_room
+
+    def _unwrapped(self, ending: Ending, item: Any) -> Any:
+        if not isinstance(item, Reply):
+            return item
+        ending.note(item.model, self._usage(item.usage))
+        return NOTHING if item.value is None else item.value
+
+    def _passed_on(self, called: Called) -> Called:
+        """Return what a call returned that is neither shared nor stored, a stream as such."""
+        loop = running_loop()
+        if loop is None or not is_stream(called.value):
+            return called
+        ending = Ending(called.model, called.usage)
+        stream = Stream(Passage(called.value, partial(self._unwrapped, ending), ending, loop))
+        return Called(stream, None, called.model, called.route)
 
     def _call(self, ask: Ask, llm_callable: Callable[..., Any]) -> Generator[Call, Any, Called]:
         route = None
@@ -212,12 +263,20 @@ class Engine(Asking):
             self.cache.count(outcome)
         if self.ledger is None:
             return
+        if isinstance(answer.response, Stream):
+            # What it took is known at its end, also to those who did not read so far.
+            answer.response.when_ended(partial(self._book, outcome, ask))
+        else:
+            self._book(outcome, ask, answer.model, answer.usage)
+
+    def _book(self, outcome: Outcome, ask: Ask, model: str, usage: Usage | None) -> None:
+        assert self.ledger is not None
         try:
             self.ledger.record(
                 outcome="llm_call" if outcome == "uncacheable" else outcome,
                 requested=ask.model,
-                model=answer.model,
-                usage=answer.usage,
+                model=model,
+                usage=usage,
                 user=ask.user,
                 feature=ask.feature,
             )
@@ -270,6 +329,8 @@ def _store(cache: Cache, plan: Plan, called: Called, flight: Flight) -> tuple[Ro
 
 
 def _is_small(value: Any) -> bool:
+    if isinstance(value, Events):
+        return sum(map(size, value.items)) <= _SMALL
     return isinstance(value, str | bytes) and len(value) <= _SMALL
 
 
@@ -294,11 +355,15 @@ def _semantic_hit(plan: Plan, match: Match, age: float) -> Flown:
     return Flown("semantic_hit", unpack(row), row, row.model, _usage(row), match.score, age, decision, row.key)
 
 
-def _from_flight(flown: Flown, *, coalesced: bool) -> Answer:
+def _from_flight(flown: Flown, seat: Seat, *, coalesced: bool) -> Answer:
     hit = flown.source == "semantic_hit"
-    return Answer(
+    if flown.stream is not None:
+        response: Any = Stream(Reader(flown.stream, seat))
+    else:
         # The leader of a call gets the very object that the call returned; it has been copied into the row already.
-        unpack(flown.row) if coalesced and flown.row is not None else flown.value,
+        response = unpack(flown.row) if coalesced and flown.row is not None else flown.value
+    return Answer(
+        response,
         flown.source,
         tier="L3" if hit else None,
         score=flown.score,

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import threading
+import weakref
 from contextlib import aclosing
 
 import pytest
@@ -603,6 +604,25 @@ def test_a_slow_reader_that_leaves_no_longer_holds_the_others_up(monkeypatch):
         assert len(await ahead) == 2000
 
     run(main)
+
+
+def test_a_stream_that_was_read_leaves_nothing_for_the_garbage_collector():
+    async def main():
+        cache = Cache()
+        leader, follower = await asyncio.gather(*[cache.get_or_generate("q", words("a", "b")) for _ in range(2)])
+        recording = weakref.ref(leader.response._source._recording)
+        await read(leader)
+        await read(follower, 1)
+        del leader, follower
+        await turns(10)
+        return recording()
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert run(main) is None
+    finally:
+        gc.enable()
 
 
 # ---- money ----------------------------------------------------------------------------------------------------------

@@ -87,7 +87,8 @@ class Engine(Asking):
         self.router = router
         self.ledger = ledger
         self.failures = Failures() if cache is None else cache.failures
-        self._driver = AsyncDriver(None if cache is None else cache.flights)
+        self._flights = None if cache is None else cache.flights
+        self._driver = AsyncDriver(self._flights)
 
     async def run(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
         """Take `ask` the whole way."""
@@ -101,8 +102,7 @@ class Engine(Asking):
         # Nothing streams in a thread that has no loop.
         plan, answer = self._begin(ask, False)
         if answer is None:
-            flights = None if self.cache is None else self.cache.flights
-            answer = drive_sync(self._way(ask, plan, llm_callable), flights)
+            answer = drive_sync(self._way(ask, plan, llm_callable), self._flights)
         return answer
 
     # ---- the way ----------------------------------------------------------------------------------------------------
@@ -180,9 +180,10 @@ class Engine(Asking):
         decision = Explanation(plan.why_not, plan.policy.threshold, plan.nearest, called.route)
         recording = None
         if is_stream(called.value):
-            recording = self._recording(called, flight)
+            recording = Recording(Ending(called.model, called.usage))
+            flight.on_land, flight.on_leave = recording.finish, recording.nudge
             flown = Flown("llm_call", None, None, called.model, None, None, None, decision, plan.key, recording)
-            yield Pour(called.value, partial(self._take, flight, flown), recording.room)
+            yield Pour(called.value, partial(self._take, flight, flown), partial(recording.room, flight))
             ending = recording.ending
             called = Called(recording.events(), ending.usage, ending.model, called.route)
         row, key = None, None
@@ -196,18 +197,19 @@ class Engine(Asking):
             return flown
         return Flown("llm_call", called.value, row, called.model, called.usage, None, None, decision, key)
 
-    def _recording(self, called: Called, flight: Flight) -> Recording:
-        assert self.cache is not None
-        return Recording(flight, Ending(called.model, called.usage), partial(self.cache.flights.detach_one, flight))
-
     def _take(self, flight: Flight, flown: Flown, item: Any) -> bool:
         """Take an item of a stream; return whether there is room for more. The first one begins it for all who wait."""
-        assert self.cache is not None
-        assert flown.stream is not None
-        value = self._unwrapped(flown.stream.ending, item)
-        has_room = value is NOTHING or flown.stream.put(value)
-        if not flight.told and value is not NOTHING:
-            self.cache.flights.announce(flight, flown)
+        flights, recording = self._flights, flown.stream
+        assert flights is not None
+        assert recording is not None
+        value = self._unwrapped(recording.ending, item)
+        if value is NOTHING:
+            return True
+        has_room = recording.put(value)
+        if not flight.told:
+            flights.announce(flight, flown)
+        if recording.overflown:
+            flights.detach_one(flight)
         return has_room
 
     def _unwrapped(self, ending: Ending, item: Any) -> Any:

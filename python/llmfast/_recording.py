@@ -15,13 +15,16 @@ from ._values import Events, freeze, size, thaw
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
 
     from ._flight import Flight, Seat
     from ._values import Frozen
 
 #: Characters or bytes of a stream that are kept, each item counting as 64 more. Beyond that it is passed on unrecorded.
 LIMIT = 16 * 2**20
+
+
+#: How a stream ended that was read to its end.
+_WELL = object()
 
 
 class Recording:
@@ -31,14 +34,14 @@ class Recording:
     that is slow holds up nobody. A stream that grows beyond `limit` is not stored and nobody joins it any more: from
     then on the items that all have read are dropped, and it is read no faster than its slowest reader does.
 
-    Every method is safe from any thread but `put` and `room`, which are for the call's own task.
+    Every method is safe from any thread but `put` and `room`, which are for the call's own task. It does not know its
+    flight, which knows it: a stream of some megabytes must not wait for a collection of cycles.
     """
 
-    def __init__(self, flight: Flight, ending: Ending, overflow: Callable[[], Any], limit: int = LIMIT) -> None:
+    def __init__(self, ending: Ending, limit: int = LIMIT) -> None:
         self.ending = ending
-        self._flight = flight
-        #: Called once, without the lock, when the stream turns out to be too large.
-        self._overflow = overflow
+        #: Whether it has grown too large to be stored.
+        self.overflown = False
         self._limit = limit
         self._process = os.getpid()
         self._lock = threading.Lock()
@@ -46,41 +49,40 @@ class Recording:
         #: How many items were dropped before the first that is there.
         self._dropped = 0
         self._size = 0
-        self._overflown = False
         self._end: Any = None
         self._readers: set[Reader] = set()
         self._waiting: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
         #: Where the call waits for room, and how far the slowest reader has to come for that.
         self._room: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
         self._look_again_at = 0
-        flight.on_land = self.finish
-        flight.on_leave = self.nudge
 
     # ---- the call's side --------------------------------------------------------------------------------------------
 
     def put(self, item: Any) -> bool:
-        """Add an item and wake who waits for it; return whether there is room for more (see `room`)."""
+        """Add an item and wake who waits for it; return whether there is room for more (see `room`).
+
+        When it is `overflown` after that, nobody must join its flight any more.
+        """
         frozen = freeze(item)
         with self._lock:
             self._items.append(frozen)
             self._size += size(frozen)
             is_full = self._size > self._limit
-            overflows = is_full and not self._overflown
-            self._overflown = self._overflown or is_full
+            self.overflown = self.overflown or is_full
             waiting, self._waiting = self._waiting, {}
         _wake(waiting)
-        if overflows:
-            self._overflow()
         return not is_full
 
-    async def room(self) -> None:
-        """Wait until the slowest reader has caught up so far that a quarter of the limit is free."""
+    async def room(self, flight: Flight) -> None:
+        """Wait until the slowest of all in `flight` has caught up so far that a quarter of the limit is free."""
         import asyncio
 
         loop = asyncio.get_running_loop()
         while True:
             with self._lock:
-                self._drop_read()
+                # Who has joined and not begun to read has a seat, but is no reader yet.
+                if self._readers and len(self._readers) >= flight.waiters:
+                    self._drop_read()
                 excess = self._size - self._limit * 3 // 4
                 if excess <= 0:
                     return
@@ -91,7 +93,7 @@ class Recording:
 
     def events(self) -> Events | None:
         """Return all items, to be stored; None if there were too many."""
-        return None if self._overflown else Events(tuple(self._items))
+        return None if self.overflown else Events(tuple(self._items))
 
     def finish(self, outcome: Any) -> None:
         """End the recording with the outcome of its flight; only the first call counts."""
@@ -100,14 +102,12 @@ class Recording:
         with self._lock:
             if self._end is not None:
                 return
-            self._end = outcome
+            # Not an answer, which holds the recording.
+            self._end = outcome if isinstance(outcome, Failed | Abandoned) else _WELL
             waiting, self._waiting = self._waiting, {}
         _wake(waiting)
 
     def _drop_read(self) -> None:
-        # Who has joined and not begun to read has a seat, but is no reader yet.
-        if not self._readers or len(self._readers) < self._flight.waiters:
-            return
         read = min(reader.position for reader in self._readers) - self._dropped
         self._size -= sum(map(size, self._items[:read]))
         del self._items[:read]
@@ -146,16 +146,16 @@ class Recording:
                 reader.position += 1
                 item, future = self._items[at], None
             else:
-                item, future = None, self._wait()
+                item, future = None, self._wait(reader)
             is_awaited = self._room is not None and reader.position == self._look_again_at
         if is_awaited:
             self.nudge()
         return item, future
 
-    def _wait(self) -> asyncio.Future[None]:
+    def _wait(self, reader: Reader) -> asyncio.Future[None]:
         if self._end is not None:
             _raise(self._end)
-        if self._flight.is_stranded():
+        if reader.seat.flight.is_stranded():
             raise ClosedError("the event loop that the stream was read on is closed")
         loop = running_loop()
         assert loop is not None
@@ -171,25 +171,23 @@ class Recording:
 class Reader:
     """One who reads along, and has a seat in the flight until the end, or until it leaves."""
 
-    __slots__ = ("_left", "_recording", "_seat", "ending", "position")
+    __slots__ = ("_left", "_recording", "ending", "position", "seat")
 
     def __init__(self, recording: Recording, seat: Seat) -> None:
         self.ending = recording.ending
         self.position = 0
+        self.seat = seat
         self._left = False
         self._recording = recording
-        self._seat = seat
         recording.enter(self)
 
     async def next(self) -> Any:
         """Return the next item."""
-        if self._left:
-            raise StopAsyncIteration
         try:
-            item, future = self._recording.read(self)
+            item, future = self._read()
             while future is not None:
                 await future
-                item, future = self._recording.read(self)
+                item, future = self._read()
             if self.position % TURN == 0:
                 await breathe()
         except BaseException:
@@ -205,14 +203,19 @@ class Reader:
 
     def drop(self) -> None:
         """Leave when the loop of the call has time."""
-        soon = self._seat.flight.soon
+        soon = self.seat.flight.soon
         if not self._left and soon is not None and self._recording.is_of_this_process():
             soon(self._leave)
+
+    def _read(self) -> tuple[Frozen | None, asyncio.Future[None] | None]:
+        if self._left:
+            raise StopAsyncIteration
+        return self._recording.read(self)
 
     def _leave(self) -> None:
         if not self._left and self._recording.is_of_this_process():
             self._recording.leave(self)
-            self._seat.leave()
+            self.seat.leave()
         self._left = True
 
 

@@ -82,6 +82,9 @@ if TYPE_CHECKING:
         Router as Router,
         Signal as Signal,
     )
+    from ._stream import (
+        Stream as Stream,
+    )
     from ._types import (
         Answer as Answer,
         Explanation as Explanation,
@@ -133,6 +136,7 @@ _MODULE_OF = {
     "ScopeRequiredError": "_errors",
     "SentenceTransformerEncoder": "_adapters",
     "Signal": "_router",
+    "Stream": "_stream",
     "Summary": "_ledger",
     "TextTooLongError": "_errors",
     "TierStats": "_cache",
@@ -189,6 +193,7 @@ __all__ = [
     "ScopeRequiredError",
     "SentenceTransformerEncoder",
     "Signal",
+    "Stream",
     "Summary",
     "TextTooLongError",
     "TierStats",

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ._admission import Bursts, why_not_complete
+from ._admission import Bursts
 from ._counts import Counts
 from ._engine import Engine
 from ._errors import ConfigError, ScopeRequiredError
@@ -282,8 +282,10 @@ class Cache(Asking):
 
     # ---- the steps that the engine takes ----------------------------------------------------------------------------
 
-    def plan(self, ask: Ask, router_generation: str) -> Plan | None:
+    def plan(self, ask: Ask, router_generation: str, streams: bool | None = None) -> Plan | None:
         """Identify a request; None if it cannot be cached, which costs the hit and not the call.
+
+        `streams` says whether the caller takes a stream only, none, or what comes (None).
 
         Raises ConfigError if the kind, the time to live or the scope is not acceptable: those are the caller's to mend.
         """
@@ -305,13 +307,14 @@ class Cache(Asking):
                 context=_data(ask.context),
                 version=ask.version,
                 router=router_generation,
+                stream=streams or (streams is None and bool((ask.params or {}).get("stream"))),
             )
             key = self._identifier.exact_key(scope, fingerprint, ask.query)
         except Exception as error:  # noqa: BLE001 - whatever cannot be identified is called, not refused
             self.failures.note("identity", error)
             return None
         ttl = policy.ttl if ask.ttl is None else ask.ttl
-        return Plan(ask, scope, policy, ttl, fingerprint, key, self.clock(), self._memory.epoch)
+        return Plan(ask, scope, policy, ttl, fingerprint, key, self.clock(), self._memory.epoch, streams)
 
     def exact(self, plan: Plan, *, peek: bool = False) -> tuple[Row, float] | None:
         """Return the row of exactly this request and its age in seconds: the scope's own, else a public one.
@@ -322,12 +325,12 @@ class Cache(Asking):
         row = get(plan.key, now)
         if row is not None and not row.answers(plan.key):
             row = None
-        age = None if row is None else row.fresh_age(now, plan.kind, plan.ttl)
+        age = None if row is None else plan.fresh_age(row, now)
         if age is None and self._public_rows and plan.scope is not PUBLIC:
             key = self._identifier.exact_key(PUBLIC, plan.fingerprint, plan.ask.query)
             public = get(key, now)
             is_public = public is not None and public.answers(key)
-            age = public.fresh_age(now, plan.kind, plan.ttl) if is_public else None
+            age = plan.fresh_age(public, now) if is_public else None
             row = public if age is not None else row
         if row is None:
             return None
@@ -408,10 +411,6 @@ class Cache(Asking):
         if public:
             self._public_rows = True
         return None
-
-    def why_not_stored(self, value: Any, finish_reason: str | None) -> str | None:
-        """Return why an answer is not to be stored, None if nothing speaks against it."""
-        return why_not_complete(value, finish_reason)
 
     # ---- inside -----------------------------------------------------------------------------------------------------
 

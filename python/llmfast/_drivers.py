@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
-import sys
 import threading
 from contextvars import ContextVar
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ._bridge import Bridge
 from ._flight import ABANDONED, Abandoned, Failed, Seat
+from ._loops import on_loop, resolve, running_loop
+from ._stream import breathe, close_source, is_stream
+from ._types import Reply
 from ._worker import Worker
 
 if TYPE_CHECKING:
@@ -49,6 +51,14 @@ class Await(NamedTuple):
     start: Callable[[], Awaitable[None]]
 
 
+class Pour(NamedTuple):
+    """Read the stream `source` to its end, give each item to `take`, and wait for `room` where that returns False."""
+
+    source: Any
+    take: Callable[[Any], bool]
+    room: Callable[[], Awaitable[None]]
+
+
 class Share(NamedTuple):
     """Run `start(flight)` once for all who share `key` at this time, or for this one alone without a key.
 
@@ -78,6 +88,12 @@ class Shared(NamedTuple):
     outcome: Any
     seat: Seat
 
+
+Step: TypeAlias = LookUp | OffLoop | Await | Call | Pour | Share | Behind
+
+#: Items of a stream that are read in one go where they are there already. Then the readers have a turn: maybe they have
+#: had enough.
+_READ_AHEAD = 64
 
 #: Whether this context is inside of a flight. A call that asks again makes its own call and waits for no other flight:
 #: that one may wait for this.
@@ -117,7 +133,7 @@ class AsyncDriver:
         """Run a job of some microseconds, or rarely milliseconds, on the worker thread; nobody waits for it."""
         self._worker.submit(job)
 
-    async def _do(self, step: LookUp | OffLoop | Await | Call | Share | Behind) -> Any:
+    async def _do(self, step: Step) -> Any:
         if isinstance(step, LookUp):
             search = step.make()
             return None if search is None else await self._bridge.look_up(search)
@@ -129,6 +145,8 @@ class AsyncDriver:
             return await _await(step)
         if isinstance(step, Call):
             return await _call(step)
+        if isinstance(step, Pour):
+            return await _pour(step)
         if isinstance(step, Behind):
             return self._start_behind(step)
         return await self._share(step)
@@ -165,10 +183,10 @@ class AsyncDriver:
             # A task of its own, so that the caller can leave and the others still get the answer.
             task = loop.create_task(self._fly(flight, step.start(flight)))
             self._keep(task)
-            flight.soon = partial(_on_loop, loop)
-            flight.cancel = partial(_on_loop, loop, task.cancel)
+            flight.soon = partial(on_loop, loop)
+            flight.cancel = partial(on_loop, loop, task.cancel)
         landed = loop.create_future()
-        flights.listen(flight, lambda: _on_loop(loop, _resolve, landed))
+        flights.listen(flight, lambda: on_loop(loop, resolve, landed))
         try:
             await landed
         except BaseException:
@@ -221,7 +239,7 @@ def _drive_here(way: Generator[Any, Any, Any], flights: FlightTable | None) -> A
         way.close()
 
 
-def _do_here(step: LookUp | OffLoop | Await | Call | Share | Behind, flights: FlightTable | None) -> Any:
+def _do_here(step: Step, flights: FlightTable | None) -> Any:
     if isinstance(step, OffLoop):
         return step.job()
     if isinstance(step, LookUp | Await):
@@ -230,14 +248,19 @@ def _do_here(step: LookUp | OffLoop | Await | Call | Share | Behind, flights: Fl
     if isinstance(step, Behind):
         return False
     if isinstance(step, Call):
-        result = step.function(step.query, *step.more, **step.keywords)
-        if inspect.isawaitable(result):
-            if inspect.iscoroutine(result):
-                result.close()
-            message = "llm_callable is async, and get_or_generate_sync cannot await it: await get_or_generate instead"
-            raise TypeError(message)
-        return result
+        return _call_here(step)
+    assert isinstance(step, Share), "what a call returns here is no stream"
     return _share_here(step, flights)
+
+
+def _call_here(step: Call) -> Any:
+    result = step.function(step.query, *step.more, **step.keywords)
+    if inspect.isawaitable(result) or is_stream(result.value if isinstance(result, Reply) else result):
+        if inspect.iscoroutine(result):
+            result.close()
+        message = "llm_callable is async, and get_or_generate_sync cannot await it: await get_or_generate instead"
+        raise TypeError(message)
+    return result
 
 
 def _share_here(step: Share, flights: FlightTable | None) -> Shared:
@@ -276,10 +299,30 @@ async def _call(step: Call) -> Any:
     function = step.function
     if is_async(function):
         return await function(step.query, *step.more, **step.keywords)
+    if is_async_generator(function):
+        # Makes the iterator, and runs nothing yet.
+        return function(step.query, *step.more, **step.keywords)
     import asyncio
 
     result = await asyncio.to_thread(_sealed, function, step.query, *step.more, **step.keywords)
     return await result if inspect.isawaitable(result) else result
+
+
+async def _pour(step: Pour) -> None:
+    iterator, taken = aiter(step.source), 0
+    try:
+        async for item in iterator:
+            if not step.take(item):
+                await step.room()
+            taken += 1
+            if taken % _READ_AHEAD == 0:
+                await breathe()
+    except GeneratorExit:
+        # The loop was closed under us: there is nothing that could be awaited.
+        raise
+    except BaseException:
+        await close_source(iterator, step.source)
+        raise
 
 
 async def _await(step: Await) -> None:
@@ -295,6 +338,15 @@ async def _await(step: Await) -> None:
         raise RuntimeError("what was awaited was cancelled from within") from error
 
 
+def is_async_generator(function: Callable[..., Any]) -> bool:
+    """Whether calling a function makes an async iterator of items, as `async def` with `yield` does."""
+    code = getattr(function, "__code__", None)
+    if code is not None:
+        return bool(code.co_flags & inspect.CO_ASYNC_GENERATOR)
+    called = getattr(function, "__call__", None)  # noqa: B004 - a callable object, maybe of a generator function
+    return inspect.isasyncgenfunction(function) or inspect.isasyncgenfunction(called)
+
+
 def is_async(function: Callable[..., Any]) -> bool:
     """Whether a function is declared async, or is a method, partial or callable object of one."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
@@ -308,21 +360,5 @@ def _sealed(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> A
         raise RuntimeError(f"{function!r} raised StopIteration") from error
 
 
-def _on_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *arguments: Any) -> None:
-    """Call `function` on `loop`, from any thread; a loop that was closed has nobody left who waits."""
-    try:
-        loop.call_soon_threadsafe(function, *arguments)
-    except RuntimeError:
-        if not loop.is_closed():
-            raise
-
-
-def _resolve(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
 def loop_is_running() -> bool:
-    # Without asyncio imported no loop of its can run.
-    events = sys.modules.get("asyncio.events")
-    return events is not None and events._get_running_loop() is not None
+    return running_loop() is not None

@@ -13,18 +13,23 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from ._drivers import AsyncDriver, Await, Behind, Call, LookUp, OffLoop, Share, drive_sync
+from ._admission import why_not_complete
+from ._drivers import AsyncDriver, Await, Behind, Call, LookUp, OffLoop, Pour, Share, drive_sync, is_async_generator
 from ._failures import Failures
 from ._flight import Abandoned, Failed
+from ._loops import running_loop
+from ._recording import Reader, Recording
 from ._request import Asking
+from ._stream import NOTHING, Ending, Passage, Stream, is_stream
 from ._types import Answer, Explanation, Reply, Usage
-from ._values import unpack
+from ._values import Events, size, thaw, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from ._cache import Cache
-    from ._flight import Flight
+    from ._drivers import Step
+    from ._flight import Flight, Seat
     from ._ledger import Ledger
     from ._llmfast import Row
     from ._memory import Match
@@ -35,7 +40,7 @@ if TYPE_CHECKING:
 
     Outcome = Source | Literal["coalesced", "uncacheable"]
     Stale = Generator[Behind, Any, Answer | None]
-    Way = Generator[Share | Behind | LookUp | OffLoop | Await | Call, Any, Answer]
+    Way = Generator[Step, Any, Answer]
 
 #: Characters or bytes of an answer that are packed in well under a millisecond.
 _SMALL = 64 * 1024
@@ -48,7 +53,10 @@ _TIERS = {"exact_hit": "L1", "semantic_hit": "L3"}
 
 
 class Flown(NamedTuple):
-    """What a flight brings back. `row` makes a copy for everybody; without one, `value` is the leader's alone."""
+    """What a flight brings back.
+
+    `row` makes a copy for everybody, `stream` is read by all who joined; without either, `value` is the leader's alone.
+    """
 
     source: Source
     value: Any
@@ -58,8 +66,9 @@ class Flown(NamedTuple):
     score: float | None
     age: float | None
     decision: Explanation
-    #: Of the row that is stored; None if none is.
+    #: Of the row that is stored, or will be when the stream has ended; None if none is.
     key: bytes | None
+    stream: Recording | None = None
     stale: bool = False
 
 
@@ -88,29 +97,30 @@ class Engine(Asking):
         self.router = router
         self.ledger = ledger
         self.failures = Failures() if cache is None else cache.failures
-        self._driver = AsyncDriver(None if cache is None else cache.flights)
+        self._flights = None if cache is None else cache.flights
+        self._driver = AsyncDriver(self._flights)
 
     async def run(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
         """Take `ask` the whole way."""
-        plan, answer = self._begin(ask)
+        plan, answer = self._begin(ask, is_async_generator(llm_callable) or None)
         if answer is None:
             answer = await self._driver.drive(self._way(ask, plan, llm_callable))
         return answer
 
     def run_sync(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
         """Take `ask` the whole way in the calling thread."""
-        plan, answer = self._begin(ask)
+        # Nothing streams in a thread that has no loop.
+        plan, answer = self._begin(ask, False)
         if answer is None:
-            flights = None if self.cache is None else self.cache.flights
-            answer = drive_sync(self._way(ask, plan, llm_callable), flights)
+            answer = drive_sync(self._way(ask, plan, llm_callable), self._flights)
         return answer
 
     # ---- the way ----------------------------------------------------------------------------------------------------
 
-    def _begin(self, ask: Ask) -> tuple[Plan | None, Answer | None]:
+    def _begin(self, ask: Ask, streams: bool | None) -> tuple[Plan | None, Answer | None]:
         """Identify a request and answer it if it is an exact repeat: what needs no waiting at all."""
         cache = self.cache
-        plan = None if cache is None else cache.plan(ask, getattr(self.router, "generation", ""))
+        plan = None if cache is None else cache.plan(ask, getattr(self.router, "generation", ""), streams)
         if cache is None or plan is None:
             return None, None
         answer = None
@@ -129,6 +139,7 @@ class Engine(Asking):
     def _way(self, ask: Ask, plan: Plan | None, llm_callable: Callable[..., Any]) -> Way:
         if plan is None:
             called = yield from self._call(ask, llm_callable)
+            called = self._passed_on(called)
             answer = _from_call(called, "the request cannot be cached" if self.cache else "no cache is set")
             self._record("uncacheable", ask, answer)
             return answer
@@ -140,7 +151,7 @@ class Engine(Asking):
         key: bytes | None = plan.key
         fly, drain = partial(self._fly, ask, plan, llm_callable), plan.policy.on_abandon == "drain"
         while True:
-            leads, flown, _ = yield Share(key, plan, fly, drain)
+            leads, flown, seat = yield Share(key, plan, fly, drain)
             if isinstance(flown, Abandoned):
                 # The caller that led was stopped; this one was not.
                 continue
@@ -148,10 +159,11 @@ class Engine(Asking):
                 raise flown.error.with_traceback(flown.traceback)
             if leads or self._suits(plan, flown):
                 break
+            seat.leave()
             # The leader's policy is looser: those with this one share a flight of their own. Or its answer cannot be
             # copied and is its own: then this caller needs one too.
-            key = None if flown.score is None else b"%b %b %r" % (plan.key, ask.kind.encode(), ask.ttl)
-        answer = _from_flight(flown, plan, coalesced=not leads)
+            key = None if flown.score is None else b"%b %b %r %r" % (plan.key, ask.kind.encode(), ask.ttl, plan.streams)
+        answer = _from_flight(flown, plan, seat, coalesced=not leads)
         outcome: Outcome = flown.source if leads or flown.source != "llm_call" else "coalesced"
         self._record(outcome, ask, answer)
         return answer
@@ -179,16 +191,21 @@ class Engine(Asking):
 
     def _suits(self, plan: Plan, flown: Flown) -> bool:
         """Whether another caller's answer is one for this caller too."""
-        if flown.source != "semantic_hit":
-            return flown.row is not None
-        semantic = None if self.cache is None else self.cache.semantic
-        if semantic is None or flown.row is None or flown.score is None:
+        if flown.row is None:
+            return flown.stream is not None and plan.streams is not False
+        if plan.streams is not None and plan.streams != (flown.row.codec == "events"):
             return False
-        return semantic.suits(plan, flown.row, flown.score)
+        if flown.source != "semantic_hit" or flown.score is None:
+            return True
+        return (
+            self.cache is not None
+            and self.cache.semantic is not None
+            and self.cache.semantic.suits(plan, flown.row, flown.score)
+        )
 
     def _fly(
         self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any], flight: Flight
-    ) -> Generator[LookUp | OffLoop | Await | Call, Any, Flown]:
+    ) -> Generator[Step, Any, Flown]:
         """Find the answer by meaning, else call the model and store its answer."""
         cache = self.cache
         assert cache is not None
@@ -211,22 +228,34 @@ class Engine(Asking):
                 raise
             cache.counts.reason("stale:if_error")
             return _stale_hit(*found, error)
+        decision, recording = _missed(plan, called.route), None
+        if is_stream(called.value):
+            recording = Recording(Ending(called.model, called.usage))
+            flight.on_land, flight.on_leave = recording.finish, recording.nudge
+            flown = Flown("llm_call", None, None, called.model, None, None, None, decision, plan.key, recording)
+            yield Pour(called.value, partial(self._take, flight, flown), partial(recording.room, flight))
+            ending = recording.ending
+            called = Called(recording.events(), ending.usage, ending.model, called.route, ending.finish_reason)
         row, key = None, None
         try:
             row, key = yield from self._store(cache, plan, called, flight)
         except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
             self.failures.note("admission", error)
-        decision = _missed(plan, called.route)
+        if recording is not None:
+            return flown
         return Flown("llm_call", called.value, row, called.model, called.usage, None, None, decision, key)
 
     def _store(
         self, cache: Cache, plan: Plan, called: Called, flight: Flight
     ) -> Generator[OffLoop | Call, Any, tuple[Row | None, bytes | None]]:
         """Store an answer if it may be stored; return its row, and the key if it lies in the cache now."""
-        why_not = cache.why_not_stored(called.value, called.finish_reason)
+        value = called.value
+        if isinstance(value, Events):
+            value = [thaw(item) for item in value.items]
+        why_not = "size" if value is None and flight.detached else why_not_complete(value, called.finish_reason)
         if why_not is None and cache.admits is not None:
             try:
-                admitted = yield Call(cache.admits, plan.ask.query, {}, (called.value,))
+                admitted = yield Call(cache.admits, plan.ask.query, {}, (value,))
             except Exception as error:  # noqa: BLE001 - whoever cannot say yes has not said it
                 self.failures.note("admit hook", error)
                 admitted = False
@@ -238,6 +267,36 @@ class Engine(Asking):
         if why_not is not None:
             cache.counts.reason(f"not_stored:{why_not}")
         return row, key
+
+    def _take(self, flight: Flight, flown: Flown, item: Any) -> bool:
+        """Take an item of a stream; return whether there is room for more. The first one begins it for all who wait."""
+        flights, recording = self._flights, flown.stream
+        assert flights is not None
+        assert recording is not None
+        value = self._unwrapped(recording.ending, item)
+        if value is NOTHING:
+            return True
+        has_room = recording.put(value)
+        if not flight.told:
+            flights.announce(flight, flown)
+        if recording.overflown:
+            flights.detach_one(flight)
+        return has_room
+
+    def _unwrapped(self, ending: Ending, item: Any) -> Any:
+        if not isinstance(item, Reply):
+            return item
+        ending.note(item.model, self._usage(item.usage), item.finish_reason)
+        return NOTHING if item.value is None else item.value
+
+    def _passed_on(self, called: Called) -> Called:
+        """Return what a call returned that is neither shared nor stored, a stream as such."""
+        loop = running_loop()
+        if loop is None or not is_stream(called.value):
+            return called
+        ending = Ending(called.model, called.usage)
+        stream = Stream(Passage(called.value, partial(self._unwrapped, ending), ending, loop))
+        return Called(stream, None, called.model, called.route)
 
     def _call(self, ask: Ask, llm_callable: Callable[..., Any]) -> Generator[Call, Any, Called]:
         route = None
@@ -278,12 +337,20 @@ class Engine(Asking):
             self.cache.counts.outcome(outcome)
         if self.ledger is None:
             return
+        if isinstance(answer.response, Stream):
+            # What it took is known at its end, also to those who did not read so far.
+            answer.response.when_ended(partial(self._book, outcome, ask))
+        else:
+            self._book(outcome, ask, answer.model, answer.usage)
+
+    def _book(self, outcome: Outcome, ask: Ask, model: str, usage: Usage | None) -> None:
+        assert self.ledger is not None
         try:
             self.ledger.record(
                 outcome="llm_call" if outcome == "uncacheable" else outcome,
                 requested=ask.model,
-                model=answer.model,
-                usage=answer.usage,
+                model=model,
+                usage=usage,
                 user=ask.user,
                 feature=ask.feature,
             )
@@ -360,6 +427,8 @@ def _missed(plan: Plan, route: Any) -> Explanation:
 
 
 def _is_small(value: Any) -> bool:
+    if isinstance(value, Events):
+        return sum(map(size, value.items)) <= _SMALL
     return isinstance(value, str | bytes) and len(value) <= _SMALL
 
 
@@ -391,10 +460,14 @@ def _semantic_hit(plan: Plan, match: Match, now: float) -> Flown:
     return Flown("semantic_hit", unpack(row), row, row.model, _usage(row), match.score, age, decision, row.key)
 
 
-def _from_flight(flown: Flown, plan: Plan, *, coalesced: bool) -> Answer:
-    return Answer(
+def _from_flight(flown: Flown, plan: Plan, seat: Seat, *, coalesced: bool) -> Answer:
+    if flown.stream is not None:
+        response: Any = Stream(Reader(flown.stream, seat))
+    else:
         # The leader of a call gets the very object that the call returned; it has been copied into the row already.
-        unpack(flown.row) if coalesced and flown.row is not None else flown.value,
+        response = unpack(flown.row) if coalesced and flown.row is not None else flown.value
+    return Answer(
+        response,
         flown.source,
         tier=_TIERS.get(flown.source),
         score=flown.score,

@@ -33,6 +33,7 @@ class Plan:
         "scope",
         "scope_id",
         "stale",
+        "streams",
         "tags",
         "ttl",
         "vector",
@@ -50,6 +51,7 @@ class Plan:
         key: bytes,
         began_at: float,
         epoch: int,
+        streams: bool | None = None,
     ) -> None:
         self.ask = ask
         self.scope = scope
@@ -63,6 +65,8 @@ class Plan:
         self.began_at = began_at
         #: Invalidations before it began.
         self.epoch = epoch
+        #: Whether the caller takes a stream only (True), none (False) or what comes (None).
+        self.streams = streams
         #: Filled in on a miss: the scope as a MAC, and the tags.
         self.scope_id = 0
         self.tags: tuple[str, ...] = ()
@@ -83,6 +87,12 @@ class Plan:
         self.neighbours: list[Neighbour] = []
         self.would_serve: Neighbour | None = None
         self.why_not = "nothing near enough is stored"
+
+    def fresh_age(self, row: Row, now: float) -> float | None:
+        """Return the age of a row, if it is young enough for the request and a stream or none as its caller takes it."""
+        if self.streams is not None and self.streams != (row.codec == "events"):
+            return None
+        return row.fresh_age(now, self.kind, self.ttl)
 
     @property
     def kind(self) -> str | None:

@@ -200,8 +200,13 @@ class SemanticTier:
     def _verdict(self, plan: Plan, row: Row, score: float, now: float) -> tuple[str, str]:
         if score < plan.policy.threshold:
             return "far", f"cosine {score:.4f} is below the threshold {plan.policy.threshold}"
-        if row.fresh_age(now, plan.kind, plan.ttl) is None:
-            return "old", f"its answer is {now - row.created_at:.0f} s old"
+        if plan.fresh_age(row, now) is None:
+            is_stream = plan.streams is not None and plan.streams != (row.codec == "events")
+            return (
+                ("form", "its answer is a stream or none")
+                if is_stream
+                else ("old", f"its answer is {now - row.created_at:.0f} s old")
+            )
         if plan.vector is not None and self._wrong.covers(row.key, plan.vector, score):
             return "veto:feedback", "its answer was called wrong for this question, or for one nearer to it"
         if plan.policy.mode != "static":

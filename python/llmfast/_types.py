@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from ._stream import Stream
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -26,7 +28,8 @@ class Reply:
 
     `value` is the answer (str, bytes or JSON data), `usage` the tokens that the call took, `model` the model that
     served. `finish_reason` is how it ended, in the provider's word ("stop", "length", "content_filter", "end_turn",
-    "max_tokens", ...): an answer that is not complete is returned and not stored.
+    "max_tokens", ...): an answer that is not complete is returned and not stored. As an item of a stream
+    a reply says so of the whole, and the last one counts; with the value None it is no item.
     """
 
     value: Any
@@ -74,18 +77,18 @@ class Answer:
     """An answer, where it came from and why. Unpacks as `response, source`."""
 
     __slots__ = (
+        "_model",
         "_plan",
+        "_usage",
         "age",
         "coalesced",
         "decision",
         "key",
-        "model",
         "response",
         "score",
         "source",
         "stale",
         "tier",
-        "usage",
     )
 
     def __init__(
@@ -104,7 +107,7 @@ class Answer:
         stale: bool = False,
         plan: Plan | None = None,
     ) -> None:
-        #: What the model said: for a hit a fresh object, or one that cannot change.
+        #: What the model said: for a hit a fresh object, or one that cannot change. A `Stream` where it was streamed.
         self.response = response
         #: "exact_hit", "semantic_hit" or "llm_call".
         self.source = source
@@ -114,19 +117,28 @@ class Answer:
         self.score = score
         #: Seconds since the answer was stored; None for a call.
         self.age = age
-        #: Key of the stored row (32 bytes): the request's own unless the hit was by meaning. None if nothing is stored.
+        #: Key of the stored row (32 bytes): the request's own unless the hit was by meaning. None if nothing is stored;
+        #: for a stream, which is stored when it has ended well, its key to be.
         self.key = key
         #: Whether this caller waited for the same call of another one.
         self.coalesced = coalesced
-        #: The model that served, as far as it is known.
-        self.model = model
-        #: Tokens that the call took, then or now; None if it did not say.
-        self.usage = usage
+        self._model = model
+        self._usage = usage
         #: Why.
         self.decision = decision
         #: Whether its time was over: it served while a new one is fetched, or because the call failed.
         self.stale = stale
         self._plan = plan
+
+    @property
+    def model(self) -> str:
+        """The model that served, as far as it is known."""
+        return self.response.model if isinstance(self.response, Stream) else self._model
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens that the call took, then or now; None if it did not say, or if it is a stream that has not ended."""
+        return self.response.usage if isinstance(self.response, Stream) else self._usage
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the response, then the source."""

@@ -1,0 +1,224 @@
+"""Streamed answers, as callers read them."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from ._loops import on_loop
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from ._types import Usage
+
+    #: Told the model that served and the tokens that it took.
+    Listener = Callable[[str, Usage | None], None]
+
+#: Items that are read one after the other before other tasks of the loop have a turn.
+TURN = 256
+
+#: What an item brings that is none, but says what the call took.
+NOTHING = object()
+
+
+class Stream:
+    """The items of a streamed answer: an async iterator, `async for item in answer.response`.
+
+    Each caller has one of its own, which begins with the first item and is read at the caller's pace, on any event
+    loop. str and bytes come as they are, JSON data as a fresh copy; an object of another type, which keeps the stream
+    from being stored, is the same one for all who read along.
+
+    Who stops early says so with `aclose()` (or `contextlib.aclosing`); cancelling a read or dropping the stream does
+    the same. The call behind it is stopped when nobody reads it any more (see `CachePolicy.on_abandon`). If the call
+    fails midway, everybody gets the items that came before, then its error, or ClosedError if the event loop that it
+    ran on has ended.
+    """
+
+    __slots__ = ("__weakref__", "_source")
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def __aiter__(self) -> Self:
+        """Return the stream itself: it is read once."""
+        return self
+
+    async def __anext__(self) -> Any:
+        """Return the next item."""
+        return await self._source.next()
+
+    async def aclose(self) -> None:
+        """Stop reading; there are no items after that."""
+        await self._source.close()
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens that the call took, then or now; None if it did not say, or has not ended."""
+        ending = self._source.ending
+        return ending.usage if ending.ended else None
+
+    @property
+    def model(self) -> str:
+        """The model that served, as far as it is known."""
+        return self._source.ending.model
+
+    def when_ended(self, listener: Listener) -> None:
+        """Call `listener(model, usage)` when the call has ended, at once if it has; that may be in another thread."""
+        self._source.ending.listen(listener)
+
+    def __repr__(self) -> str:
+        return f"<Stream of {self.model or 'an unknown model'}, {'ended' if self._source.ending.ended else 'going on'}>"
+
+    def __del__(self) -> None:
+        self._source.drop()
+
+
+class Source(Protocol):
+    """Where the items of one stream come from."""
+
+    ending: Ending
+
+    async def next(self) -> Any:
+        """Return the next item, or raise StopAsyncIteration."""
+
+    async def close(self) -> None:
+        """Give no more items."""
+
+    def drop(self) -> None:
+        """Do the same from within a garbage collection, where no lock may be waited for."""
+
+
+class Ending:
+    """What is known of a stream when it has ended."""
+
+    def __init__(self, model: str, usage: Usage | None, *, ended: bool = False) -> None:
+        self.model = model
+        self.usage = usage
+        self.finish_reason: str | None = None
+        self.ended = ended
+        self._lock = threading.Lock()
+        self._listeners: list[Listener] = []
+
+    def note(self, model: str | None, usage: Usage | None, finish_reason: str | None) -> None:
+        """Take what an item says of the whole: the last one counts."""
+        self.model = model or self.model
+        self.finish_reason = finish_reason or self.finish_reason
+        self.usage = self.usage if usage is None else usage
+
+    def end(self) -> None:
+        """Tell everybody who listens; only the first call counts."""
+        with self._lock:
+            self.ended = True
+            listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener(self.model, self.usage)
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` at the end, at once if that was."""
+        with self._lock:
+            if not self.ended:
+                self._listeners.append(listener)
+                return
+        listener(self.model, self.usage)
+
+
+class Replay:
+    """The items of a stream that was recorded."""
+
+    def __init__(self, items: list[Any], model: str, usage: Usage | None) -> None:
+        self.ending = Ending(model, usage, ended=True)
+        self._items = items
+        self._next = 0
+
+    async def next(self) -> Any:
+        """Return the next item."""
+        if self._next >= len(self._items):
+            raise StopAsyncIteration
+        item = self._items[self._next]
+        self._next += 1
+        if self._next % TURN == 0:
+            await breathe()
+        return item
+
+    async def close(self) -> None:
+        """Give no more items."""
+        self._items = []
+
+    def drop(self) -> None:
+        """Do nothing: nobody waits for anything."""
+
+
+class Passage:
+    """The items of a stream that is neither shared nor stored, read from the provider as they are asked for."""
+
+    def __init__(self, source: Any, unwrap: Callable[[Any], Any], ending: Ending, loop: asyncio.AbstractEventLoop):
+        self.ending = ending
+        self._source = source
+        self._iterator = aiter(source)
+        self._unwrap = unwrap
+        self._loop = loop
+
+    async def next(self) -> Any:
+        """Return the next item."""
+        while not self.ending.ended:
+            try:
+                item = await anext(self._iterator)
+            except StopAsyncIteration:
+                self.ending.end()
+                raise
+            except GeneratorExit:
+                # The loop was closed under us: there is nothing that could be awaited.
+                raise
+            except BaseException:
+                await self.close()
+                raise
+            value = self._unwrap(item)
+            if value is not NOTHING:
+                return value
+        raise StopAsyncIteration
+
+    async def close(self) -> None:
+        """Close the provider's iterator."""
+        if not self.ending.ended:
+            self.ending.end()
+            await close_source(self._iterator, self._source)
+
+    def drop(self) -> None:
+        """Close it when the loop has time."""
+        if not self.ending.ended:
+            on_loop(self._loop, self._close_soon)
+
+    def _close_soon(self) -> None:
+        task = self._loop.create_task(self.close())
+        _closing.add(task)
+        task.add_done_callback(_closing.discard)
+
+
+#: The loop itself keeps only weak references to tasks.
+_closing: set[asyncio.Task[None]] = set()
+
+
+def is_stream(value: Any) -> bool:
+    """Whether what a call returned is read item by item."""
+    return hasattr(type(value), "__aiter__")
+
+
+async def breathe() -> None:
+    """Let the other tasks of the loop have a turn."""
+    import asyncio
+
+    await asyncio.sleep(0)
+
+
+async def close_source(iterator: Any, source: Any) -> None:
+    """Close an iterator that was not read to its end, by its own `aclose` or that of what it iterates over."""
+    for holder, name in ((iterator, "aclose"), (source, "aclose"), (source, "close")):
+        close = getattr(holder, name, None)
+        if close is not None:
+            closed = close()
+            if inspect.isawaitable(closed):
+                await closed
+            return

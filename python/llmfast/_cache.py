@@ -329,8 +329,8 @@ class Cache(Asking):
         if age is None and self._public_rows and plan.scope is not PUBLIC:
             key = self._identifier.exact_key(PUBLIC, plan.fingerprint, plan.ask.query)
             public = get(key, now)
-            is_public = public is not None and public.answers(key)
-            age = plan.fresh_age(public, now) if is_public else None
+            if public is not None and public.answers(key):
+                age = plan.fresh_age(public, now)
             row = public if age is not None else row
         if row is None:
             return None

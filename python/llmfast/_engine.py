@@ -182,12 +182,12 @@ class Engine(Asking):
 
     def _renew(self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any]) -> Generator[Share, Any, None]:
         plan.renews = True
-        _, flown, _ = yield Share(plan.key, plan, partial(self._fly, ask, plan, llm_callable), True)
+        _, flown, seat = yield Share(plan.key, plan, partial(self._fly, ask, plan, llm_callable), True)
         if isinstance(flown, Failed):
             self.failures.note("revalidation", flown.error)
         elif isinstance(flown, Flown):
             # Nobody waits for it, but it was paid for.
-            self._record(flown.source, ask, _from_flight(flown, plan, coalesced=False))
+            self._record(flown.source, ask, _from_flight(flown, plan, seat, coalesced=False))
 
     def _suits(self, plan: Plan, flown: Flown) -> bool:
         """Whether another caller's answer is one for this caller too."""

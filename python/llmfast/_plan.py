@@ -89,7 +89,7 @@ class Plan:
         self.why_not = "nothing near enough is stored"
 
     def fresh_age(self, row: Row, now: float) -> float | None:
-        """Return the age of a row, if it is young enough for the request and a stream or none as its caller takes it."""
+        """Return the age of a row if it is young enough for the request, and in the form that its caller takes."""
         if self.streams is not None and self.streams != (row.codec == "events"):
             return None
         return row.fresh_age(now, self.kind, self.ttl)

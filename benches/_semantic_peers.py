@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,10 +69,7 @@ def gptcache(stored: Stored, encoder: Any, folder: Path) -> Iterator[Callable[[s
     """Give what asks a GPTCache: our vectors, faiss, SQLite, its own evaluation by distance."""
     api, manager = importlib.import_module("gptcache.adapter.api"), importlib.import_module("gptcache.manager")
     distance = importlib.import_module("gptcache.similarity_evaluation.distance")
-    first, pre = (
-        importlib.import_module("gptcache.processor.post").first,
-        importlib.import_module("gptcache.processor.pre"),
-    )
+    post, pre = (importlib.import_module(f"gptcache.processor.{name}") for name in ("post", "pre"))
     library = importlib.import_module("gptcache")
     place = {text: at for at, text in enumerate(stored.texts)}
 
@@ -90,13 +88,18 @@ def gptcache(stored: Stored, encoder: Any, folder: Path) -> Iterator[Callable[[s
             max_size=2 * len(stored.texts),
         ),
         similarity_evaluation=distance.SearchDistanceEvaluation(),
-        post_process_messages_func=first,
+        post_process_messages_func=post.first,
         config=library.Config(similarity_threshold=least, disable_report=True),
     )
     start = time.perf_counter()
     cache.import_data(stored.texts, [f"the answer to {text}" for text in stored.texts])
     print(f"GPTCache filled in {time.perf_counter() - start:.0f} s")
-    yield lambda text: api.get(text, cache_obj=cache)
+    try:
+        yield lambda text: api.get(text, cache_obj=cache)
+    finally:
+        cache.data_manager.close()
+        # It closes once more at the end of the process, when its folder is gone.
+        cache.data_manager = types.SimpleNamespace(close=lambda: None)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ mod request;
 mod router;
 mod row;
 mod row_fields;
+mod semantic;
 mod support;
 
 use pyo3::prelude::*;
@@ -34,5 +35,6 @@ fn _llmfast(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ledger::register(module)?;
     request::register(module)?;
     router::register(module)?;
-    row::register(module)
+    row::register(module)?;
+    semantic::register(module)
 }

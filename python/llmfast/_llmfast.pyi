@@ -41,12 +41,14 @@ __all__ = [
     "LruCache",
     "Price",
     "Public",
+    "Reading",
     "RouterTable",
     "Row",
     "Signal",
     "_Encoding",
     "after_fork",
     "before_fork",
+    "guard_words",
     "kernel_name",
 ]
 
@@ -338,6 +340,16 @@ class Decision:
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
+
+@final
+class Reading:
+    """A text, prepared for the guards of the semantic cache, which tell by rules whether two texts that look alike ask
+    for different things. Linear in the text's length. Raises InvalidTextError for a lone surrogate."""
+
+    def __new__(cls, text: str) -> Self: ...
+    def veto(self, stored_text: str) -> tuple[str, str] | None:
+        """The name of the rule that tells the two texts apart and a sentence with the words that differ; None if no rule
+        can tell. The rule is the same with the texts exchanged. Raises InvalidTextError for a lone surrogate."""
 
 @final
 class RouterTable:
@@ -688,6 +700,9 @@ class BertEncoderCore:
     @property
     def max_tokens(self) -> int:
         """Tokens of a text that are read, [CLS] and [SEP] included; all-MiniLM-L6-v2 reads 256."""
+
+def guard_words() -> list[str]:
+    """Every word in the guards' lists, sorted: what a test of their rules must not draw its words from."""
 
 def kernel_name() -> str:
     """Return the kernel that index and encoder use; `LLMFAST_KERNEL` picks one at first use.

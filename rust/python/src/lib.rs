@@ -17,6 +17,7 @@ mod request;
 mod router;
 mod row;
 mod row_fields;
+mod semantic;
 mod support;
 
 use pyo3::prelude::*;
@@ -36,5 +37,6 @@ fn _llmfast(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ledger::register(module)?;
     request::register(module)?;
     router::register(module)?;
-    row::register(module)
+    row::register(module)?;
+    semantic::register(module)
 }

@@ -1,0 +1,52 @@
+//! The guards of the semantic cache: whether two texts that look alike to an encoder ask for different things.
+//!
+//! A guard uses no model. It reads both texts ([`Reading`]) and compares them by rules ([`veto`]): numbers, identifiers
+//! and quotations must be the same; negators and opposites must cancel out; words that have no counterpart, in texts
+//! that agree otherwise, are what the question is about. Rules for the words of a language are for English; German,
+//! Spanish, French and Russian have their negators and number words, all others numbers and identifiers.
+
+mod align;
+mod content;
+mod exact;
+mod grammar;
+mod language;
+mod lexicon;
+mod order;
+mod quantity;
+mod reading;
+mod scan;
+mod similar;
+mod stem;
+mod veto;
+mod words;
+
+pub use lexicon::guard_words;
+pub use reading::Reading;
+pub use veto::{Rule, Veto, Words};
+
+use language::Language;
+
+/// The rule by which the two texts ask for different things; None if no rule can tell.
+///
+/// Symmetric but for the order of words in the sentence, and never fires on texts that are equal. Takes time linear in
+/// the readings' lengths.
+pub fn veto(asked: &Reading, stored: &Reading) -> Option<Veto> {
+    match asked.folded.cmp(&stored.folded) {
+        std::cmp::Ordering::Equal => None,
+        std::cmp::Ordering::Less => judge(asked, stored),
+        std::cmp::Ordering::Greater => judge(stored, asked).map(Veto::turned),
+    }
+}
+
+fn judge(a: &Reading, b: &Reading) -> Option<Veto> {
+    if let Some(veto) = exact::numbers(a, b).or_else(|| exact::names(a, b)).or_else(|| exact::literals(a, b)) {
+        return Some(veto);
+    }
+    if a.language != b.language {
+        return None;
+    }
+    if a.language != Language::English {
+        return content::foreign(a, b);
+    }
+    content::english(a, b)
+}

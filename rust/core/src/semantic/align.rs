@@ -1,0 +1,203 @@
+//! Where the words of two readings agree, and which have no counterpart.
+
+use super::lexicon::{Scale, lexicon};
+use super::reading::{Reading, Role, Token};
+use super::similar::{Kinship, kinship};
+
+/// Places of words in one reading.
+pub(super) type Places = Vec<u32>;
+
+/// What two readings do not share.
+#[derive(Debug, Default)]
+pub(super) struct Difference {
+    /// Content words that both have.
+    pub(super) shared: u32,
+    /// Words of one reading without counterpart in the other.
+    pub(super) only: [Places; 2],
+    /// Pairs of opposites.
+    pub(super) opposites: Vec<(u32, u32)>,
+    /// Pairs of words that were taken for one by their letters.
+    pub(super) kin: Vec<(u32, u32)>,
+}
+
+/// With more words left over than this on a side, no letters are compared: the texts differ anyway.
+const MAX_REST: usize = 12;
+
+/// Pairs the content words of two readings.
+pub(super) fn align(a: &Reading, b: &Reading) -> Difference {
+    let mut out = merge(a, b);
+    repeated(&mut out, a, b);
+    if out.only.iter().all(|rest| rest.len() <= MAX_REST) {
+        compounds(&mut out, a, b);
+        relatives(&mut out, a, b);
+    }
+    out
+}
+
+/// Pairs equal keys; within a key, equal poles first.
+fn merge(a: &Reading, b: &Reading) -> Difference {
+    let mut out = Difference::default();
+    let (mut i, mut j) = (0, 0);
+    while i < a.by_key.len() || j < b.by_key.len() {
+        let left = a.by_key.get(i).map(|entry| entry.0);
+        let right = b.by_key.get(j).map(|entry| entry.0);
+        let key = match (left, right) {
+            (Some(x), Some(y)) => x.min(y),
+            (x, y) => x.or(y).unwrap_or_default(),
+        };
+        let run = |list: &[(u64, u32)], from: usize| from + list[from..].iter().take_while(|entry| entry.0 == key).count();
+        let (to_i, to_j) = (run(&a.by_key, i), run(&b.by_key, j));
+        same_key(&mut out, a, b, &a.by_key[i..to_i], &b.by_key[j..to_j]);
+        (i, j) = (to_i, to_j);
+    }
+    out
+}
+
+fn same_key(out: &mut Difference, a: &Reading, b: &Reading, left: &[(u64, u32)], right: &[(u64, u32)]) {
+    let places = |reading: &Reading, list: &[(u64, u32)], pole: i8| -> Vec<u32> {
+        list.iter().map(|entry| entry.1).filter(|at| reading.tokens[*at as usize].pole.signum() == pole).collect()
+    };
+    let mut rest = [[Vec::new(), Vec::new()], [Vec::new(), Vec::new()]];
+    for (slot, pole) in [(0, -1), (1, 1)] {
+        let (x, y) = (places(a, left, pole), places(b, right, pole));
+        let both = x.len().min(y.len());
+        out.shared += both as u32;
+        rest[0][slot] = x[both..].to_vec();
+        rest[1][slot] = y[both..].to_vec();
+    }
+    let (x, y) = (places(a, left, 0), places(b, right, 0));
+    let both = x.len().min(y.len());
+    out.shared += both as u32;
+    out.only[0].extend(&x[both..]);
+    out.only[1].extend(&y[both..]);
+    for slot in [0, 1] {
+        let (x, y) = (std::mem::take(&mut rest[0][slot]), std::mem::take(&mut rest[1][1 - slot]));
+        let both = x.len().min(y.len());
+        out.opposites.extend(x.iter().copied().zip(y.iter().copied()).take(both));
+        out.only[0].extend(&x[both..]);
+        out.only[1].extend(&y[both..]);
+    }
+}
+
+/// A word that the other text has, only less often, is no difference; a name is: his family, Jack's family.
+fn repeated(out: &mut Difference, a: &Reading, b: &Reading) {
+    for (side, (own, other)) in [(a, b), (b, a)].into_iter().enumerate() {
+        out.only[side].retain(|&at| {
+            let token = &own.tokens[at as usize];
+            let known = other.by_key.binary_search_by_key(&token.key, |entry| entry.0);
+            let same_pole = known.is_ok_and(|found| other.tokens[other.by_key[found].1 as usize].pole == token.pole);
+            !same_pole || is_name(own, token)
+        });
+    }
+}
+
+/// Two words here are one there: "check in" and "checkin", "wi fi" and "wifi".
+fn compounds(out: &mut Difference, a: &Reading, b: &Reading) {
+    for (side, (own, other)) in [(a, b), (b, a)].into_iter().enumerate() {
+        let mut gone = [Vec::new(), Vec::new()];
+        for &at in &out.only[side] {
+            let long = &own.tokens[at as usize].text;
+            let found = out.only[1 - side].iter().copied().find(|&place| {
+                let place = place as usize;
+                [place.checked_sub(1), Some(place)].into_iter().flatten().any(|first| {
+                    let pair = other.tokens.get(first).zip(other.tokens.get(first + 1));
+                    pair.is_some_and(|(x, y)| {
+                        x.text.len() + y.text.len() == long.len() && long.starts_with(&x.text) && long.ends_with(&y.text)
+                    })
+                })
+            });
+            if let Some(place) = found {
+                gone[side].push(at);
+                let near = |other: u32| other.abs_diff(place) <= 1;
+                gone[1 - side].extend(out.only[1 - side].iter().copied().filter(|&other| {
+                    near(other) && long.contains(other_text(side, a, b, other))
+                }));
+                out.shared += 1;
+            }
+        }
+        for (rest, gone) in out.only.iter_mut().zip(&gone) {
+            rest.retain(|at| !gone.contains(at));
+        }
+    }
+}
+
+fn other_text<'r>(side: usize, a: &'r Reading, b: &'r Reading, at: u32) -> &'r str {
+    &if side == 0 { b } else { a }.tokens[at as usize].text
+}
+
+/// Pairs leftovers that are one word by their letters.
+fn relatives(out: &mut Difference, a: &Reading, b: &Reading) {
+    let [left, right] = std::mem::take(&mut out.only);
+    let mut taken = vec![false; right.len()];
+    for at in left {
+        let token = &a.tokens[at as usize];
+        let kin = right.iter().enumerate().filter(|(index, _)| !taken[*index]).find_map(|(index, &other)| {
+            kinship(token, &b.tokens[other as usize]).map(|kin| (index, other, kin))
+        });
+        let Some((index, other, kin)) = kin else {
+            out.only[0].push(at);
+            continue;
+        };
+        taken[index] = true;
+        if kin == Kinship::Negated {
+            out.opposites.push((at, other));
+        } else {
+            out.kin.push((at, other));
+            out.shared += 1;
+        }
+    }
+    out.only[1].extend(right.iter().zip(taken).filter(|(_, taken)| !taken).map(|(at, _)| *at));
+}
+
+/// Whether capital letters make a word a name. The first word of a sentence is one only if no list knows it.
+pub(super) fn is_name(reading: &Reading, token: &Token) -> bool {
+    use super::scan::Case;
+    reading.cased && token.role == Role::Content && token.case != Case::Lower && (!token.first || !token.known) && token.scale == Scale::None
+}
+
+/// Where two readings agree: the same words from the front and from the back, and what stands between.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frame {
+    /// Words from the front.
+    pub(super) front: usize,
+    /// Words from the back.
+    pub(super) back: usize,
+    /// How many words each has between.
+    pub(super) between: [usize; 2],
+}
+
+/// The frame of two readings whose paired words count as equal and whose auxiliaries do not count.
+pub(super) fn frame(a: &Reading, b: &Reading, difference: &Difference) -> Frame {
+    let keys = |reading: &Reading| -> Vec<u64> { reading.tokens.iter().map(|token| token.key).collect() };
+    let (x, mut y) = (keys(a), keys(b));
+    for &(at, other) in &difference.kin {
+        y[other as usize] = x[at as usize];
+    }
+    let counting = |reading: &Reading, keys: Vec<u64>| -> Vec<u64> {
+        keys.into_iter().zip(&reading.tokens).filter(|(_, token)| !is_auxiliary(token)).map(|(key, _)| key).collect()
+    };
+    let (x, y) = (counting(a, x), counting(b, y));
+    let front = x.iter().zip(&y).take_while(|(x, y)| x == y).count();
+    let most = x.len().min(y.len()) - front;
+    let back = x.iter().rev().zip(y.iter().rev()).take(most).take_while(|(x, y)| x == y).count();
+    Frame { front, back, between: [x.len() - front - back, y.len() - front - back] }
+}
+
+/// Whether a word only carries tense and number.
+fn is_auxiliary(token: &Token) -> bool {
+    const AUXILIARIES: [&str; 21] = [
+        "is", "are", "was", "were", "be", "been", "being", "am", "do", "does", "did", "has", "have", "had", "will",
+        "would", "i", "you", "we", "it", "my",
+    ];
+    token.role == Role::Function && AUXILIARIES.contains(&token.text.as_str())
+}
+
+/// Whether a word is of little weight, so that it seldom narrows a question.
+pub(super) fn is_light(token: &Token) -> bool {
+    lexicon().is_light(&token.stem)
+}
+
+/// Whether a word changes what is asked wherever it is put in.
+pub(super) fn is_weighty(token: &Token) -> bool {
+    lexicon().is_weighty(&token.stem)
+}

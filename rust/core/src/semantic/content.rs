@@ -1,0 +1,180 @@
+//! What words without counterpart, negators and opposites say.
+
+use super::align::{Difference, Frame, align, frame, is_light, is_name, is_weighty};
+use super::grammar::{Asks, conflict, grammar, opposed};
+use super::lexicon::Scale;
+use super::order::exchanged;
+use super::reading::{Reading, Role, Token};
+use super::scan::Case;
+use super::veto::{Rule, Veto};
+
+/// Rules for English.
+pub(super) fn english(a: &Reading, b: &Reading) -> Option<Veto> {
+    let difference = align(a, b);
+    let rest = |side: usize| difference.only[side].len() as u32;
+    let (left, right) = (rest(0), rest(1));
+    polarity(a, b, &difference).or_else(|| entities(a, b, &difference)).or_else(|| {
+        if left == 0 && right == 0 { structure(a, b, &difference) } else { words(a, b, &difference) }
+    })
+}
+
+/// Negators against negators and opposites.
+fn polarity(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
+    let left: u32 = difference.only.iter().map(|rest| rest.len() as u32).max().unwrap_or(0);
+    let near = difference.shared >= left;
+    let odd = (a.negators + b.negators) % 2 == 1;
+    let text = |reading: &Reading, at: u32| reading.tokens[at as usize].text.clone();
+    let less = opposed(a, b).is_some_and(|pair| matches!(pair.0.as_str(), "more" | "less"));
+    if let Some(&(x, y)) = difference.opposites.first() {
+        let graded = difference.opposites.len() == 1 && a.tokens[x as usize].scale != Scale::Converse && b.tokens[y as usize].scale != Scale::Converse;
+        let cancelled = graded && (odd != less);
+        return (!cancelled && near).then(|| Veto::new(Rule::Antonym, text(a, x), text(b, y)));
+    }
+    let close = difference.only.iter().map(Vec::len).sum::<usize>() <= 2;
+    if odd && near && close {
+        return Some(Veto::new(Rule::Negation, negated(a, b), negated(b, a)));
+    }
+    None
+}
+
+fn negated(own: &Reading, other: &Reading) -> String {
+    if own.negators > other.negators { "not".into() } else { String::new() }
+}
+
+/// Names without counterpart on both sides.
+fn entities(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
+    let name = |reading: &Reading, side: usize| {
+        difference.only[side].iter().map(|at| &reading.tokens[*at as usize]).find(|token| is_name(reading, token)).cloned()
+    };
+    let (x, y) = (name(a, 0), name(b, 1));
+    if let (Some(x), Some(y)) = (&x, &y) {
+        let frame = frame(a, b, difference);
+        let single = difference.only.iter().all(|rest| rest.len() == 1);
+        let close = frame.front + frame.back > 0 && frame.between.iter().all(|between| *between <= MAX_NAMED);
+        if !initials(x, y) && (single || close) {
+            return Some(Veto::new(Rule::Entity, &x.text, &y.text));
+        }
+    }
+    None
+}
+
+fn initials(x: &Token, y: &Token) -> bool {
+    (x.case == Case::Upper) != (y.case == Case::Upper) && x.text.chars().next() == y.text.chars().next()
+}
+
+/// The same content words: how are they put together?
+fn structure(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
+    if let Some((x, y)) = opposed(a, b).filter(|pair| !(difference.opposites.len() == 1 && matches!(pair.0.as_str(), "more" | "less"))) {
+        return Some(Veto::new(Rule::Direction, x, y));
+    }
+    let (x, y) = (grammar(a), grammar(b));
+    if conflict(x.asks, y.asks) && x.questions == 1 && y.questions == 1 {
+        return Some(Veto::new(Rule::QuestionType, format!("{:?}", x.asks).to_lowercase(), format!("{:?}", y.asks).to_lowercase()));
+    }
+    if (x.may && !x.must && y.must && !y.may) || (x.must && !x.may && y.may && !y.must) {
+        let word = |must: bool| if must { "should" } else { "can" };
+        return Some(Veto::new(Rule::Modality, word(x.must), word(y.must)));
+    }
+    if (x.and > y.and && x.or < y.or) || (x.and < y.and && x.or > y.or) {
+        let word = |and: bool| if and { "and" } else { "or" };
+        return Some(Veto::new(Rule::Conjunction, word(x.and > y.and), word(y.and > x.and)));
+    }
+    if x.persons != y.persons && !x.persons.is_empty() && !y.persons.is_empty() {
+        return Some(Veto::new(Rule::Pronoun, persons(&x.persons), persons(&y.persons)));
+    }
+    exchanged(a, b, difference).then(|| Veto::new(Rule::Order, outline(a), outline(b)))
+}
+
+fn persons(list: &[u8]) -> String {
+    list.iter().take(4).map(|person| if *person == b'h' { "he" } else { "she" }).collect::<Vec<_>>().join(", ")
+}
+
+/// The content words in their order.
+fn outline(reading: &Reading) -> String {
+    reading.by_key.first().map_or_else(String::new, |_| {
+        let content = reading.tokens.iter().filter(|token| token.role != super::reading::Role::Function);
+        content.take(6).map(|token| token.text.as_str()).collect::<Vec<_>>().join(" ")
+    })
+}
+
+/// Words without counterpart, in texts that agree otherwise.
+fn words(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
+    let x = Rest::new(a, &difference.only[0]);
+    let y = Rest::new(b, &difference.only[1]);
+    let frame = frame(a, b, difference);
+    let agree = frame.front + frame.back;
+    if x.heavy.is_empty() && y.heavy.is_empty() {
+        return if agree == 0 { None } else { structure(a, b, difference) };
+    }
+    if agree == 0 {
+        return None;
+    }
+    if !x.heavy.is_empty() && !y.heavy.is_empty() {
+        // What stands between are the words without counterpart and nothing else.
+        let minimal = [&x, &y].iter().zip(frame.between).all(|(rest, between)| between == rest.heavy.len() && rest.light == 0 && between <= MAX_NAMED);
+        return minimal.then(|| Veto::new(Rule::Substitution, x.shown(), y.shown()));
+    }
+    let (rest, longer) = if x.heavy.is_empty() { (&y, b) } else { (&x, a) };
+    narrows(rest, longer, &frame, x.light + y.light).then(|| Veto::new(Rule::Modifier, x.shown(), y.shown()))
+}
+
+/// Names have at most this many words.
+const MAX_NAMED: usize = 3;
+
+/// The words of one reading without counterpart.
+struct Rest<'r> {
+    heavy: Vec<(u32, &'r Token)>,
+    light: usize,
+}
+
+impl<'r> Rest<'r> {
+    fn new(reading: &'r Reading, places: &[u32]) -> Self {
+        let all = places.iter().map(|&at| (at, &reading.tokens[at as usize]));
+        let heavy: Vec<_> = all.filter(|(_, token)| !is_light(token)).collect();
+        let light = places.len() - heavy.len();
+        Self { heavy, light }
+    }
+
+    fn shown(&self) -> String {
+        self.heavy.iter().take(3).map(|(_, token)| token.text.as_str()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Whether words that one text has more narrow its question.
+fn narrows(rest: &Rest<'_>, longer: &Reading, frame: &Frame, light: usize) -> bool {
+    let between = frame.between[0].max(frame.between[1]);
+    let inserted = frame.between[0].min(frame.between[1]) == 0;
+    let [(at, token)] = rest.heavy[..] else { return false };
+    if is_weighty(token) && between <= 3 {
+        return true;
+    }
+    if is_name(longer, token) {
+        return between <= 2;
+    }
+    if light > 0 || !inserted || between > 2 {
+        return false;
+    }
+    let next = longer.tokens.get(at as usize + 1);
+    let attribute = next.is_some_and(|next| next.role == Role::Content);
+    match grammar(longer).asks {
+        Asks::Other => attribute && between == 1,
+        Asks::How | Asks::Why => false,
+        _ => next.is_none() && !token.known,
+    }
+}
+
+/// Rules for the other languages: negators, and one word in the place of another.
+pub(super) fn foreign(a: &Reading, b: &Reading) -> Option<Veto> {
+    if (a.negators + b.negators) % 2 == 1 {
+        return Some(Veto::new(Rule::Negation, negated(a, b), negated(b, a)));
+    }
+    if a.tokens.len() != b.tokens.len() || a.tokens.len() < 3 {
+        return None;
+    }
+    let mut differ = a.tokens.iter().zip(&b.tokens).filter(|(x, y)| x.text != y.text);
+    let ((x, y), None) = (differ.next()?, differ.next()) else { return None };
+    let common = x.text.chars().zip(y.text.chars()).take_while(|(p, q)| p == q).count();
+    let inflected = common >= 4 || super::similar::typo(&x.text, &y.text);
+    (!inflected && x.text.chars().count() > 3 && y.text.chars().count() > 3)
+        .then(|| Veto::new(Rule::Substitution, &x.text, &y.text))
+}

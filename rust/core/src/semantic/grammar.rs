@@ -1,0 +1,134 @@
+//! How a text asks: question word, modality, conjunctions, pronouns, directions.
+
+use super::reading::{Reading, Role, Token};
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asks {
+    Who,
+    When,
+    Where,
+    Why,
+    How,
+    HowMuch,
+    HowLong,
+    HowOften,
+    What,
+    /// Yes or no, an order, or a statement.
+    Other,
+}
+
+/// The grammar of one reading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Grammar {
+    pub(super) asks: Asks,
+    /// How many sentences have a question word.
+    pub(super) questions: usize,
+    pub(super) may: bool,
+    pub(super) must: bool,
+    pub(super) and: usize,
+    pub(super) or: usize,
+    /// he, she, they, I, you in order of appearance, whatever their case.
+    pub(super) persons: Vec<u8>,
+}
+
+pub(super) fn grammar(reading: &Reading) -> Grammar {
+    let mut out = Grammar { asks: Asks::Other, questions: 0, may: false, must: false, and: 0, or: 0, persons: Vec::new() };
+    let mut asked_in = None;
+    for (at, token) in reading.tokens.iter().enumerate() {
+        if token.role != Role::Function {
+            continue;
+        }
+        match token.text.as_str() {
+            "can" | "could" | "may" | "might" => out.may = true,
+            "should" | "must" | "ought" | "shall" => out.must = true,
+            "and" => out.and += 1,
+            "or" => out.or += 1,
+            _ => {}
+        }
+        out.persons.extend(person(&token.text));
+        // "when" and "where" inside of a sentence mostly begin a clause.
+        let inner = at > 0 && reading.tokens[at - 1].sentence == token.sentence && reading.tokens[at - 1].role == Role::Content;
+        if let Some(asks) = asks(token, reading.tokens.get(at + 1)).filter(|_| !inner) {
+            if asked_in != Some(token.sentence) {
+                out.questions += 1;
+                asked_in = Some(token.sentence);
+                out.asks = asks;
+            }
+        }
+    }
+    out
+}
+
+fn person(word: &str) -> Option<u8> {
+    match word {
+        "he" | "him" | "his" => Some(b'h'),
+        "she" | "her" | "hers" => Some(b's'),
+        _ => None,
+    }
+}
+
+fn asks(token: &Token, next: Option<&Token>) -> Option<Asks> {
+    Some(match token.text.as_str() {
+        "who" | "whom" | "whose" => Asks::Who,
+        "when" => Asks::When,
+        "where" => Asks::Where,
+        "why" => Asks::Why,
+        "what" | "which" => Asks::What,
+        "how" => match next.map_or("", |next| next.text.as_str()) {
+            "much" | "many" | "big" | "large" | "high" | "tall" | "heavy" => Asks::HowMuch,
+            "long" | "soon" | "fast" => Asks::HowLong,
+            "often" | "frequently" => Asks::HowOften,
+            _ => Asks::How,
+        },
+        _ => return None,
+    })
+}
+
+/// Whether the two kinds of question cannot have one answer. "What" asks for anything.
+pub(super) fn conflict(a: Asks, b: Asks) -> bool {
+    a != b && ![a, b].iter().any(|asks| matches!(asks, Asks::What | Asks::Other))
+}
+
+/// Pairs of particles and prepositions that are opposites.
+const DIRECTIONS: [(&[&str], &[&str]); 8] = [
+    (&["up"], &["down"]),
+    (&["in", "inside", "into"], &["out", "outside"]),
+    (&["on"], &["off"]),
+    (&["over", "above"], &["under", "below"]),
+    (&["before", "until", "till"], &["after", "since"]),
+    (&["more"], &["less", "fewer"]),
+    (&["most"], &["least"]),
+    (&["from"], &["to"]),
+];
+
+/// The first pair of which one text has one end and the other text the other.
+pub(super) fn opposed(a: &Reading, b: &Reading) -> Option<(String, String)> {
+    let ends = |reading: &Reading| {
+        let mut ends = [[0_u32; 2]; DIRECTIONS.len()];
+        for token in &reading.tokens {
+            if let Some((pair, end)) = direction(&token.text) {
+                ends[pair][end] += 1;
+            }
+        }
+        ends
+    };
+    let (x, y) = (ends(a), ends(b));
+    DIRECTIONS.iter().enumerate().find_map(|(pair, words)| {
+        let (p, q) = (x[pair], y[pair]);
+        let turned = (p[0] > q[0] && p[1] < q[1]) || (p[0] < q[0] && p[1] > q[1]);
+        let first = usize::from(p[0] < q[0]);
+        let word = |end: usize| if end == 0 { words.0[0] } else { words.1[0] };
+        turned.then(|| (word(first).to_owned(), word(1 - first).to_owned()))
+    })
+}
+
+fn direction(word: &str) -> Option<(usize, usize)> {
+    DIRECTIONS.iter().enumerate().find_map(|(pair, ends)| {
+        if ends.0.contains(&word) {
+            Some((pair, 0))
+        } else {
+            ends.1.contains(&word).then_some((pair, 1))
+        }
+    })
+}

@@ -1,0 +1,88 @@
+//! In which language a text is written, as far as the guards care.
+
+use std::collections::HashMap;
+
+use super::scan::{Raw, Shape, fold};
+use super::words::{english, foreign};
+use crate::sync::OnceLock;
+
+/// The languages whose negators and number words are known; `Other` has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Language {
+    English,
+    German,
+    Spanish,
+    French,
+    Russian,
+    Other,
+}
+
+/// Bits of the languages that have a word among their most frequent.
+struct Stopwords {
+    bits: HashMap<String, u8>,
+    negators: HashMap<String, u8>,
+}
+
+const LANGUAGES: [Language; 5] =
+    [Language::English, Language::German, Language::Spanish, Language::French, Language::Russian];
+
+fn stopwords() -> &'static Stopwords {
+    static STOPWORDS: OnceLock<Stopwords> = OnceLock::new();
+    STOPWORDS.get_or_init(|| {
+        let lists = [english::FUNCTION, foreign::GERMAN, foreign::SPANISH, foreign::FRENCH, foreign::RUSSIAN];
+        let mut bits = gather(&lists);
+        for word in english::FILLERS.split_whitespace().take(3) {
+            *bits.entry(word.to_owned()).or_default() |= 1;
+        }
+        let negators = gather(&[
+            english::NEGATORS,
+            foreign::GERMAN_NEGATORS,
+            foreign::SPANISH_NEGATORS,
+            foreign::FRENCH_NEGATORS,
+            foreign::RUSSIAN_NEGATORS,
+        ]);
+        Stopwords { bits, negators }
+    })
+}
+
+fn gather(lists: &[&str]) -> HashMap<String, u8> {
+    let mut out: HashMap<String, u8> = HashMap::new();
+    for (list, bit) in lists.iter().zip(0..) {
+        for word in list.split_whitespace() {
+            *out.entry(fold(word)).or_default() |= 1 << bit;
+        }
+    }
+    out
+}
+
+/// The language whose stop words are most frequent; English if none is found in Latin script.
+pub(super) fn language(tokens: &[Raw]) -> Language {
+    let words = || tokens.iter().filter(|raw| raw.shape == Shape::Word);
+    let latin = words().filter(|raw| raw.text.chars().next().is_some_and(|c| c < '\u{250}')).count();
+    let cyrillic = words().filter(|raw| raw.text.starts_with(|c| ('\u{400}'..'\u{530}').contains(&c))).count();
+    let all = words().count();
+    if latin * 2 < all {
+        return if cyrillic * 2 >= all { Language::Russian } else { Language::Other };
+    }
+    let mut hits = [0_usize; 5];
+    for raw in words() {
+        let text = raw.text.split('\'').next().unwrap_or("");
+        let bits = stopwords().bits.get(text).copied().unwrap_or(0);
+        for (bit, hits) in hits.iter_mut().enumerate() {
+            *hits += usize::from(bits >> bit & 1);
+        }
+    }
+    let most = hits.iter().copied().max().unwrap_or(0);
+    let best = hits.iter().position(|&count| count == most).unwrap_or(0);
+    // A single word that looks foreign is a name.
+    if most - hits[0] >= 2 || (hits[0] == 0 && most > 0 && all <= 4) { LANGUAGES[best] } else { Language::English }
+}
+
+impl Language {
+    /// How many of the words turn the answer around.
+    pub(super) fn negators<'a>(self, words: impl Iterator<Item = &'a str>) -> u32 {
+        let Some(bit) = LANGUAGES.iter().position(|language| *language == self) else { return 0 };
+        let known = &stopwords().negators;
+        words.map(|word| u32::from(known.get(word).is_some_and(|bits| bits >> bit & 1 == 1))).sum()
+    }
+}

@@ -1,0 +1,317 @@
+//! What the guards know about words, looked up by surface form or by stem; built once from the lists in `words`.
+
+use std::collections::{HashMap, HashSet};
+
+use super::stem::stem;
+use super::words::{english, foreign, irregular, measures, opposites, synonyms};
+use crate::sync::OnceLock;
+
+/// What a surface form is to a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Says nothing.
+    Filler,
+    /// Turns the answer around.
+    Negator,
+    /// Connects other words.
+    Function,
+}
+
+/// Which kind of opposites a word has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scale {
+    /// Only synonyms.
+    None,
+    /// "Not" leads to the other end.
+    Graded,
+    /// "Not" does not lead to the other end.
+    Converse,
+}
+
+/// A meaning: words with the same number and the same pole are synonyms, with the other pole opposites.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Concept {
+    pub(super) number: u32,
+    pub(super) pole: i8,
+    pub(super) scale: Scale,
+}
+
+/// What a unit of measurement is converted to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Measure {
+    pub(super) base: &'static str,
+    pub(super) factor: f64,
+}
+
+/// A turn of phrase, and what stands for it.
+pub(super) struct Template {
+    pub(super) words: Vec<&'static str>,
+    pub(super) means: Vec<&'static str>,
+}
+
+/// The lists, ready to be asked.
+pub(super) struct Lexicon {
+    uses: HashMap<&'static str, Use>,
+    bases: HashMap<&'static str, &'static str>,
+    concepts: HashMap<String, Concept>,
+    measures: HashMap<&'static str, Measure>,
+    multipliers: HashMap<&'static str, f64>,
+    numbers: HashMap<&'static str, u32>,
+    foreign_numbers: HashMap<&'static str, u32>,
+    months: HashMap<&'static str, u32>,
+    weekdays: HashMap<&'static str, u32>,
+    contractions: HashMap<&'static str, Vec<&'static str>>,
+    templates: HashMap<&'static str, Vec<Template>>,
+    courtesy: HashSet<&'static str>,
+    light: HashSet<String>,
+    weighty: HashSet<String>,
+}
+
+/// The lexicon, built on first use: some milliseconds.
+pub(super) fn lexicon() -> &'static Lexicon {
+    static LEXICON: OnceLock<Lexicon> = OnceLock::new();
+    LEXICON.get_or_init(Lexicon::new)
+}
+
+impl Lexicon {
+    fn new() -> Self {
+        let mut uses = HashMap::new();
+        for (list, what) in [
+            (english::FUNCTION, Use::Function),
+            (english::FILLERS, Use::Filler),
+            (english::NEGATORS, Use::Negator),
+        ] {
+            uses.extend(list.split_whitespace().map(|word| (word, what)));
+        }
+        Self {
+            uses,
+            bases: bases(),
+            concepts: concepts(),
+            measures: measures(),
+            multipliers: multipliers(),
+            numbers: numbers(),
+            foreign_numbers: foreign_numbers(),
+            months: ranks(&[english::MONTHS, english::MONTHS_SHORT], 1),
+            weekdays: ranks(&[english::WEEKDAYS, english::WEEKDAYS_SHORT], 0),
+            contractions: pairs(english::CONTRACTIONS).map(|(short, long)| (short, words(long).collect())).collect(),
+            templates: templates(),
+            courtesy: english::COURTESY.split_whitespace().collect(),
+            light: english::LIGHT.split_whitespace().map(stem).collect(),
+            weighty: english::WEIGHTY.split_whitespace().map(stem).collect(),
+        }
+    }
+
+    pub(super) fn use_of(&self, word: &str) -> Option<Use> {
+        self.uses.get(word).copied()
+    }
+
+    /// The key of a word's forms: its base if it is irregular, cut to the stem.
+    pub(super) fn stem(&self, word: &str) -> String {
+        stem(self.bases.get(word).copied().unwrap_or(word))
+    }
+
+    /// The meaning of a stem, if it is listed.
+    pub(super) fn concept(&self, stem: &str) -> Option<Concept> {
+        self.concepts.get(stem).copied()
+    }
+
+    pub(super) fn measure(&self, word: &str) -> Option<Measure> {
+        self.measures.get(word).copied()
+    }
+
+    pub(super) fn multiplier(&self, word: &str) -> Option<f64> {
+        self.multipliers.get(word).copied()
+    }
+
+    /// The value of a number word below a hundred, in English or in the other languages.
+    pub(super) fn number(&self, word: &str, english: bool) -> Option<u32> {
+        if english { self.numbers.get(word).copied() } else { self.foreign_numbers.get(word).copied() }
+    }
+
+    pub(super) fn month(&self, word: &str) -> Option<u32> {
+        self.months.get(word).copied()
+    }
+
+    pub(super) fn weekday(&self, word: &str) -> Option<u32> {
+        self.weekdays.get(word).copied()
+    }
+
+    pub(super) fn contraction(&self, word: &str) -> Option<&[&'static str]> {
+        self.contractions.get(word).map(Vec::as_slice)
+    }
+
+    /// Templates that begin with this word, the longest first.
+    pub(super) fn templates(&self, first: &str) -> &[Template] {
+        self.templates.get(first).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn is_courtesy(&self, word: &str) -> bool {
+        self.courtesy.contains(word)
+    }
+
+    pub(super) fn is_light(&self, stem: &str) -> bool {
+        self.light.contains(stem)
+    }
+
+    pub(super) fn is_weighty(&self, stem: &str) -> bool {
+        self.weighty.contains(stem)
+    }
+
+    /// Whether the form is one that no suffix explains.
+    pub(super) fn is_irregular(&self, word: &str) -> bool {
+        self.bases.contains_key(word)
+    }
+
+    /// Whether the word is one that the guards know, and so no misspelling of another.
+    pub(super) fn knows(&self, word: &str, stem: &str) -> bool {
+        self.uses.contains_key(word) || self.concepts.contains_key(stem) || self.bases.contains_key(word)
+    }
+}
+
+/// Every word in the guards' lists, sorted; each once.
+pub fn guard_words() -> Vec<&'static str> {
+    let mut all: Vec<&'static str> = LISTS
+        .iter()
+        .flat_map(|list| list.split_whitespace())
+        .filter(|word| word.chars().any(char::is_alphabetic))
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+const LISTS: [&str; 31] = [
+    english::FILLERS,
+    english::FUNCTION,
+    english::NEGATORS,
+    english::CONTRACTIONS,
+    english::TEMPLATES,
+    english::COURTESY,
+    english::LIGHT,
+    english::WEIGHTY,
+    english::MONTHS,
+    english::MONTHS_SHORT,
+    english::WEEKDAYS,
+    english::WEEKDAYS_SHORT,
+    english::UNITS,
+    english::TENS,
+    english::ORDINALS,
+    foreign::GERMAN,
+    foreign::SPANISH,
+    foreign::FRENCH,
+    foreign::RUSSIAN,
+    foreign::GERMAN_NEGATORS,
+    foreign::SPANISH_NEGATORS,
+    foreign::FRENCH_NEGATORS,
+    foreign::RUSSIAN_NEGATORS,
+    irregular::FORMS,
+    measures::MEASURES,
+    measures::MULTIPLIERS,
+    opposites::GRADED,
+    opposites::CONVERSE,
+    opposites::DIRECTIONS,
+    synonyms::GROUPS,
+    synonyms::SHORT_FORMS,
+];
+
+fn words(line: &'static str) -> impl Iterator<Item = &'static str> {
+    line.split_whitespace()
+}
+
+fn pairs(list: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    list.lines().filter_map(|line| line.split_once('=')).map(|(left, right)| (left.trim(), right))
+}
+
+fn bases() -> HashMap<&'static str, &'static str> {
+    let mut out = HashMap::new();
+    for line in irregular::FORMS.lines() {
+        let mut forms = words(line);
+        if let Some(base) = forms.next() {
+            forms.for_each(|form| {
+                out.entry(form).or_insert(base);
+            });
+        }
+    }
+    out
+}
+
+fn concepts() -> HashMap<String, Concept> {
+    let mut out: HashMap<String, Concept> = HashMap::new();
+    let mut number = 0;
+    let lists = [
+        (opposites::GRADED, Scale::Graded),
+        (opposites::CONVERSE, Scale::Converse),
+        (synonyms::GROUPS, Scale::None),
+        (synonyms::SHORT_FORMS, Scale::None),
+    ];
+    for (list, scale) in lists {
+        for line in list.lines() {
+            number += 1;
+            for (side, words) in line.split('|').enumerate() {
+                let pole = if scale == Scale::None { 0 } else { side as i8 * 2 - 1 };
+                for word in words.split_whitespace() {
+                    let joined: String = word.chars().filter(|c| *c != '-').collect();
+                    // The first list that names a word has it.
+                    out.entry(stem(&joined)).or_insert(Concept { number, pole, scale });
+                }
+            }
+        }
+    }
+    out
+}
+
+fn measures() -> HashMap<&'static str, Measure> {
+    let mut out = HashMap::new();
+    for line in measures::MEASURES.lines() {
+        let mut fields = words(line);
+        if let (Some(base), Some(factor)) = (fields.next(), fields.next().and_then(|factor| factor.parse().ok())) {
+            fields.for_each(|word| {
+                out.entry(word).or_insert(Measure { base, factor });
+            });
+        }
+    }
+    out
+}
+
+fn multipliers() -> HashMap<&'static str, f64> {
+    let mut out = HashMap::new();
+    for line in measures::MULTIPLIERS.lines() {
+        let mut fields = words(line);
+        if let Some(factor) = fields.next().and_then(|factor| factor.parse().ok()) {
+            out.extend(fields.map(|word| (word, factor)));
+        }
+    }
+    out
+}
+
+fn numbers() -> HashMap<&'static str, u32> {
+    let mut out: HashMap<_, _> = words(english::UNITS).zip(0..).collect();
+    out.extend(words(english::TENS).zip((20..).step_by(10)));
+    out
+}
+
+fn foreign_numbers() -> HashMap<&'static str, u32> {
+    [foreign::GERMAN_NUMBERS, foreign::SPANISH_NUMBERS, foreign::FRENCH_NUMBERS, foreign::RUSSIAN_NUMBERS]
+        .iter()
+        .flat_map(|list| words(list).zip(2..))
+        .collect()
+}
+
+fn ranks(lists: &[&'static str], from: u32) -> HashMap<&'static str, u32> {
+    lists.iter().flat_map(|list| words(list).zip(from..)).collect()
+}
+
+fn templates() -> HashMap<&'static str, Vec<Template>> {
+    let mut out: HashMap<&'static str, Vec<Template>> = HashMap::new();
+    for (phrase, means) in pairs(english::TEMPLATES) {
+        let words: Vec<_> = words(phrase).collect();
+        let means = self::words(means).collect();
+        if let Some(first) = words.first().copied() {
+            out.entry(first).or_default().push(Template { words, means });
+        }
+    }
+    for list in out.values_mut() {
+        list.sort_by_key(|template| std::cmp::Reverse(template.words.len()));
+    }
+    out
+}

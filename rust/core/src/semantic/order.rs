@@ -1,0 +1,161 @@
+//! Who does what to whom: the same words in other roles.
+
+use super::align::Difference;
+use super::lexicon::lexicon;
+use super::reading::{Reading, Role, Token, hash};
+
+/// Stems of words that hold between two sides in either direction.
+const SYMMETRIC: [&str; 38] = [
+    "relat", "engag", "marri", "similar", "same", "equal", "equivalent", "identical", "different", "differ", "differenc",
+    "between", "compar", "vs", "versus", "near", "close", "friend", "compatibl", "dating", "connect", "link", "alik",
+    "common", "distanc", "far", "acquaintanc", "colleagu", "neighbor", "cousin", "sibl", "partner", "classmat", "roommat",
+    "twin", "spous", "rival", "distant",
+];
+
+/// Prepositions whose object has a role that no other part of the sentence has.
+const MARKERS: [&str; 10] = ["from", "to", "into", "than", "before", "after", "over", "by", "against", "onto"];
+
+/// A reading whose words have the keys of their counterparts in the other one.
+struct Roles<'r> {
+    reading: &'r Reading,
+    keys: Vec<u64>,
+}
+
+/// Whether the roles of the words differ, for texts that have the same content words.
+pub(super) fn exchanged(a: &Reading, b: &Reading, difference: &Difference) -> bool {
+    let keys = |reading: &Reading| reading.tokens.iter().map(|token| token.key).collect::<Vec<_>>();
+    let (a, mut b) = (Roles { reading: a, keys: keys(a) }, Roles { reading: b, keys: keys(b) });
+    for &(x, y) in difference.kin.iter().chain(&difference.opposites) {
+        b.keys[y as usize] = a.keys[x as usize];
+    }
+    match (agent_first(&a), agent_first(&b)) {
+        (Some(x), Some(y)) => turned(&x.0, &y.0),
+        (Some((passive, verb)), None) => turned(&passive, &active(&b, verb)),
+        (None, Some((passive, verb))) => turned(&passive, &active(&a, verb)),
+        (None, None) => !(plural_kinds(&a) && plural_kinds(&b)) && (swapped(&a, &b) || other_objects(&a, &b)),
+    }
+}
+
+/// Whether a word that holds in both directions stands in a range or shortly before it.
+fn symmetric(tokens: &[Token], first: usize, last: usize) -> bool {
+    let range = first.saturating_sub(SYMMETRIC_BEFORE)..(last + 1).min(tokens.len());
+    let holds = |token: &Token| SYMMETRIC.contains(&token.stem.as_str()) || SYMMETRIC.contains(&token.text.as_str());
+    tokens[range].iter().any(holds)
+}
+
+/// "How far is it from A to B": so many words before the first side.
+const SYMMETRIC_BEFORE: usize = 4;
+
+fn content(token: &Token) -> bool {
+    matches!(token.role, Role::Content | Role::Number | Role::Code)
+}
+
+/// The same words in another order.
+fn turned(a: &[u64], b: &[u64]) -> bool {
+    let sorted = |list: &[u64]| {
+        let mut list = list.to_vec();
+        list.sort_unstable();
+        list
+    };
+    a != b && sorted(a) == sorted(b)
+}
+
+impl Roles<'_> {
+    fn tokens(&self) -> &[Token] {
+        &self.reading.tokens
+    }
+
+    /// Keys of the content words in a range, without those of `verb`.
+    fn content(&self, range: std::ops::Range<usize>, verb: u64) -> impl Iterator<Item = u64> {
+        range.filter(move |&at| content(&self.tokens()[at]) && self.keys[at] != verb).map(|at| self.keys[at])
+    }
+
+    /// Where the run of content words that begins at a place ends.
+    fn run(&self, from: usize) -> usize {
+        from + self.tokens()[from..].iter().take_while(|token| content(token)).count()
+    }
+}
+
+/// In a passive with "by", the content words without the verb, the agent first; and the verb.
+fn agent_first(roles: &Roles<'_>) -> Option<(Vec<u64>, u64)> {
+    const BE: [&str; 10] = ["is", "are", "was", "were", "be", "been", "being", "am", "get", "got"];
+    let tokens = roles.tokens();
+    let by = tokens.iter().position(|token| token.text == "by")?;
+    let at = by.checked_sub(1).filter(|&at| participle(&tokens[at]))?;
+    tokens[..by].iter().any(|token| BE.contains(&token.text.as_str())).then_some(())?;
+    let (verb, end) = (roles.keys[at], roles.run(by + 1));
+    let agent = roles.content(by + 1..end, verb);
+    Some((agent.chain(roles.content(0..by, verb)).chain(roles.content(end..tokens.len(), verb)).collect(), verb))
+}
+
+/// "-ed", "-en" and irregular participles: "by car" follows none.
+fn participle(token: &Token) -> bool {
+    let text = token.text.as_str();
+    token.role == Role::Content && (["ed", "en", "wn"].iter().any(|end| text.ends_with(end)) || lexicon().is_irregular(text))
+}
+
+fn active(roles: &Roles<'_>, verb: u64) -> Vec<u64> {
+    roles.content(0..roles.keys.len(), verb).collect()
+}
+
+/// Whether both have the same sequence of function words and places, with two words exchanged that do not stand side by
+/// side. Those that only "and" and "or" separate may change places.
+fn swapped(a: &Roles<'_>, b: &Roles<'_>) -> bool {
+    let frame = |roles: &Roles<'_>| -> Vec<u64> {
+        roles.tokens().iter().map(|token| if content(token) { 0 } else { hash(frame_word(&token.text)) }).collect()
+    };
+    if frame(a) != frame(b) {
+        return false;
+    }
+    let differs = |at: &usize| a.keys[*at] != b.keys[*at] && content(&a.tokens()[*at]);
+    let (Some(first), Some(last)) = ((0..a.keys.len()).find(differs), (0..a.keys.len()).rfind(differs)) else {
+        return false;
+    };
+    let inside = &a.tokens()[first..=last];
+    let joint = |token: &Token| matches!(token.text.as_str(), "and" | "or");
+    let listed = inside.iter().any(joint) && inside.iter().all(|token| joint(token) || content(token));
+    let kept = (first..=last).any(|at| !differs(&at));
+    kept && !listed && !symmetric(a.tokens(), first, last)
+}
+
+/// Forms of one auxiliary are one word.
+fn frame_word(word: &str) -> &str {
+    match word {
+        "is" | "are" | "was" | "were" | "am" => "be",
+        "does" | "did" | "do" => "do",
+        "has" | "have" | "had" => "have",
+        word => word,
+    }
+}
+
+/// "Are mushrooms thicker than men?": a question about two kinds of things, whose answer says which, in either order.
+fn plural_kinds(roles: &Roles<'_>) -> bool {
+    let [head, subject, _, than, object] = roles.tokens() else { return false };
+    let plural = |token: &Token| {
+        token.role == Role::Content && (token.text.ends_with('s') || lexicon().is_irregular(&token.text))
+    };
+    head.text == "are" && than.text == "than" && plural(subject) && plural(object)
+}
+
+/// Whether a preposition has another object: from A to B, from B to A.
+fn other_objects(a: &Roles<'_>, b: &Roles<'_>) -> bool {
+    let has = |roles: &Roles<'_>, key: u64| roles.keys.contains(&key);
+    let at = |roles: &Roles<'_>, marker: &str| roles.tokens().iter().position(|token| token.text == marker);
+    let both_ways = |roles: &Roles<'_>, marker: &str| at(roles, marker).is_some_and(|at| symmetric(roles.tokens(), at, at));
+    let free = |marker: &str| both_ways(a, marker) || both_ways(b, marker);
+    MARKERS.iter().filter(|marker| !free(marker)).any(|marker| {
+        let (x, y) = (objects(a, marker), objects(b, marker));
+        let new = x.iter().find(|key| !y.contains(key));
+        let old = y.iter().find(|key| !x.contains(key));
+        matches!((new, old), (Some(&new), Some(&old)) if has(b, new) && has(a, old))
+    })
+}
+
+/// At most this many objects of one preposition are compared.
+const MAX_OBJECTS: usize = 12;
+
+/// The keys of the words that follow a preposition, up to the next word that is no content.
+fn objects(roles: &Roles<'_>, marker: &str) -> Vec<u64> {
+    let places = roles.tokens().iter().enumerate().filter(|(_, token)| token.text == marker);
+    places.flat_map(|(at, _)| roles.keys[at + 1..roles.run(at + 1).min(at + 4)].to_vec()).take(MAX_OBJECTS).collect()
+}

@@ -1,0 +1,365 @@
+//! Cuts a text into tokens: words, numbers as they stand, code and identifiers, and which clause each is in.
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::lexicon::lexicon;
+
+/// What a token looks like, before any list is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Letters.
+    Word,
+    /// Begins with a digit and is a number, a date, a time, or a telephone number, perhaps with a unit at its end.
+    Numeric,
+    /// Letters and digits mixed: a name given by a machine.
+    Identifier,
+    /// A path, address, host or name from a program.
+    Code,
+    /// A sign that counts: currency, percent.
+    Sign,
+}
+
+/// How the letters of a word are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Case {
+    Lower,
+    Capital,
+    Upper,
+}
+
+/// A token: its folded text and where it stands.
+#[derive(Debug, Clone)]
+pub(super) struct Raw {
+    /// Lower case, without accents; code keeps its case.
+    pub(super) text: String,
+    pub(super) shape: Shape,
+    pub(super) case: Case,
+    /// Number of the clause, from nought; clauses end at punctuation.
+    pub(super) clause: u32,
+    /// Number of the sentence, from nought.
+    pub(super) sentence: u32,
+    /// First word of its sentence.
+    pub(super) first: bool,
+    /// Joined to the token before it without white space.
+    pub(super) glued: bool,
+}
+
+/// A text cut into tokens.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    pub(super) tokens: Vec<Raw>,
+    /// What stands in quotation marks or backticks, in order of appearance.
+    pub(super) literals: Vec<String>,
+}
+
+/// A literal longer than this many characters is a quoted passage; it is compared word by word instead.
+const MAX_LITERAL: usize = 160;
+
+/// Longer chunks without white space are not looked at as code; they are cut like any other text.
+const MAX_CODE: usize = 512;
+
+/// Folds a text: compatibility forms, typographic apostrophes and dashes, accents of Latin, Greek and Cyrillic.
+pub(super) fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_owned();
+    }
+    let plain = |c: char| match c {
+        '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2032}' | '\u{b4}' => '\'',
+        '\u{2010}'..='\u{2012}' | '\u{2212}' => '-',
+        '\u{2013}'..='\u{2015}' => '\u{2014}',
+        '\u{a0}' | '\u{202f}' | '\u{2009}' => ' ',
+        c => digit(c),
+    };
+    text.chars()
+        .stream_safe()
+        .nfkd()
+        .map(plain)
+        .filter(|c| !matches!(c, '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{feff}' | '\u{ad}'))
+        .nfc()
+        .collect()
+}
+
+/// A decimal digit of another script as the ASCII one.
+fn digit(c: char) -> char {
+    // Where the digits of the scripts that are in daily use begin; each run has ten.
+    const ZEROS: [u32; 12] =
+        [0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xe50, 0x1040];
+    let code = u32::from(c);
+    if code < ZEROS[0] {
+        return c;
+    }
+    ZEROS
+        .iter()
+        .find(|&&zero| (zero..zero + 10).contains(&code))
+        .and_then(|zero| char::from_digit(code - zero, 10))
+        .unwrap_or(c)
+}
+
+/// Cuts `text`, which [`fold`] has seen.
+pub(super) fn scan(text: &str) -> Scan {
+    let mut scanner = Scanner::default();
+    scanner.literals(text);
+    for chunk in text.split_whitespace() {
+        scanner.chunk(chunk);
+        scanner.glued = false;
+    }
+    scanner.out
+}
+
+#[derive(Default)]
+struct Scanner {
+    out: Scan,
+    clause: u32,
+    sentence: u32,
+    glued: bool,
+    /// A clause ends before the next token.
+    clause_over: bool,
+    /// A sentence ends before the next token.
+    sentence_over: bool,
+}
+
+impl Scanner {
+    /// Gathers what stands in quotation marks; a mark whose partner is far away or missing is none.
+    fn literals(&mut self, text: &str) {
+        let mut rest = text;
+        let mut before = ' ';
+        while let Some(at) = rest.find(['"', '`', '\u{201c}', '\u{ab}', '\u{201e}']) {
+            before = rest[..at].chars().next_back().unwrap_or(before);
+            let open = rest[at..].chars().next().unwrap_or('"');
+            let inside = &rest[at + open.len_utf8()..];
+            let close: &[char] = match open {
+                '\u{201c}' => &['\u{201d}', '"'],
+                '\u{201e}' => &['\u{201c}', '\u{201d}', '"'],
+                '\u{ab}' => &['\u{bb}'],
+                '`' => &['`'],
+                _ => &['"'],
+            };
+            // A number before the mark makes it inches.
+            let end = if open == '"' && before.is_ascii_digit() { None } else { closing(inside, close) };
+            if let Some(end) = end {
+                let literal = inside[..end].trim_matches(|c: char| c.is_whitespace() || ".,;:!?`".contains(c));
+                if !literal.is_empty() {
+                    let code = open == '`';
+                    self.out.literals.push(if code { literal.to_owned() } else { literal.to_lowercase() });
+                }
+                rest = &inside[end..];
+                rest = &rest[rest.chars().next().map_or(0, char::len_utf8)..];
+                before = ' ';
+            } else {
+                rest = inside;
+                before = open;
+            }
+        }
+    }
+
+    /// A run without white space.
+    fn chunk(&mut self, chunk: &str) {
+        let inner = chunk.trim_start_matches(|c: char| "([{<\"'`\u{201c}\u{ab}".contains(c));
+        let inner = inner.trim_end_matches(|c: char| ")]}>\"'`\u{201d}\u{bb}.,;:!?\u{2026}".contains(c));
+        if chunk.starts_with('(') {
+            self.clause_over = true;
+        }
+        if inner.len() <= MAX_CODE {
+            if let Some(code) = code(inner) {
+                self.push(code, Shape::Code, Case::Lower);
+                self.ends(&chunk[chunk.find(inner).unwrap_or(0) + inner.len()..]);
+                return;
+            }
+            if let Some(joined) = initials(inner) {
+                let case = case_of(&joined);
+                self.push(joined.to_lowercase(), Shape::Word, case);
+                self.ends(chunk[chunk.find(inner).unwrap_or(0) + inner.len()..].trim_start_matches('.'));
+                return;
+            }
+        }
+        self.pieces(chunk);
+    }
+
+    /// Cuts a run into words, numbers and signs.
+    fn pieces(&mut self, chunk: &str) {
+        let bytes = chunk.as_bytes();
+        let mut at = 0;
+        while let Some(c) = chunk[at..].chars().next() {
+            let rest = &chunk[at..];
+            let alone = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
+            let signed = (c == '-' || c == '+') && alone && rest[1..].starts_with(|c: char| c.is_ascii_digit());
+            // Between two numbers a dash is a range.
+            let signed = signed && (at == 0 || "([$".contains(char::from(bytes[at - 1])));
+            let length = if c.is_ascii_digit() || signed {
+                self.numeric(rest)
+            } else if c.is_alphabetic() {
+                self.word(rest)
+            } else if "$€£¥₹₩₽₿%¢°".contains(c) {
+                self.push(c.to_string(), Shape::Sign, Case::Lower);
+                c.len_utf8()
+            } else {
+                self.mark(c, &rest[c.len_utf8()..]);
+                c.len_utf8()
+            };
+            at += length;
+            self.glued = true;
+        }
+    }
+
+    /// A run of letters, with apostrophes in it; returns its length.
+    fn word(&mut self, rest: &str) -> usize {
+        let mut end = 0;
+        for (i, c) in rest.char_indices() {
+            let apostrophe = c == '\'' && i > 0 && rest[i + 1..].starts_with(char::is_alphabetic);
+            if !c.is_alphabetic() && !apostrophe && !is_mark(c) {
+                break;
+            }
+            end = i + c.len_utf8();
+        }
+        let mixed = rest[end..].bytes().take_while(u8::is_ascii_digit).count();
+        let tail = rest[end + mixed..].starts_with(|c: char| c.is_ascii_alphabetic());
+        if mixed > 0 && tail && rest[..end].is_ascii() {
+            let length = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
+            self.push(rest[..length].to_ascii_lowercase(), Shape::Identifier, Case::Upper);
+            return length;
+        }
+        let word = &rest[..end];
+        self.push(word.to_lowercase(), Shape::Word, case_of(word));
+        end
+    }
+
+    /// A run that begins with a digit; returns its length.
+    fn numeric(&mut self, rest: &str) -> usize {
+        let bytes = rest.as_bytes();
+        let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+        let mut end = 1;
+        while end < bytes.len() {
+            match bytes[end] {
+                byte if byte.is_ascii_digit() => end += 1,
+                b'.' | b',' | b':' | b'/' if digit(end - 1) && digit(end + 1) => end += 1,
+                b'-' if digit(end - 1) && digit(end + 1) && grouped(&rest[..end], &rest[end + 1..]) => end += 1,
+                _ => break,
+            }
+        }
+        let letters = rest[end..].bytes().take_while(u8::is_ascii_alphabetic).count();
+        let after = &rest[end + letters..];
+        // 401(k), 501(c)
+        let mut letter = rest[end..].bytes();
+        if letters == 0 && letter.next() == Some(b'(') && letter.next().is_some_and(|b| b.is_ascii_alphabetic()) && letter.next() == Some(b')') {
+            let joined = format!("{}{}", &rest[..end], &rest[end + 1..end + 2]).to_ascii_lowercase();
+            self.push(joined, Shape::Numeric, Case::Lower);
+            return end + 3;
+        }
+        if letters > 0 && after.starts_with(|c: char| c.is_ascii_digit()) {
+            let length = rest.bytes().take_while(u8::is_ascii_alphanumeric).count().max(end + letters);
+            self.push(rest[..length].to_ascii_lowercase(), Shape::Identifier, Case::Upper);
+            return length;
+        }
+        self.push(rest[..end + letters].to_ascii_lowercase(), Shape::Numeric, Case::Lower);
+        end + letters
+    }
+
+    fn push(&mut self, text: String, shape: Shape, case: Case) {
+        self.clause += u32::from(std::mem::take(&mut self.clause_over));
+        let sentence_over = std::mem::take(&mut self.sentence_over);
+        self.sentence += u32::from(sentence_over);
+        let first = sentence_over || self.out.tokens.is_empty();
+        let Self { clause, sentence, glued, .. } = *self;
+        self.out.tokens.push(Raw { text, shape, case, clause, sentence, first, glued });
+    }
+
+    /// Punctuation at the end of a chunk.
+    fn ends(&mut self, marks: &str) {
+        let mut rest = marks.chars();
+        while let Some(c) = rest.next() {
+            self.mark(c, rest.as_str());
+        }
+    }
+
+    fn mark(&mut self, c: char, rest: &str) {
+        let gap = rest.chars().next().is_none_or(|c| !c.is_alphanumeric());
+        if self.out.tokens.is_empty() {
+            return;
+        }
+        match c {
+            '.' | '!' | '?' | '\u{2026}' | '\u{3002}' | '\u{61f}' if gap || c != '.' => {
+                self.clause_over = true;
+                self.sentence_over = true;
+            }
+            ',' | ';' | ':' | '(' | ')' | '\u{2014}' | '\u{60c}' => self.clause_over = true,
+            '-' if gap && !self.glued => self.clause_over = true,
+            _ => {}
+        }
+    }
+}
+
+/// Whether a dash joins groups of one telephone number, card number or date, rather than the ends of a range.
+fn grouped(left: &str, right: &str) -> bool {
+    let group = right.bytes().take_while(u8::is_ascii_digit).count();
+    let next = right.as_bytes().get(group) == Some(&b'-') && right.as_bytes().get(group + 1).is_some_and(u8::is_ascii_digit);
+    let last = left.bytes().rev().take(6).take_while(u8::is_ascii_digit).count();
+    next || left.as_bytes().iter().rev().take(8).any(|byte| *byte == b'-') || (last == 3 && group == 4)
+}
+
+fn is_mark(c: char) -> bool {
+    unicode_normalization::char::is_combining_mark(c)
+}
+
+fn case_of(word: &str) -> Case {
+    let mut letters = word.chars().filter(|c| c.is_alphabetic()).take(32);
+    match letters.next() {
+        Some(first) if first.is_uppercase() => {
+            let mut rest = letters.peekable();
+            if rest.peek().is_some() && rest.all(char::is_uppercase) { Case::Upper } else { Case::Capital }
+        }
+        _ => Case::Lower,
+    }
+}
+
+/// Where the literal ends, within its greatest length.
+fn closing(inside: &str, close: &[char]) -> Option<usize> {
+    inside.char_indices().take(MAX_LITERAL + 1).find(|(_, c)| close.contains(c)).map(|(at, _)| at)
+}
+
+/// "U.S.A." and "e.g" without their dots: parts of one or two letters, the first of one.
+fn initials(chunk: &str) -> Option<String> {
+    if chunk.len() > 16 || !chunk.contains('.') {
+        return None;
+    }
+    let parts = || chunk.split('.');
+    let short = parts().all(|part| (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    (short && parts().next().is_some_and(|part| part.len() == 1)).then(|| parts().collect())
+}
+
+/// An address, path, file or name from a program, in the form in which it is compared.
+fn code(chunk: &str) -> Option<String> {
+    let bytes = chunk.as_bytes();
+    if chunk.contains("://") || chunk.starts_with("www.") {
+        let rest = chunk.split_once("://").map_or(chunk, |(_, rest)| rest);
+        let rest = rest.strip_prefix("www.").unwrap_or(rest).trim_end_matches('/');
+        let host = rest.find('/').unwrap_or(rest.len());
+        return Some(rest[..host].to_lowercase() + &rest[host..]);
+    }
+    if let Some((user, host)) = chunk.split_once('@') {
+        if !user.is_empty() && host.contains('.') {
+            return Some(chunk.to_lowercase());
+        }
+    }
+    let letters = bytes.iter().any(u8::is_ascii_alphabetic);
+    let rooted = bytes.len() > 1 && (chunk.starts_with('/') || chunk.starts_with("~/") || chunk.starts_with("./"));
+    let flag = chunk.starts_with("--") && bytes.len() > 3;
+    let inner_sign = |sign: u8| bytes.len() > 2 && bytes[1..bytes.len() - 1].contains(&sign);
+    if letters && (rooted || flag || inner_sign(b'_') || inner_sign(b'\\') || chunk.contains("::")) {
+        return Some(chunk.to_owned());
+    }
+    dotted(chunk).then(|| chunk.to_lowercase())
+}
+
+/// A file or host: "main.py", "example.com", "numpy.linalg.norm"; not two sentences without a space.
+fn dotted(chunk: &str) -> bool {
+    if !chunk.contains('.') || chunk.contains("..") || initials(chunk).is_some() {
+        return false;
+    }
+    let good = |part: &str| {
+        part.as_bytes().first().is_some_and(u8::is_ascii_alphabetic)
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' || byte == b'/')
+    };
+    // "hour.please": a sentence ends there.
+    let word = chunk.rsplit('.').next().is_some_and(|last| lexicon().use_of(last).is_some() || (last.len() > 4 && chunk.matches('.').count() == 1));
+    !word && chunk.split('.').all(good) && chunk.split('.').skip(1).all(|part| part.as_bytes()[0].is_ascii_lowercase())
+}

@@ -1,0 +1,134 @@
+//! Whether two words are one: a misspelling, another part of speech, a short form.
+
+use super::reading::Token;
+
+/// How two unequal words are related.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kinship {
+    /// One is the other with a negating prefix: "secure", "insecure".
+    Negated,
+    /// One is the other, misspelt.
+    Typo,
+    /// Both are made of one base: "astrologer", "astrology".
+    Derived,
+    /// One is the beginning of the other, or its initials are.
+    Short,
+}
+
+/// Words longer than this are not compared letter by letter.
+const MAX_LETTERS: usize = 40;
+
+/// Prefixes that turn a word into its opposite.
+const NEGATING: [&str; 8] = ["un", "in", "im", "il", "ir", "non", "dis", "de"];
+
+/// Endings that make one part of speech of another, longest first; "less" is not among them.
+const DERIVING: [&str; 43] = [
+    "ization", "isation", "ational", "ically", "ation", "ition", "ement", "iness", "ility", "ative", "ology", "ogist",
+    "ical", "ment", "ness", "ance", "ence", "able", "ible", "tion", "sion", "ship", "ist", "ion", "ity", "ive", "ing",
+    "ant", "ent", "ate", "ize", "ers", "ism", "ian", "er", "or", "al", "ic", "ed", "th", "y", "e", "t",
+];
+
+pub(super) fn kinship(a: &Token, b: &Token) -> Option<Kinship> {
+    let (x, y) = (a.text.as_str(), b.text.as_str());
+    if x.len() > MAX_LETTERS || y.len() > MAX_LETTERS {
+        return None;
+    }
+    if negated(x, y) || negated(&a.stem, &b.stem) {
+        return Some(Kinship::Negated);
+    }
+    if !(a.known && b.known) && typo(x, y) {
+        return Some(Kinship::Typo);
+    }
+    if derived(&a.stem, &b.stem) {
+        return Some(Kinship::Derived);
+    }
+    None
+}
+
+/// One is the other behind a negating prefix, or they end in "less" and "ful" (or nothing).
+fn negated(a: &str, b: &str) -> bool {
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    let prefixed = short.len() >= 3
+        && long.strip_suffix(short).is_some_and(|prefix| NEGATING.contains(&prefix.trim_end_matches('-')));
+    let deprived = |x: &str, y: &str| {
+        x.strip_suffix("less").is_some_and(|base| base.len() >= 3 && (y == base || y.strip_suffix("ful") == Some(base)))
+    };
+    prefixed || deprived(a, b) || deprived(b, a)
+}
+
+/// Whether one is the other with a slip of the fingers. Short words are too close to other words.
+pub(super) fn typo(a: &str, b: &str) -> bool {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let (short, long) = if a.len() <= b.len() { (&a, &b) } else { (&b, &a) };
+    if short.len() < 4 || long.len() - short.len() > 2 || long.len() > MAX_LETTERS {
+        return false;
+    }
+    // A last letter more is an inflection, or another word.
+    let distance = distance(short, long);
+    match distance {
+        0 => true,
+        1 if short.len() == long.len() => slipped(short, long),
+        1 => dropped(short, long),
+        2 => short.len() >= 8 && short[0] == long[0],
+        _ => false,
+    }
+}
+
+/// One letter missing: doubled letters anywhere, others only inside of longer words.
+fn dropped(short: &[char], long: &[char]) -> bool {
+    let at = short.iter().zip(long).take_while(|(x, y)| x == y).count();
+    let doubled = at > 0 && long[at] == long[at - 1];
+    doubled || (short.len() >= 4 && at > 0 && at < short.len()) || (short.len() >= 6 && (at == 0 || long[at] != 's'))
+}
+
+/// One letter wrong, or two exchanged.
+fn slipped(a: &[char], b: &[char]) -> bool {
+    let at = a.iter().zip(b).take_while(|(x, y)| x == y).count();
+    let exchanged = a.get(at + 1).is_some_and(|next| *next == b[at]) && b.get(at + 1) == Some(&a[at]);
+    exchanged || (a.len() >= 5 && neighbours(a[at], b[at])) || (a.len() >= 7 && at > 0)
+}
+
+/// Whether two letters lie side by side on a keyboard, or are vowels that are often taken for each other.
+fn neighbours(a: char, b: char) -> bool {
+    const ROWS: [&str; 3] = ["qwertyuiop", "asdfghjkl", "zxcvbnm"];
+    let place = |c: char| ROWS.iter().enumerate().find_map(|(row, keys)| keys.find(c).map(|at| (row, at)));
+    let near = match (place(a), place(b)) {
+        (Some((r, x)), Some((s, y))) => r.abs_diff(s) <= 1 && x.abs_diff(y) <= 1,
+        _ => false,
+    };
+    near || ("aeiou".contains(a) && "aeiou".contains(b))
+}
+
+/// Edits between two words: letters put in, left out, replaced, or exchanged with their neighbour (Damerau–Levenshtein
+/// distance, restricted form). Three stands for three or more.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i; b.len() + 1];
+        for j in 1..=b.len() {
+            let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            row[j] = replaced.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                row[j] = row[j].min(before[j - 2] + 1);
+            }
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[b.len()].min(3)
+}
+
+/// Both are one base with an ending that makes another part of speech.
+fn derived(a: &str, b: &str) -> bool {
+    let common = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
+    if common < 4 || !a.is_char_boundary(common) || !b.is_char_boundary(common) || common * 2 < a.len().max(b.len()) {
+        return false;
+    }
+    let ending = |word: &str| {
+        (common.saturating_sub(2)..=common)
+            .rev()
+            .filter_map(|at| word.get(at..))
+            .any(|rest| rest.is_empty() || rest == "i" || DERIVING.contains(&rest))
+    };
+    ending(a) && ending(b)
+}

@@ -1,0 +1,32 @@
+//! Stop words and negators of German, Spanish, French and Russian.
+
+/// Words that tell a language; those that English shares are left out.
+pub(in crate::semantic) const GERMAN: &str = "
+der die das den dem des ein eine einen einem einer ist sind war und oder nicht kein keine keinen wie wo wann warum wer welche welcher
+welches ich mein meine meinen meiner du dein deine mit von zu zum zur auf für bei nach aus kann können muss soll wird werden habe haben
+hat es wir sie mir mich im am um ohne nie niemals über viel viele
+";
+pub(in crate::semantic) const SPANISH: &str = "
+el la los las un una unos unas es son está están y o no cómo como dónde donde cuándo cuando qué que quién quien por para con sin
+de del al mi mis tu tus su sus yo puedo puede se lo le cuál cual cuánto cuanto cuánta hay nunca ni tengo
+";
+pub(in crate::semantic) const FRENCH: &str = "
+le la les un une des du est sont et ou ne pas comment où quand pourquoi qui que quel quelle quels quelles je mon ma mes tu ton
+ta tes son sa ses nous vous avec sans pour dans sur au aux de puis peux peut il elle jamais ce cette combien faire
+";
+pub(in crate::semantic) const RUSSIAN: &str = "
+и в на не как что где когда почему кто мой моя мне я ты с без для это у по из к от до можно нельзя нет ли никогда сколько
+";
+
+/// Negators; `ne … pas` is one: `ne` and `n'` alone do not count.
+pub(in crate::semantic) const GERMAN_NEGATORS: &str =
+    "nicht kein keine keinen keinem keiner keines nie niemals ohne nichts niemand weder";
+pub(in crate::semantic) const SPANISH_NEGATORS: &str = "no nunca jamás sin nada nadie ningún ninguna ninguno tampoco";
+pub(in crate::semantic) const FRENCH_NEGATORS: &str = "pas jamais sans rien personne aucun aucune";
+pub(in crate::semantic) const RUSSIAN_NEGATORS: &str = "не нет нельзя никогда без ничего никто невозможно";
+
+/// Numbers in words that are no other word, from two to twelve.
+pub(in crate::semantic) const GERMAN_NUMBERS: &str = "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf";
+pub(in crate::semantic) const SPANISH_NUMBERS: &str = "dos tres cuatro cinco seis siete ocho nueve diez once doce";
+pub(in crate::semantic) const FRENCH_NUMBERS: &str = "deux trois quatre cinq six sept huit neuf dix onze douze";
+pub(in crate::semantic) const RUSSIAN_NUMBERS: &str = "два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать";

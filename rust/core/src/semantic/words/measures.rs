@@ -1,0 +1,71 @@
+//! Units and currencies: `name base factor`, and which words or signs stand for them.
+
+/// A line: base unit, factor to it, and the words. Only what converts without rounding shares a base.
+pub(in crate::semantic) const MEASURES: &str = "
+second 1 second seconds sec secs s
+second 60 minute minutes min mins
+second 3600 hour hours hr hrs h
+second 86400 day days
+second 604800 week weeks wk wks
+month 1 month months mo
+month 12 year years yr yrs
+second 0.001 millisecond milliseconds ms
+metre 1 metre metres meter meters m
+metre 1000 kilometre kilometres kilometer kilometers km kms
+metre 0.01 centimetre centimetres centimeter centimeters cm cms
+metre 0.001 millimetre millimetres millimeter millimeters mm
+mile 1 mile miles mi
+foot 1 foot feet ft
+inch 1 inch inches
+yard 1 yard yards
+gram 1 gram grams g gm gms
+gram 1000 kilogram kilograms kg kgs kilo kilos
+gram 0.001 milligram milligrams mg
+pound 1 pound pounds
+lb 1 lb lbs
+ounce 1 ounce ounces oz
+stone 1 stones
+litre 1 litre litres liter liters l
+litre 0.001 millilitre millilitres milliliter milliliters ml
+gallon 1 gallon gallons gal
+byte 1 kb kilobyte kilobytes
+megabyte 1 mb megabyte megabytes
+gigabyte 1 gb gigabyte gigabytes
+terabyte 1 tb terabyte terabytes
+hertz 1 hz
+hertz 1000000 mhz
+hertz 1000000000 ghz
+watt 1 w watt watts
+watt 1000 kw kilowatt kilowatts
+volt 1 v volt volts
+celsius 1 c celsius centigrade °c
+fahrenheit 1 f fahrenheit °f
+degree 1 degree degrees °
+percent 1 % percent pct
+usd 1 $ usd dollar dollars buck bucks
+eur 1 € eur euro euros
+gbp 1 £ gbp quid
+jpy 1 ¥ jpy yen
+inr 1 ₹ inr rupee rupees rs
+cny 1 cny yuan rmb
+chf 1 chf franc francs
+cent 1 ¢ cent cents
+krw 1 ₩ krw
+rub 1 ₽ rub ruble rubles rouble roubles
+btc 1 ₿ btc bitcoin bitcoins
+calorie 1 calorie calories kcal cal
+mph 1 mph
+kph 1 kph kmh
+";
+
+/// What a number is multiplied with.
+pub(in crate::semantic) const MULTIPLIERS: &str = "
+100 hundred
+1000 thousand k
+1000000 million mn mio
+1000000000 billion bn
+1000000000000 trillion
+100000 lakh lakhs lac lacs
+10000000 crore crores
+12 dozen
+";

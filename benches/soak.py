@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llmfast import Cache, CachePolicy, FlatIndex, LruCache
+from llmfast import Cache, CachePolicy, ClosedError, FlatIndex, LruCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
 DIM = 64
 GROWTH_SHARE, GROWTH_MIB = 0.03, 16.0
@@ -149,6 +149,39 @@ def async_step(cache: Cache) -> Callable[[random.Random], object]:
     return lambda rng: asyncio.run(many(rng))
 
 
+def stream_step(cache: Cache) -> Callable[[random.Random], object]:
+    """Streams 50 answers at once, the same in all threads; some readers stop early, some answers are detached."""
+
+    async def ask(rng: random.Random) -> None:
+        query, expected = f"stream {rng.randrange(30)}", 20
+
+        async def call(_: str) -> AsyncIterator[object]:
+            for number in range(expected):
+                await asyncio.sleep(0)
+                yield {"query": query, "number": number}
+
+        answer = await cache.get_or_generate(query, call)
+        enough, number = rng.choice([1, 5, expected]), 0
+        try:
+            async for item in answer.response:
+                assert item == {"query": query, "number": number}, (item, query, number)
+                item["query"] = "spoilt"
+                number += 1
+                if number == enough:
+                    break
+            assert number == enough, (number, enough)
+        except ClosedError:
+            # The loop of another worker, which made the call, has ended.
+            pass
+        if rng.random() < 0.02:
+            cache.flights.detach(lambda plan: plan.ask.query == query)
+
+    async def many(rng: random.Random) -> None:
+        await asyncio.gather(*(ask(rng) for _ in range(50)))
+
+    return lambda rng: asyncio.run(many(rng))
+
+
 def resident_mib() -> float:
     """Return this process's resident memory in MiB."""
     pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
@@ -186,6 +219,7 @@ def make_workers(folder: Path) -> list[Worker]:
     lru: LruCache[int, tuple[str, int]] = LruCache(5_000)
     index = FlatIndex(DIM)
     cache = Cache(encoder=ToyEncoder(), policy=CachePolicy(ttl=2.0), capacity=5_000)
+    streams = Cache(policy=CachePolicy(ttl=0.05))
     steps = {
         "lru-1": lru_step(lru),
         "lru-2": lru_step(lru),
@@ -195,6 +229,8 @@ def make_workers(folder: Path) -> list[Worker]:
         "sync-2": sync_step(cache),
         "async-1": async_step(cache),
         "async-2": async_step(cache),
+        "stream-1": stream_step(streams),
+        "stream-2": stream_step(streams),
     }
     return [Worker(name, step, seed) for seed, (name, step) in enumerate(steps.items())]
 

@@ -50,6 +50,21 @@ def test_a_thousand_identical_misses_make_one_call():
     assert (cache.stats().llm_calls, cache.stats().coalesced, len(cache.flights)) == (1, 999, 0)
 
 
+def test_who_changes_a_shared_answer_changes_nobody_elses():
+    async def run():
+        gate, cache = Gate(), Cache()
+        waiting = [asyncio.ensure_future(cache.get_or_generate("q", gate)) for _ in range(10)]
+        await gate.entered.wait()
+        gate.open.set()
+        for one in waiting:
+            answer = (await one).response
+            assert answer == {"answer": "q"}
+            answer.clear()
+        return await cache.get_or_generate("q", gate)
+
+    assert asyncio.run(run()).response == {"answer": "q"}
+
+
 def test_a_call_that_raises_fails_all_and_stores_nothing():
     async def model(_):
         calls.append(1)
@@ -249,6 +264,19 @@ def test_a_forked_child_does_not_wait_for_its_parents_calls():
     leader.join(10)
 
 
+def test_what_a_child_inherited_does_not_touch_its_own_flights(monkeypatch):
+    flights = FlightTable()
+    parents, _ = flights.join(b"k", label="parent")
+    seat = Seat(flights, parents, drain=False)
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    own, leads = flights.join(b"k", label="own")
+    assert (leads, own.number, own.waiters) == (True, parents.number, 1)
+    seat.leave()
+    flights.detach_one(parents)
+    flights.land(parents, "late")
+    assert (own.waiters, own.detached, own.told, flights.join(b"k")) == (1, False, False, (own, False))
+
+
 def test_semantic_hits_are_shared_too():
     async def run():
         cache = Cache(encoder=(encoder := TopicEncoder()))
@@ -305,7 +333,7 @@ def test_loops_and_threads_share_one_call():
 
     def with_loop():
         async def run():
-            requests = [asyncio.ensure_future(cache.get_or_generate("q", model)) for _ in range(50)]
+            requests = [asyncio.ensure_future(cache.get_or_generate("q", model)) for _ in range(250)]
             await asyncio.sleep(0)
             ready.wait(10)
             return await asyncio.gather(*requests)
@@ -330,7 +358,7 @@ def test_loops_and_threads_share_one_call():
         thread.join(20)
     # A thread that came after the landing hits what was stored; nobody calls again.
     assert calls == ["q"]
-    assert [answer.response for answer in answers] == [["answer"]] * 202
+    assert [answer.response for answer in answers] == [["answer"]] * 1002
 
 
 def test_a_loop_that_ends_under_a_call_does_not_strand_the_others():

@@ -10,7 +10,7 @@ import weakref
 from contextlib import aclosing
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from encoders import TopicEncoder
 from llmfast import Cache, CachePolicy, ClosedError, Engine, Reply, Stream, Usage
@@ -352,6 +352,107 @@ def test_loops_and_threads_read_one_stream():
     assert all(items == [f"item {n}" for n in range(500)] for items in found)
 
 
+class Play:
+    """Any order of joining, reading, leaving and streaming, beside a plain account of what has to come of it."""
+
+    def __init__(self):
+        self.cache = Cache()
+        #: Of each call what it streams, what it gave so far, and how it ended.
+        self.calls, self.given, self.ends = [], [], []
+        #: Of each reader the answer, its call, and how far it has come; None when it left.
+        self.answers, self.call_of, self.come = [], [], []
+
+    async def model(self, query):
+        tap = Tap()
+        self.calls.append(tap)
+        self.given.append([])
+        self.ends.append(None)
+        self.put()
+        async for item in tap(query):
+            yield item
+
+    def put(self):
+        item = {"call": len(self.calls) - 1, "item": len(self.given[-1])}
+        self.given[-1].append(item)
+        self.calls[-1].give(dict(item))
+
+    @property
+    def flies(self):
+        return bool(self.calls) and self.ends[-1] is None
+
+    async def join(self):
+        flew, before = self.flies, len(self.calls)
+        answer = await self.cache.get_or_generate("q", self.model)
+        if self.ends and self.ends[-1] == "well":
+            assert answer.source == "exact_hit"
+        else:
+            assert (answer.coalesced, len(self.calls)) == (flew, before + (not flew))
+        self.answers.append(answer)
+        self.call_of.append(len(self.calls) - 1)
+        self.come.append(0)
+
+    async def read(self, reader):
+        call, come = self.call_of[reader], self.come[reader]
+        if come is None:
+            assert await read(self.answers[reader]) == []
+        elif come < len(self.given[call]):
+            assert await read(self.answers[reader], 1) == [self.given[call][come]]
+            self.come[reader] += 1
+        elif self.ends[call] == "well":
+            assert await read(self.answers[reader]) == []
+        elif self.ends[call] == "ill":
+            with pytest.raises(OSError, match="ill"):
+                await read(self.answers[reader])
+            self.come[reader] = None
+
+    async def leave(self, reader):
+        self.come[reader] = None
+        await self.answers[reader].response.aclose()
+        here = [come for call, come in zip(self.call_of, self.come, strict=True) if call == len(self.calls) - 1]
+        if self.flies and all(come is None for come in here):
+            self.ends[-1] = "left"
+            await self.calls[-1].closed.wait()
+
+    async def end(self, how):
+        self.ends[-1] = how
+        self.calls[-1].give(None if how == "well" else OSError("ill"))
+        await self.calls[-1].closed.wait()
+        await turns(5)
+
+    async def take(self, step, number):
+        if step == "join":
+            await self.join()
+        elif step in ("read", "leave"):
+            if self.answers:
+                await getattr(self, step)(number % len(self.answers))
+        elif self.flies:
+            if step == "put":
+                self.put()
+                await turns(5)
+            else:
+                await self.end(step)
+
+
+STEPS = st.sampled_from(["join", "join", "read", "read", "read", "read", "put", "put", "leave", "leave", "well", "ill"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(STEPS, st.integers(0, 50)), max_size=40))
+def test_any_order_of_joining_reading_and_leaving(steps):
+    async def main():
+        play = Play()
+        for step, number in steps:
+            await play.take(step, number)
+        assert len(play.cache.flights) == play.flies
+
+    run(main)
+
+
+async def turns(count=300):
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 # ---- failures -------------------------------------------------------------------------------------------------------
 
 
@@ -557,11 +658,6 @@ async def two_with_a_limit(monkeypatch, tap, cache):
     answers = await asyncio.gather(*[cache.get_or_generate("q", tap) for _ in range(2)])
     monkeypatch.setattr(answers[0].response._source._recording, "_limit", 16_400)
     return answers
-
-
-async def turns(count=300):
-    for _ in range(count):
-        await asyncio.sleep(0)
 
 
 def test_a_stream_beyond_the_limit_is_read_no_faster_than_its_slowest_reader(monkeypatch):

@@ -38,7 +38,6 @@ class Flight:
     """A call in progress. Its fields are guarded by the lock of its table; `detached` may be read without."""
 
     __slots__ = (
-        "_state",
         "cancel",
         "detached",
         "is_stranded",
@@ -50,12 +49,13 @@ class Flight:
         "on_leave",
         "outcome",
         "soon",
+        "state",
         "told",
     )
 
     def __init__(self, state: FlightState, number: int, is_stranded: Callable[[], bool], label: Any) -> None:
-        self._state = state
-        #: Names it in the state machine, and no other flight ever.
+        #: The state machine that it is in, and what names it there.
+        self.state = state
         self.number = number
         #: Whether the loop that the call runs on was closed under it: then nobody will land it.
         self.is_stranded = is_stranded
@@ -81,7 +81,7 @@ class Flight:
     @property
     def waiters(self) -> int:
         """How many wait for it; 0 when it is over."""
-        return self._state.waiters(self.number) or 0
+        return self.state.waiters(self.number) or 0
 
 
 class Seat:
@@ -175,7 +175,7 @@ class FlightTable:
             if seat.left:
                 return
             seat.left = True
-            fate = self._state.leave(flight.number, drain=seat.drain)
+            fate = flight.state.leave(flight.number, drain=seat.drain)
             self._heed(flight, fate)
         if fate == "cancel":
             _call(flight.cancel)
@@ -200,7 +200,7 @@ class FlightTable:
         with self._lock:
             if flight.detached:
                 return False
-            fate = self._state.detach(flight.number)
+            fate = flight.state.detach(flight.number)
             if fate == "over":
                 return False
             flight.detached = True
@@ -213,7 +213,7 @@ class FlightTable:
         """Tell `outcome` to everybody who waits, and at once to whoever joins, while the flight goes on."""
         self._own()
         with self._lock:
-            self._state.announce(flight.number)
+            flight.state.announce(flight.number)
             listeners = _tell(flight, outcome)
         for listener in listeners:
             listener()
@@ -225,8 +225,8 @@ class FlightTable:
             if flight.landed:
                 return
             flight.landed = True
-            self._state.land(flight.number, _kind(outcome))
-            self._flights.pop(flight.number, None)
+            flight.state.land(flight.number, _kind(outcome))
+            self._forget(flight)
             listeners = _tell(flight, outcome)
         for listener in listeners:
             listener()
@@ -237,7 +237,12 @@ class FlightTable:
         if fate == "cancel":
             # The call may end before it is stopped, and nobody would find it then who has to detach it.
             flight.detached = True
-            self._flights.pop(flight.number, None)
+            self._forget(flight)
+
+    def _forget(self, flight: Flight) -> None:
+        # Its number may be another one's, if it is the parent's flight in a forked child.
+        if self._flights.get(flight.number) is flight:
+            del self._flights[flight.number]
 
 
 def _tell(flight: Flight, outcome: Any) -> list[Callable[[], None]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_type
+from typing import TYPE_CHECKING, assert_type
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from llmfast import (
     batch,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
 
 async def cache_and_engine() -> None:
     cache = Cache(encoder=MiniLM(), policy=CachePolicy(threshold=0.9), policies={"legal": CachePolicy(threshold=0.99)})
@@ -35,7 +38,18 @@ async def cache_and_engine() -> None:
     assert_type(answer.score, float | None)
     engine = Engine(cache=cache)
     assert_type(engine.get_or_generate_sync("q", lambda query: Reply(query, usage=Usage(1, 2))), Answer)
+    if isinstance(answer.response, llmfast.Stream):
+        async for item in answer.response:
+            print(item)
+        await answer.response.aclose()
+        assert_type(answer.response.usage, Usage | None)
+    await cache.get_or_generate("q", streamed)
     await cache.get_or_generate("q", lambda query: query, threshold=0.9)  # type: ignore[call-arg]
+
+
+async def streamed(query: str) -> AsyncIterator[str | Reply]:
+    yield query
+    yield Reply(None, usage=Usage(1, 2))
 
 
 def blocks() -> None:

@@ -8,6 +8,7 @@
 mod align;
 mod content;
 mod exact;
+mod fnv;
 mod grammar;
 mod language;
 mod lexicon;

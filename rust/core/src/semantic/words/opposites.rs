@@ -113,7 +113,7 @@ available | unavailable
 allowed permitted | forbidden prohibited banned disallowed
 mandatory compulsory required obligatory | optional voluntary
 valid | invalid expired void
-included | excluded
+included covered | excluded
 online | offline
 automatic | manual
 fixed | variable floating adjustable
@@ -186,7 +186,6 @@ subscribe | unsubscribe
 follow | unfollow
 block | unblock
 hide | reveal
-include | exclude
 encrypt | decrypt
 compress | decompress
 love | hate despise detest

@@ -177,7 +177,7 @@ fn relatives(out: &mut Difference, a: &Reading, b: &Reading) {
     out.only[1].extend(right.iter().zip(taken).filter(|(_, taken)| !taken).map(|(at, _)| *at));
 }
 
-/// A misspelt filler or function word is no difference: "pleae", "woulld".
+/// A misspelt filler or function word is no difference: "pleae", "woulld"; nor is "become" for "be".
 fn small_typos(out: &mut Difference, a: &Reading, b: &Reading) {
     for (side, (own, other)) in [(a, b), (b, a)].into_iter().enumerate() {
         out.only[side].retain(|&at| {
@@ -189,7 +189,9 @@ fn small_typos(out: &mut Difference, a: &Reading, b: &Reading) {
             let functions = || other.tokens.iter().filter(|other| other.role == Role::Function).map(|other| &other.text);
             let misspelt = functions().find(|word| typo(&token.text, word)).is_some_and(|word| more(word))
                 || other.fillers.iter().any(|word| typo(&token.text, word) && !own.fillers.contains(word));
-            token.known || !misspelt
+            // "How to be one" asks what "how to become one" does.
+            let becomes = token.stem == "becom" && function(own, "be") < function(other, "be");
+            !becomes && (token.known || !misspelt)
         });
     }
 }

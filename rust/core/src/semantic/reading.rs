@@ -474,13 +474,17 @@ fn token(
     make(text, stem, key, Role::Content, concept, known)
 }
 
-/// The stem of the adjective that a comparative is made of, if it is a listed one: "cheaper", "happiest".
+/// The stem of the adjective that a comparative or superlative is made of, if it is listed: "cheaper", "funniest". Words in
+/// "-er" are mostly no comparatives, so that theirs must be the end of a scale.
 fn comparative(word: &str, lexicon: &Lexicon) -> Option<String> {
-    let base = word.strip_suffix("est").or_else(|| word.strip_suffix("er"))?;
-    let graded = |base: &str| {
-        let stem = lexicon.stem(base);
-        lexicon.concept(&stem).filter(|concept| concept.scale == Scale::Graded).map(|_| stem)
+    let (base, any) = match word.strip_suffix("est") {
+        Some(base) => (base, true),
+        None => (word.strip_suffix("er")?, false),
     };
-    let undoubled = || base.get(..base.len().checked_sub(1)?).and_then(graded);
-    graded(base).or_else(undoubled)
+    let listed = |base: &str| {
+        let stem = lexicon.stem(base);
+        lexicon.concept(&stem).filter(|concept| any || concept.scale == Scale::Graded).map(|_| stem)
+    };
+    let undoubled = || base.get(..base.len().checked_sub(1)?).and_then(listed);
+    listed(base).or_else(undoubled)
 }

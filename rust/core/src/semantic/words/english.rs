@@ -416,9 +416,9 @@ instead forever today nowadays generally normally typically commonly fully actua
 
 /// Words that change what is asked wherever they are put in: phase, time, exclusiveness, extent.
 pub(in crate::semantic) const WEIGHTY: &str = "
-formerly previously originally eventually finally initially temporarily permanently simultaneously jointly separately
-becoming become former previous next last first second third past future upcoming ex only solely exclusively except alone
-together twice partially partly automatically manually secretly accidentally intentionally deliberately anonymously
+formerly previously originally eventually finally initially temporarily simultaneously jointly separately
+becoming become former previous next last past future only solely exclusively except alone
+twice partially partly automatically manually secretly accidentally intentionally deliberately anonymously
 internationally domestically abroad overseas offline remotely
 ";
 

@@ -2,7 +2,7 @@
 
 use super::lexicon::{Scale, lexicon};
 use super::reading::{Reading, Role, Token};
-use super::similar::{Kinship, kinship};
+use super::similar::{Kinship, kinship, typo};
 
 /// Places of words in one reading.
 pub(super) type Places = Vec<u32>;
@@ -27,9 +27,12 @@ const MAX_REST: usize = 12;
 pub(super) fn align(a: &Reading, b: &Reading) -> Difference {
     let mut out = merge(a, b);
     repeated(&mut out, a, b);
+    out.only.iter_mut().for_each(|rest| rest.sort_unstable());
     if out.only.iter().all(|rest| rest.len() <= MAX_REST) {
         compounds(&mut out, a, b);
+        initials(&mut out, a, b);
         relatives(&mut out, a, b);
+        small_typos(&mut out, a, b);
     }
     out
 }
@@ -121,6 +124,31 @@ fn compounds(out: &mut Difference, a: &Reading, b: &Reading) {
     }
 }
 
+/// A short word here, the words it is made of there: "atm" and "automated teller machine".
+fn initials(out: &mut Difference, a: &Reading, b: &Reading) {
+    for (side, (own, other)) in [(a, b), (b, a)].into_iter().enumerate() {
+        let mut found = None;
+        for &at in &out.only[side] {
+            let short = &own.tokens[at as usize].text;
+            let long = &out.only[1 - side];
+            let count = short.len();
+            if !(2..=5).contains(&count) || !short.is_ascii() || long.len() < count {
+                continue;
+            }
+            let spells = |run: &&[u32]| {
+                run.windows(2).all(|pair| pair[0] < pair[1])
+                    && run.iter().zip(short.chars()).all(|(at, c)| other.tokens[*at as usize].text.starts_with(c))
+            };
+            found = found.or_else(|| long.windows(count).find(spells).map(|run| (at, run.to_vec())));
+        }
+        if let Some((at, run)) = found {
+            out.only[side].retain(|place| *place != at);
+            out.only[1 - side].retain(|place| !run.contains(place));
+            out.shared += 1;
+        }
+    }
+}
+
 fn other_text<'r>(side: usize, a: &'r Reading, b: &'r Reading, at: u32) -> &'r str {
     &if side == 0 { b } else { a }.tokens[at as usize].text
 }
@@ -147,6 +175,25 @@ fn relatives(out: &mut Difference, a: &Reading, b: &Reading) {
         }
     }
     out.only[1].extend(right.iter().zip(taken).filter(|(_, taken)| !taken).map(|(at, _)| *at));
+}
+
+/// A misspelt filler or function word is no difference: "pleae", "woulld"; nor is "become" for "be".
+fn small_typos(out: &mut Difference, a: &Reading, b: &Reading) {
+    for (side, (own, other)) in [(a, b), (b, a)].into_iter().enumerate() {
+        out.only[side].retain(|&at| {
+            let token = &own.tokens[at as usize];
+            let function = |reading: &Reading, word: &str| {
+                reading.tokens.iter().filter(|token| token.role == Role::Function && token.text == word).count()
+            };
+            let more = |word: &str| function(own, word) < function(other, word);
+            let functions = || other.tokens.iter().filter(|other| other.role == Role::Function).map(|other| &other.text);
+            let misspelt = functions().find(|word| typo(&token.text, word)).is_some_and(|word| more(word))
+                || other.fillers.iter().any(|word| typo(&token.text, word) && !own.fillers.contains(word));
+            // "How to be one" asks what "how to become one" does.
+            let becomes = token.stem == "becom" && function(own, "be") < function(other, "be");
+            !becomes && (token.known || !misspelt)
+        });
+    }
 }
 
 /// Whether capital letters make a word a name. The first word of a sentence is one only if no list knows it.

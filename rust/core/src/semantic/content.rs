@@ -1,6 +1,7 @@
 //! What words without counterpart, negators and opposites say.
 
 use super::align::{Difference, Frame, align, frame, is_light, is_name, is_weighty};
+use super::exact::{self, numbers};
 use super::grammar::{Asks, conflict, grammar, opposed};
 use super::lexicon::Scale;
 use super::order::exchanged;
@@ -8,9 +9,16 @@ use super::reading::{Reading, Role, Token};
 use super::scan::Case;
 use super::veto::{Rule, Veto};
 
+/// With more words without counterpart than this, a plain number that one text has more is part of a rewording.
+const MAX_REST_OF_NUMBER: usize = 2;
+
 /// Rules for English.
 pub(super) fn english(a: &Reading, b: &Reading) -> Option<Veto> {
     let difference = align(a, b);
+    let rewording = difference.only.iter().map(Vec::len).sum::<usize>() > MAX_REST_OF_NUMBER;
+    if let Some(veto) = numbers(a, b).filter(|veto| !(rewording && exact::is_extra(veto, a, b))) {
+        return Some(veto);
+    }
     let rest = |side: usize| difference.only[side].len() as u32;
     let (left, right) = (rest(0), rest(1));
     polarity(a, b, &difference).or_else(|| entities(a, b, &difference)).or_else(|| {
@@ -130,7 +138,7 @@ struct Rest<'r> {
 impl<'r> Rest<'r> {
     fn new(reading: &'r Reading, places: &[u32]) -> Self {
         let all = places.iter().map(|&at| (at, &reading.tokens[at as usize]));
-        let heavy: Vec<_> = all.filter(|(_, token)| !is_light(token)).collect();
+        let heavy: Vec<_> = all.filter(|(_, token)| is_name(reading, token) || !is_light(token)).collect();
         let light = places.len() - heavy.len();
         Self { heavy, light }
     }
@@ -148,23 +156,30 @@ fn narrows(rest: &Rest<'_>, longer: &Reading, frame: &Frame, light: usize) -> bo
     if is_weighty(token) && between <= 3 {
         return true;
     }
+    let next = longer.tokens.get(at as usize + 1);
     if is_name(longer, token) {
-        return between <= 2;
+        // Donald Trump is Trump.
+        let forename = next.is_some_and(|next| next.clause == token.clause && is_name(longer, next));
+        return between <= 2 && !forename;
     }
     if light > 0 || !inserted || between > 2 {
         return false;
     }
-    let next = longer.tokens.get(at as usize + 1);
     let attribute = next.is_some_and(|next| next.role == Role::Content);
     match grammar(longer).asks {
         Asks::Other => attribute && between == 1,
         Asks::How | Asks::Why => false,
-        _ => next.is_none() && !token.known,
+        // Lists and facts are asked for: "… in India", "… gaming laptops".
+        _ if between == 2 => next.is_none() || !token.known,
+        _ => (next.is_none() || attribute) && !token.known,
     }
 }
 
 /// Rules for the other languages: negators, and one word in the place of another.
 pub(super) fn foreign(a: &Reading, b: &Reading) -> Option<Veto> {
+    if let Some(veto) = numbers(a, b) {
+        return Some(veto);
+    }
     if (a.negators + b.negators) % 2 == 1 {
         return Some(Veto::new(Rule::Negation, negated(a, b), negated(b, a)));
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::quantity::Quantity;
 use super::reading::Reading;
-use super::veto::{Rule, Veto};
+use super::veto::{Rule, Veto, Words};
 
 /// The numbers of both texts, as multisets.
 pub(super) fn numbers(a: &Reading, b: &Reading) -> Option<Veto> {
@@ -30,6 +30,16 @@ pub(super) fn numbers(a: &Reading, b: &Reading) -> Option<Veto> {
     let alike = p.is_empty() || q.is_empty() || p.iter().zip(&q).all(|(x, y)| same_unit(x, y));
     (!alike).then(|| Veto::new(Rule::Unit, p.join(", "), q.join(", ")))
 }
+
+/// Whether a veto says no more than that one text has a plain, short number that the other lacks.
+pub(super) fn is_extra(veto: &Veto, a: &Reading, b: &Reading) -> bool {
+    let Words { asked, stored } = &veto.words;
+    let plain = |list: &[Quantity]| list.iter().all(|quantity| quantity.unit.is_empty() && quantity.plain.len() <= MAX_PLAIN);
+    veto.rule == Rule::Number && (asked.is_empty() || stored.is_empty()) && plain(&a.numbers) && plain(&b.numbers)
+}
+
+/// Numbers with more digits are years at most; longer ones name something.
+const MAX_PLAIN: usize = 4;
 
 /// Pounds are money or weight.
 fn same_unit(x: &str, y: &str) -> bool {

@@ -1,7 +1,6 @@
 //! In which language a text is written, as far as the guards care.
 
-use std::collections::HashMap;
-
+use super::fnv::Table;
 use super::scan::{Raw, Shape, fold};
 use super::words::{english, foreign};
 use crate::sync::OnceLock;
@@ -19,8 +18,8 @@ pub(super) enum Language {
 
 /// Bits of the languages that have a word among their most frequent.
 struct Stopwords {
-    bits: HashMap<String, u8>,
-    negators: HashMap<String, u8>,
+    bits: Table<String, u8>,
+    negators: Table<String, u8>,
 }
 
 const LANGUAGES: [Language; 5] =
@@ -45,8 +44,8 @@ fn stopwords() -> &'static Stopwords {
     })
 }
 
-fn gather(lists: &[&str]) -> HashMap<String, u8> {
-    let mut out: HashMap<String, u8> = HashMap::new();
+fn gather(lists: &[&str]) -> Table<String, u8> {
+    let mut out: Table<String, u8> = Table::default();
     for (list, bit) in lists.iter().zip(0..) {
         for word in list.split_whitespace() {
             *out.entry(fold(word)).or_default() |= 1 << bit;

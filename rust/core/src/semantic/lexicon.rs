@@ -1,7 +1,6 @@
 //! What the guards know about words, looked up by surface form or by stem; built once from the lists in `words`.
 
-use std::collections::{HashMap, HashSet};
-
+use super::fnv::{Set, Table, hash};
 use super::stem::stem;
 use super::words::{english, foreign, irregular, measures, opposites, synonyms};
 use crate::sync::OnceLock;
@@ -51,20 +50,21 @@ pub(super) struct Template {
 
 /// The lists, ready to be asked.
 pub(super) struct Lexicon {
-    uses: HashMap<&'static str, Use>,
-    bases: HashMap<&'static str, &'static str>,
-    concepts: HashMap<String, Concept>,
-    measures: HashMap<&'static str, Measure>,
-    multipliers: HashMap<&'static str, f64>,
-    numbers: HashMap<&'static str, u32>,
-    foreign_numbers: HashMap<&'static str, u32>,
-    months: HashMap<&'static str, u32>,
-    weekdays: HashMap<&'static str, u32>,
-    contractions: HashMap<&'static str, Vec<&'static str>>,
-    templates: HashMap<&'static str, Vec<Template>>,
-    courtesy: HashSet<&'static str>,
-    light: HashSet<String>,
-    weighty: HashSet<String>,
+    uses: Table<&'static str, Use>,
+    bases: Table<&'static str, &'static str>,
+    concepts: Table<String, Concept>,
+    measures: Table<&'static str, Measure>,
+    multipliers: Table<&'static str, f64>,
+    numbers: Table<&'static str, u32>,
+    foreign_numbers: Table<&'static str, u32>,
+    months: Table<&'static str, u32>,
+    weekdays: Table<&'static str, u32>,
+    contractions: Table<&'static str, Vec<&'static str>>,
+    /// By the hash of their first two words.
+    templates: Table<u64, Vec<Template>>,
+    courtesy: Set<&'static str>,
+    light: Set<String>,
+    weighty: Set<String>,
 }
 
 /// The lexicon, built on first use: some milliseconds.
@@ -75,7 +75,7 @@ pub(super) fn lexicon() -> &'static Lexicon {
 
 impl Lexicon {
     fn new() -> Self {
-        let mut uses = HashMap::new();
+        let mut uses = Table::default();
         for (list, what) in [
             (english::FUNCTION, Use::Function),
             (english::FILLERS, Use::Filler),
@@ -140,9 +140,9 @@ impl Lexicon {
         self.contractions.get(word).map(Vec::as_slice)
     }
 
-    /// Templates that begin with this word, the longest first.
-    pub(super) fn templates(&self, first: &str) -> &[Template] {
-        self.templates.get(first).map_or(&[], Vec::as_slice)
+    /// Templates that may begin with these words, the longest first.
+    pub(super) fn templates(&self, first: &str, second: &str) -> &[Template] {
+        self.templates.get(&hash(&(first, second))).map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn is_courtesy(&self, word: &str) -> bool {
@@ -222,8 +222,8 @@ fn pairs(list: &'static str) -> impl Iterator<Item = (&'static str, &'static str
     list.lines().filter_map(|line| line.split_once('=')).map(|(left, right)| (left.trim(), right))
 }
 
-fn bases() -> HashMap<&'static str, &'static str> {
-    let mut out = HashMap::new();
+fn bases() -> Table<&'static str, &'static str> {
+    let mut out = Table::default();
     for line in irregular::FORMS.lines() {
         let mut forms = words(line);
         if let Some(base) = forms.next() {
@@ -235,8 +235,8 @@ fn bases() -> HashMap<&'static str, &'static str> {
     out
 }
 
-fn concepts() -> HashMap<String, Concept> {
-    let mut out: HashMap<String, Concept> = HashMap::new();
+fn concepts() -> Table<String, Concept> {
+    let mut out: Table<String, Concept> = Table::default();
     let mut number = 0;
     let lists = [
         (opposites::GRADED, Scale::Graded),
@@ -260,8 +260,8 @@ fn concepts() -> HashMap<String, Concept> {
     out
 }
 
-fn measures() -> HashMap<&'static str, Measure> {
-    let mut out = HashMap::new();
+fn measures() -> Table<&'static str, Measure> {
+    let mut out = Table::default();
     for line in measures::MEASURES.lines() {
         let mut fields = words(line);
         if let (Some(base), Some(factor)) = (fields.next(), fields.next().and_then(|factor| factor.parse().ok())) {
@@ -273,8 +273,8 @@ fn measures() -> HashMap<&'static str, Measure> {
     out
 }
 
-fn multipliers() -> HashMap<&'static str, f64> {
-    let mut out = HashMap::new();
+fn multipliers() -> Table<&'static str, f64> {
+    let mut out = Table::default();
     for line in measures::MULTIPLIERS.lines() {
         let mut fields = words(line);
         if let Some(factor) = fields.next().and_then(|factor| factor.parse().ok()) {
@@ -284,30 +284,30 @@ fn multipliers() -> HashMap<&'static str, f64> {
     out
 }
 
-fn numbers() -> HashMap<&'static str, u32> {
-    let mut out: HashMap<_, _> = words(english::UNITS).zip(0..).collect();
+fn numbers() -> Table<&'static str, u32> {
+    let mut out: Table<_, _> = words(english::UNITS).zip(0..).collect();
     out.extend(words(english::TENS).zip((20..).step_by(10)));
     out
 }
 
-fn foreign_numbers() -> HashMap<&'static str, u32> {
+fn foreign_numbers() -> Table<&'static str, u32> {
     [foreign::GERMAN_NUMBERS, foreign::SPANISH_NUMBERS, foreign::FRENCH_NUMBERS, foreign::RUSSIAN_NUMBERS]
         .iter()
         .flat_map(|list| words(list).zip(2..))
         .collect()
 }
 
-fn ranks(lists: &[&'static str], from: u32) -> HashMap<&'static str, u32> {
+fn ranks(lists: &[&'static str], from: u32) -> Table<&'static str, u32> {
     lists.iter().flat_map(|list| words(list).zip(from..)).collect()
 }
 
-fn templates() -> HashMap<&'static str, Vec<Template>> {
-    let mut out: HashMap<&'static str, Vec<Template>> = HashMap::new();
+fn templates() -> Table<u64, Vec<Template>> {
+    let mut out: Table<_, Vec<Template>> = Table::default();
     for (phrase, means) in pairs(english::TEMPLATES) {
         let words: Vec<_> = words(phrase).collect();
         let means = self::words(means).collect();
-        if let Some(first) = words.first().copied() {
-            out.entry(first).or_default().push(Template { words, means });
+        if let [first, second, ..] = words[..] {
+            out.entry(hash(&(first, second))).or_default().push(Template { words, means });
         }
     }
     for list in out.values_mut() {

@@ -1,15 +1,16 @@
 //! Who does what to whom: the same words in other roles.
 
 use super::align::Difference;
+use super::fnv::hash;
 use super::lexicon::lexicon;
-use super::reading::{Reading, Role, Token, hash};
+use super::reading::{Reading, Role, Token};
 
 /// Stems of words that hold between two sides in either direction.
-const SYMMETRIC: [&str; 38] = [
+const SYMMETRIC: [&str; 34] = [
     "relat", "engag", "marri", "similar", "same", "equal", "equivalent", "identical", "different", "differ", "differenc",
-    "between", "compar", "vs", "versus", "near", "close", "friend", "compatibl", "dating", "connect", "link", "alik",
-    "common", "distanc", "far", "acquaintanc", "colleagu", "neighbor", "cousin", "sibl", "partner", "classmat", "roommat",
-    "twin", "spous", "rival", "distant",
+    "compar", "vs", "versus", "near", "close", "friend", "compatibl", "dating", "connect", "link", "alik",
+    "common", "acquaintanc", "colleagu", "neighbor", "cousin", "sibl", "partner", "classmat", "roommat",
+    "twin", "spous", "rival",
 ];
 
 /// Prepositions whose object has a role that no other part of the sentence has.
@@ -36,12 +37,18 @@ pub(super) fn exchanged(a: &Reading, b: &Reading, difference: &Difference) -> bo
     }
 }
 
-/// Whether a word that holds in both directions stands in a range or shortly before it.
+/// Whether a word that holds in both directions stands in a range or shortly before it. Between places that something goes
+/// from and to, only distances do, and what "from" itself belongs to: different from.
 fn symmetric(tokens: &[Token], first: usize, last: usize) -> bool {
     let range = first.saturating_sub(SYMMETRIC_BEFORE)..(last + 1).min(tokens.len());
-    let holds = |token: &Token| SYMMETRIC.contains(&token.stem.as_str()) || SYMMETRIC.contains(&token.text.as_str());
-    tokens[range].iter().any(holds)
+    let listed = |list: &[&str], token: &Token| list.contains(&token.stem.as_str()) || list.contains(&token.text.as_str());
+    let from = range.clone().find(|&at| tokens[at].text == "from");
+    let free = |at: usize| from.is_none_or(|from| at + 1 == from);
+    range.clone().any(|at| listed(&DISTANCES, &tokens[at]) || (free(at) && listed(&SYMMETRIC, &tokens[at])))
 }
+
+/// Stems of words for what is the same there and back.
+const DISTANCES: [&str; 4] = ["between", "distanc", "distant", "far"];
 
 /// "How far is it from A to B": so many words before the first side.
 const SYMMETRIC_BEFORE: usize = 4;

@@ -1,9 +1,8 @@
 //! A text, read: its words with what the lists know of them, its numbers, and how it asks.
 
-use std::hash::{Hash, Hasher};
-
+use super::fnv::hash;
 use super::language::{Language, language};
-use super::lexicon::{Concept, Lexicon, Scale, Use, lexicon};
+use super::lexicon::{Concept, Lexicon, Scale, Template, Use, lexicon};
 use super::quantity::{Numeral, Quantity, clock, numeral, written};
 use super::scan::{Case, Raw, Scan, Shape, fold, scan};
 
@@ -50,6 +49,8 @@ pub struct Reading {
     pub(super) folded: String,
     /// Words without fillers.
     pub(super) tokens: Vec<Token>,
+    /// Fillers, as they were written.
+    pub(super) fillers: Vec<String>,
     /// Content words by key, for merging.
     pub(super) by_key: Vec<(u64, u32)>,
     pub(super) numbers: Vec<Quantity>,
@@ -75,8 +76,9 @@ impl Reading {
         let tokens = if english { polite(phrases(tokens, lexicon), lexicon) } else { tokens };
         let negators = language.negators(tokens.iter().filter(|(_, number)| number.is_none()).map(|(raw, _)| raw.text.as_str()));
         let cased = tokens.iter().any(|(raw, _)| raw.case == Case::Lower && raw.shape == Shape::Word);
+        let mut fillers = Vec::new();
         let tokens: Vec<Token> =
-            tokens.into_iter().filter_map(|(raw, number)| token(raw, number, english, lexicon)).collect();
+            tokens.into_iter().filter_map(|(raw, number)| token(raw, number, english, lexicon, &mut fillers)).collect();
         let mut by_key: Vec<(u64, u32)> =
             tokens.iter().zip(0..).filter(|(token, _)| token.role == Role::Content).map(|(token, at)| (token.key, at)).collect();
         by_key.sort_unstable();
@@ -84,33 +86,12 @@ impl Reading {
             tokens.iter().filter(|token| token.role == Role::Code).map(|token| token.text.clone()).collect();
         names.sort_unstable();
         literals.sort_unstable();
-        Self { language, folded, tokens, by_key, numbers, names, literals, negators, cased }
+        Self { language, folded, tokens, fillers, by_key, numbers, names, literals, negators, cased }
     }
 }
 
 /// A token and, if it is one, the number it stands for.
 type Counted = (Raw, Option<Quantity>);
-
-/// FNV-1a: the same on every machine.
-struct Fnv(u64);
-
-impl Hasher for Fnv {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-        }
-    }
-}
-
-pub(super) fn hash(value: &(impl Hash + ?Sized)) -> u64 {
-    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
-    value.hash(&mut hasher);
-    hasher.finish()
-}
 
 /// A word like `raw` with another text.
 fn like(raw: &Raw, text: &str) -> Raw {
@@ -168,23 +149,24 @@ fn expand(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> Vec<Raw> {
 
 /// Finds the numbers, with the units, signs, months and halves of the day that belong to them.
 fn count(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> (Vec<Counted>, Vec<Quantity>) {
-    let mut out: Vec<Counted> = Vec::with_capacity(tokens.len());
-    let mut numbers = Vec::new();
+    let mut found = Vec::with_capacity(tokens.len());
     let mut at = 0;
     while at < tokens.len() {
         let (used, quantity) = quantity(&tokens, at, english, lexicon);
-        let raw = tokens[at].clone();
-        match quantity {
-            Some(quantity) => {
-                numbers.push(quantity.clone());
-                let text = if raw.shape == Shape::Sign { quantity.plain.clone() } else { raw.text.clone() };
-                out.push((Raw { text, ..raw }, Some(quantity)));
-            }
-            None => out.push((raw, None)),
-        }
+        found.push((used.max(1), quantity));
         at += used.max(1);
     }
-    (out, numbers)
+    let numbers = found.iter().filter_map(|(_, quantity)| quantity.clone()).collect();
+    let mut rest = tokens.into_iter();
+    let take = |(used, quantity): (usize, Option<Quantity>)| {
+        let mut raw = rest.next()?;
+        rest.by_ref().take(used - 1).for_each(drop);
+        if let Some(quantity) = quantity.as_ref().filter(|_| raw.shape == Shape::Sign) {
+            raw.text.clone_from(&quantity.plain);
+        }
+        Some((raw, quantity))
+    };
+    (found.into_iter().filter_map(take).collect(), numbers)
 }
 
 /// The quantity that begins at a token, and how many tokens it takes.
@@ -353,52 +335,48 @@ fn dated(tokens: &[Raw], at: usize, lexicon: &Lexicon) -> (usize, Option<Quantit
 
 /// Replaces turns of phrase.
 fn phrases(tokens: Vec<Counted>, lexicon: &Lexicon) -> Vec<Counted> {
-    let mut out = Vec::with_capacity(tokens.len());
+    let mut found = Vec::with_capacity(tokens.len());
     let mut at = 0;
     while at < tokens.len() {
-        let (raw, number) = &tokens[at];
-        let rest = &tokens[at..];
-        let same = |words: &[&str]| {
-            words.len() <= rest.len()
-                && words.iter().zip(rest).all(|(word, (other, number))| {
-                    number.is_none() && other.text == *word && other.clause == raw.clause
-                })
+        let template = template(&tokens[at..], lexicon);
+        at += template.map_or(1, |template| template.words.len());
+        found.push(template);
+    }
+    let mut rest = tokens.into_iter();
+    let mut out = Vec::with_capacity(found.len() + 4);
+    for template in found {
+        let Some(head) = rest.next() else { break };
+        let Some(template) = template else {
+            out.push(head);
+            continue;
         };
-        if number.is_some() || raw.shape != Shape::Word {
-            out.push(tokens[at].clone());
-            at += 1;
-        } else if let Some(template) = lexicon.templates(&raw.text).iter().find(|template| same(&template.words)) {
-            let mut means = template.means.iter().map(|word| like(raw, word));
-            if let Some(mut head) = means.next() {
-                head.first = raw.first;
-                out.push((head, None));
-            }
-            out.extend(means.map(|raw| (raw, None)));
-            at += template.words.len();
-        } else {
-            out.push(tokens[at].clone());
-            at += 1;
+        rest.by_ref().take(template.words.len() - 1).for_each(drop);
+        let mut first = head.0.first;
+        for word in &template.means {
+            out.push((Raw { first: std::mem::take(&mut first), ..like(&head.0, word) }, None));
         }
     }
     out
+}
+
+/// The longest template that the tokens begin with, inside of one clause.
+fn template<'l>(tokens: &[Counted], lexicon: &'l Lexicon) -> Option<&'l Template> {
+    let [(head, None), (next, None), ..] = tokens else { return None };
+    let same = |template: &&Template| {
+        template.words.len() <= tokens.len()
+            && template.words.iter().zip(tokens).all(|(word, (raw, number))| {
+                number.is_none() && raw.clause == head.clause && raw.text == *word
+            })
+    };
+    lexicon.templates(&head.text, &next.text).iter().find(same)
 }
 
 /// Longer clauses are no mere courtesy.
 const MAX_COURTESY: usize = 9;
 
 /// Takes clauses off both ends that hold nothing but politeness.
-fn polite(tokens: Vec<Counted>, lexicon: &Lexicon) -> Vec<Counted> {
-    let empty = |tokens: &[Counted]| {
-        tokens.len() <= MAX_COURTESY
-            && tokens.iter().all(|(raw, number)| {
-                number.is_none()
-                    && raw.shape == Shape::Word
-                    && (lexicon.is_courtesy(&raw.text) || lexicon.use_of(&raw.text).is_some())
-            })
-            && tokens.iter().any(|(raw, _)| {
-                lexicon.is_courtesy(&raw.text) || lexicon.use_of(&raw.text) == Some(Use::Filler)
-            })
-    };
+fn polite(mut tokens: Vec<Counted>, lexicon: &Lexicon) -> Vec<Counted> {
+    let empty = |tokens: &[Counted]| courtesy(tokens, lexicon);
     let clause_end = |from: usize| {
         let clause = tokens[from].0.clause;
         from + tokens[from..].iter().take_while(|(raw, _)| raw.clause == clause).count()
@@ -420,11 +398,33 @@ fn polite(tokens: Vec<Counted>, lexicon: &Lexicon) -> Vec<Counted> {
         }
         to = start;
     }
-    tokens[from..to].to_vec()
+    tokens.truncate(to);
+    tokens.drain(..from);
+    tokens
 }
 
-/// What a raw token is to the comparison; None for fillers.
-fn token(raw: Raw, number: Option<Quantity>, english: bool, lexicon: &Lexicon) -> Option<Token> {
+/// Whether a clause holds words of courtesy and such that connect them, or nothing but fillers. "Is that not possible?" asks
+/// something, "if it is not too much trouble" does not.
+fn courtesy(clause: &[Counted], lexicon: &Lexicon) -> bool {
+    let uses = |what: Use| clause.iter().any(|(raw, _)| lexicon.use_of(&raw.text) == Some(what));
+    let listed = |(raw, number): &Counted| {
+        number.is_none()
+            && raw.shape == Shape::Word
+            && (lexicon.is_courtesy(&raw.text) || lexicon.use_of(&raw.text).is_some())
+    };
+    let polite = clause.iter().any(|(raw, _)| lexicon.is_courtesy(&raw.text)) || !uses(Use::Function);
+    let conditional = clause.first().is_some_and(|(raw, _)| raw.text == "if");
+    clause.len() <= MAX_COURTESY && clause.iter().all(listed) && polite && (conditional || !uses(Use::Negator))
+}
+
+/// What a raw token is to the comparison; None for signs and for fillers, which are put aside.
+fn token(
+    raw: Raw,
+    number: Option<Quantity>,
+    english: bool,
+    lexicon: &Lexicon,
+    fillers: &mut Vec<String>,
+) -> Option<Token> {
     let Raw { text, shape, case, clause, sentence, first, .. } = raw;
     let make = |text: String, stem: String, key: u64, role: Role, concept: Option<Concept>, known: bool| {
         let (pole, scale) = concept.map_or((0, Scale::None), |concept| (concept.pole, concept.scale));
@@ -447,7 +447,10 @@ fn token(raw: Raw, number: Option<Quantity>, english: bool, lexicon: &Lexicon) -
         return make(text.clone(), text, key, Role::Content, None, false);
     }
     match lexicon.use_of(&text) {
-        Some(Use::Filler) => return None,
+        Some(Use::Filler) => {
+            fillers.push(text);
+            return None;
+        }
         Some(Use::Negator) => {
             let key = hash("not");
             return make(text.clone(), text, key, Role::Negator, None, true);
@@ -471,13 +474,17 @@ fn token(raw: Raw, number: Option<Quantity>, english: bool, lexicon: &Lexicon) -
     make(text, stem, key, Role::Content, concept, known)
 }
 
-/// The stem of the adjective that a comparative is made of, if it is a listed one: "cheaper", "happiest".
+/// The stem of the adjective that a comparative or superlative is made of, if it is listed: "cheaper", "funniest". Words in
+/// "-er" are mostly no comparatives, so that theirs must be the end of a scale.
 fn comparative(word: &str, lexicon: &Lexicon) -> Option<String> {
-    let base = word.strip_suffix("est").or_else(|| word.strip_suffix("er"))?;
-    let graded = |base: &str| {
-        let stem = lexicon.stem(base);
-        lexicon.concept(&stem).filter(|concept| concept.scale == Scale::Graded).map(|_| stem)
+    let (base, any) = match word.strip_suffix("est") {
+        Some(base) => (base, true),
+        None => (word.strip_suffix("er")?, false),
     };
-    let undoubled = || base.get(..base.len().checked_sub(1)?).and_then(graded);
-    graded(base).or_else(undoubled)
+    let listed = |base: &str| {
+        let stem = lexicon.stem(base);
+        lexicon.concept(&stem).filter(|concept| any || concept.scale == Scale::Graded).map(|_| stem)
+    };
+    let undoubled = || base.get(..base.len().checked_sub(1)?).and_then(listed);
+    listed(base).or_else(undoubled)
 }

@@ -11,8 +11,6 @@ pub(super) enum Kinship {
     Typo,
     /// Both are made of one base: "astrologer", "astrology".
     Derived,
-    /// One is the beginning of the other, or its initials are.
-    Short,
 }
 
 /// Words longer than this are not compared letter by letter.
@@ -58,6 +56,10 @@ fn negated(a: &str, b: &str) -> bool {
 
 /// Whether one is the other with a slip of the fingers. Short words are too close to other words.
 pub(super) fn typo(a: &str, b: &str) -> bool {
+    // Bytes first: most pairs end here. Two letters of four bytes are the most that a slip adds.
+    if a.len().abs_diff(b.len()) > 8 || a.len().min(b.len()) < 4 {
+        return false;
+    }
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let (short, long) = if a.len() <= b.len() { (&a, &b) } else { (&b, &a) };
     if short.len() < 4 || long.len() - short.len() > 2 || long.len() > MAX_LETTERS {

@@ -202,7 +202,6 @@ at this moment = now
 at present = now
 at this time = now
 these days = now
-currently = now
 in fact =
 in reality =
 in truth =
@@ -363,7 +362,6 @@ check in = checkin
 check out = checkout
 pick up = pickup
 wi fi = wifi
-phone number = phone number
 united states of america = usa
 united states = usa
 united kingdom = uk
@@ -371,8 +369,6 @@ u s = usa
 u s a = usa
 u k = uk
 new york city = new york
-nyc = new york
-credit card = credit card
 two factor authentication = 2fa
 two step verification = 2fa
 as soon as possible = asap
@@ -420,9 +416,9 @@ instead forever today nowadays generally normally typically commonly fully actua
 
 /// Words that change what is asked wherever they are put in: phase, time, exclusiveness, extent.
 pub(in crate::semantic) const WEIGHTY: &str = "
-formerly previously originally eventually finally initially temporarily permanently simultaneously jointly separately
-becoming become former previous next last first second third past future upcoming ex only solely exclusively except alone
-together twice partially partly automatically manually secretly accidentally intentionally deliberately anonymously
+formerly previously originally eventually finally initially temporarily simultaneously jointly separately
+becoming become former previous next last past future only solely exclusively except alone
+twice partially partly automatically manually secretly accidentally intentionally deliberately anonymously
 internationally domestically abroad overseas offline remotely
 ";
 

@@ -147,7 +147,6 @@ half halves
 shelf shelves
 loaf loaves
 thief thieves
-datum data
 medium media
 criterion criteria
 phenomenon phenomena

@@ -113,10 +113,9 @@ available | unavailable
 allowed permitted | forbidden prohibited banned disallowed
 mandatory compulsory required obligatory | optional voluntary
 valid | invalid expired void
-included | excluded
+included covered | excluded
 online | offline
 automatic | manual
-fixed | variable floating adjustable
 advanced | basic beginner elementary
 ambitious driven | unambitious
 creative imaginative inventive | unimaginative
@@ -176,8 +175,7 @@ allow permit let | forbid prohibit ban disallow
 enable activate | disable deactivate
 add | remove subtract
 insert | extract
-create | destroy
-build construct | demolish
+create build construct design produce | destroy demolish
 attach | detach
 connect | disconnect
 lock | unlock
@@ -186,11 +184,9 @@ subscribe | unsubscribe
 follow | unfollow
 block | unblock
 hide | reveal
-include | exclude
 encrypt | decrypt
 compress | decompress
-love | hate despise detest
-like | dislike
+love like enjoy adore relish | hate dislike despise detest loathe
 remember | forget
 succeed | fail
 pass | flunk
@@ -212,7 +208,7 @@ teach | learn
 ask | answer
 question | reply
 friend | enemy
-parent | child
+parent | child kid
 husband | wife
 father dad daddy | mother mom mum mommy
 brother | sister
@@ -238,7 +234,7 @@ winner | loser
 attacker | defender
 predator | prey
 cause | effect
-advantage benefit pro | disadvantage drawback con downside
+advantage benefit pro | disadvantage drawback con downside flaw
 strength | weakness
 profit | loss
 asset | liability

@@ -54,7 +54,6 @@ kill murder slay
 attack assault
 protect defend safeguard
 avoid evade prevent
-enjoy relish
 prefer favor
 cry weep sob
 laugh giggle
@@ -71,7 +70,7 @@ read peruse
 study revise
 practice rehearse
 train coach
-calculate compute
+calculate compute determine
 count tally
 measure gauge
 compare contrast
@@ -341,6 +340,27 @@ reset restore
 link url
 parcel package
 india bharat
+overcome cope handle combat tackle conquer control
+identify recognize detect diagnose
+retrieve recover
+center middle
+legit legitimate
+former ex
+famous renowned
+beneficial advantageous
+girlfriend gf
+boyfriend bf
+receive receipt
+hone sharpen
+upgrade modernize
+amazing awesome incredible wonderful fantastic
+yummy delicious tasty
+meaningless pointless
+fingernail nail
+events incident incidents
+yank pull
+tech technology
+engineering engg
 america usa us
 uk britain
 ";

@@ -22,6 +22,8 @@ pub mod request;
 pub mod router;
 #[cfg(not(loom))]
 pub mod row;
+#[cfg(not(loom))]
+pub mod semantic;
 mod sync;
 
 pub use error::{Error, ErrorKind, Result};

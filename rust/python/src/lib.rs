@@ -12,7 +12,9 @@ mod errors;
 mod flat_index;
 mod hnsw_index;
 mod ledger;
+mod refusal;
 mod request;
+mod request_identity;
 mod router;
 mod row;
 mod row_fields;
@@ -32,7 +34,9 @@ fn _llmfast(module: &Bound<'_, PyModule>) -> PyResult<()> {
     flat_index::register(module)?;
     hnsw_index::register(module)?;
     ledger::register(module)?;
+    refusal::register(module)?;
     request::register(module)?;
+    request_identity::register(module)?;
     router::register(module)?;
     row::register(module)
 }

@@ -69,7 +69,7 @@ fn cache() {
 
 fn request() {
     let secret = Secret::new(b"sixteen bytes, at least");
-    let query = "what is the exchange rate for my card? ".repeat(26);
+    let query = "what is the exchange rate for my card? ".repeat(27)[..1_000].trim_end().to_owned() + "?";
     let nothing = Value::List(Vec::new());
     let params = [
         ("temperature", Value::Float(0.2)),
@@ -100,8 +100,8 @@ fn request() {
     measure("request: identity, 1 kB, not in normal form", || {
         secret.identify(scope, &Request { query: Some(&odd), ..request }, false)
     });
-    let cache: LruCache<ExactKey, u64> = LruCache::new(Limits { capacity: 100_000, ..Limits::default() })
-        .expect("the limits are not zero");
+    let cache: LruCache<ExactKey, u64> =
+        LruCache::new(Limits { capacity: 100_000, ..Limits::default() }).expect("the limits are not zero");
     let hash = |key: &ExactKey| u64::from_le_bytes(*key.first_chunk().expect("a key has 32 bytes"));
     let mut numbers = Numbers(4);
     for _ in 0..100_000 {

@@ -137,7 +137,11 @@ pub const NULLABLE: &[(&[Api], &[&str])] = &[
 
 /// Parameters after which the same request gets another answer, by what the provider keeps.
 pub const UNCACHEABLE: &[(&[Api], &str, &str)] = &[
-    (&[OpenAiResponses], "conversation", "the provider adds each turn to the conversation, so no two requests are the same"),
+    (
+        &[OpenAiResponses],
+        "conversation",
+        "the provider adds each turn to the conversation, so no two requests are the same",
+    ),
     (ANTHROPIC, "container", "the files of a container change from one request to the next"),
 ];
 

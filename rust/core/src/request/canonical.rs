@@ -1,4 +1,5 @@
-//! Canonical bytes: every part carries its type and length, so that no two different values share their bytes.
+//! Canonical bytes: every part carries its type and, where types leave it open, its length, so that no two different values
+//! share their bytes and no sequence of parts is the beginning of another.
 
 use std::borrow::Cow;
 
@@ -12,6 +13,9 @@ pub(super) const MAX_DEPTH: usize = 128;
 
 /// From 2^127 on a float is encoded by its bits; below, a whole one by its value like an integer.
 const WHOLE_FLOAT_LIMIT: f64 = 1.7e38;
+
+/// Maps of up to this many entries with names in ASCII are put in order before they are written, larger ones afterwards.
+const SMALL_MAP: usize = 16;
 
 /// Bytes being collected.
 pub(super) struct Canonical {
@@ -43,7 +47,7 @@ impl Canonical {
     }
 
     pub(super) fn flag(&mut self, flag: bool) {
-        self.part(b'?', &[u8::from(flag)]);
+        self.out.push(if flag { b'T' } else { b'F' });
     }
 
     pub(super) fn text(&mut self, text: &str) {
@@ -60,9 +64,9 @@ impl Canonical {
 
     fn nested(&mut self, value: &Value, depth: usize) -> Result<()> {
         match value {
-            Value::Null => self.part(b'0', &[]),
+            Value::Null => self.out.push(b'0'),
             Value::Bool(flag) => self.flag(*flag),
-            Value::Integer(number) => self.part(b'i', &number.to_le_bytes()),
+            Value::Integer(number) => self.integer(*number),
             Value::BigInteger(digits) => self.part(b'I', digits.as_bytes()),
             Value::Float(number) => self.float(*number),
             Value::Text(text) => self.text(text),
@@ -82,6 +86,14 @@ impl Canonical {
     }
 
     fn map(&mut self, entries: &[(String, Value)], depth: usize) -> Result<()> {
+        let mut order = [0; SMALL_MAP];
+        if let Some(order) = order_of_names(entries, &mut order) {
+            return order.iter().try_for_each(|&at| {
+                let (name, value) = &entries[usize::from(at)];
+                self.text(name);
+                self.nested(value, depth)
+            });
+        }
         let (first, begin) = (self.entries.len(), self.out.len());
         for (name, value) in entries {
             let start = self.out.len();
@@ -108,9 +120,16 @@ impl Canonical {
         entries.truncate(first);
     }
 
+    fn integer(&mut self, number: i128) {
+        match i64::try_from(number) {
+            Ok(number) => self.part(b'i', &number.to_le_bytes()),
+            Err(_) => self.part(b'i', &number.to_le_bytes()),
+        }
+    }
+
     fn float(&mut self, number: f64) {
         if number.fract() == 0.0 && number.abs() < WHOLE_FLOAT_LIMIT {
-            self.part(b'i', &(number as i128).to_le_bytes());
+            self.integer(number as i128);
         } else {
             let bits = if number.is_nan() { f64::NAN.to_bits() } else { number.to_bits() };
             self.part(b'f', &bits.to_le_bytes());
@@ -122,10 +141,35 @@ impl Canonical {
         self.out.extend_from_slice(content);
     }
 
+    /// A count in groups of seven bits, the lowest first; all but the last group have the eighth bit set.
     fn count(&mut self, tag: u8, count: usize) {
         self.out.push(tag);
-        self.out.extend_from_slice(&(count as u64).to_le_bytes());
+        let mut left = count;
+        while left > 0x7f {
+            self.out.push(left as u8 | 0x80);
+            left >>= 7;
+        }
+        self.out.push(left as u8);
     }
+}
+
+/// The order of a small map by its names; None if it is none, if names may become equal in NFC, or are equal.
+fn order_of_names<'a>(entries: &[(String, Value)], order: &'a mut [u8; SMALL_MAP]) -> Option<&'a [u8]> {
+    if entries.len() > SMALL_MAP || !entries.iter().all(|(name, _)| name.is_ascii()) {
+        return None;
+    }
+    for at in 0..entries.len() {
+        let (name, mut place) = (&entries[at].0, at);
+        while place > 0 && entries[usize::from(order[place - 1])].0 >= *name {
+            if entries[usize::from(order[place - 1])].0 == *name {
+                return None;
+            }
+            order[place] = order[place - 1];
+            place -= 1;
+        }
+        order[place] = at as u8;
+    }
+    Some(&order[..entries.len()])
 }
 
 /// The depth that is left inside of a list or map.

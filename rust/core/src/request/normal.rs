@@ -3,7 +3,7 @@
 use super::api::{Api, HEADERS_THAT_COUNT};
 use super::turns::{ExactOnly, LastTurn, normalise, take_last};
 use super::value::{Entries, Value, set, take};
-use super::{Request, json};
+use super::{Identity, Request, Scope, Secret, json};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A request in normal form.
@@ -36,17 +36,71 @@ pub struct Normal {
     pub uncacheable: Option<&'static str>,
 }
 
-/// A request as query and keywords.
-#[derive(Debug, Clone, Copy)]
+/// The texts of a request that is made of a query and keywords.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Fields<'a> {
+    /// The form in which the request is made and answered.
+    pub api: Api,
     /// The last user turn.
     pub query: &'a str,
     /// The model.
     pub model: &'a str,
     /// The system prompt; empty for none.
     pub system: &'a str,
+    /// The application's own version of its prompt or data.
+    pub version: &'a str,
+    /// What the router's choice depends on beside the request.
+    pub router: &'a str,
     /// Whether the answer is a stream.
     pub stream: bool,
+}
+
+impl Secret {
+    /// Fingerprint, exact key and normal key of a request that is made of a query and keywords.
+    ///
+    /// `messages` are the turns before the query, with or without it as the last. Null stands for no messages, parameters or
+    /// documents.
+    ///
+    /// # Errors
+    /// `Config` as [`Normal::from_fields`], and if a value is nested too deeply.
+    pub fn identify_fields(
+        &self,
+        scope: Scope<'_>,
+        fields: Fields<'_>,
+        messages: Value,
+        params: Value,
+        context: Value,
+        fold_case: bool,
+    ) -> Result<Identity> {
+        let Fields { api, query, model, system, version, router, stream } = fields;
+        if api != Api::Plain {
+            let normal = Normal::from_fields(fields, messages, params)?;
+            return self.identify_normal(scope, &normal, context, version, router, fold_case);
+        }
+        let context = or_empty(context, Value::List(Vec::new()));
+        // The usual way of a hit: nothing is copied.
+        let (history, params) = (&without_query(messages, query), &or_empty(params, Value::Map(Vec::new())));
+        let (query, turn, context) = (Some(query), &Value::Null, &context);
+        let request = Request { api, query, model, system, history, turn, params, context, version, router, stream };
+        self.identify(scope, &request, fold_case)
+    }
+
+    /// Fingerprint, exact key and normal key of a request in normal form, with what the application and the router add.
+    ///
+    /// # Errors
+    /// `Config` if a value is nested too deeply.
+    pub fn identify_normal(
+        &self,
+        scope: Scope<'_>,
+        normal: &Normal,
+        context: Value,
+        version: &str,
+        router: &str,
+        fold_case: bool,
+    ) -> Result<Identity> {
+        let context = or_empty(context, Value::List(Vec::new()));
+        self.identify(scope, &normal.request(&context, version, router), fold_case)
+    }
 }
 
 impl Normal {
@@ -91,9 +145,9 @@ impl Normal {
     ///
     /// # Errors
     /// `Config` if an API's `params` are no map or name what the other arguments stand for, or if its `messages` are no list.
-    pub fn from_fields(api: Api, fields: Fields<'_>, messages: Value, params: Value) -> Result<Self> {
-        let Fields { query, model, system, stream } = fields;
-        let history = without_query(messages, query);
+    pub fn from_fields(fields: Fields<'_>, messages: Value, params: Value) -> Result<Self> {
+        let Fields { api, query, model, system, stream, .. } = fields;
+        let (history, params) = (without_query(messages, query), or_empty(params, Value::Map(Vec::new())));
         if api == Api::Plain {
             let (query, model, system) = (Some(query.into()), model.into(), system.into());
             return Ok(Self { query, model, system, history, params, stream, ..Self::default() });
@@ -256,6 +310,10 @@ fn single(input: Value) -> Value {
         Value::List(mut items) if matches!(items.as_slice(), [Value::Text(_)]) => items.remove(0),
         other => other,
     }
+}
+
+fn or_empty(value: Value, empty: Value) -> Value {
+    if value == Value::Null { empty } else { value }
 }
 
 /// The turns before the query, whether or not the last of them is the query itself.

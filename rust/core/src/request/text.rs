@@ -16,6 +16,9 @@ pub(super) fn normal(text: &str) -> Option<String> {
         return None;
     }
     let trimmed = text.trim_matches(is_space);
+    if trimmed.is_ascii() && is_plainly_normal(trimmed.as_bytes()) {
+        return Some(trimmed.to_owned());
+    }
     let normal = if is_laid_out(trimmed) { trimmed.nfc().collect() } else { line(trimmed) };
     (normal != text).then_some(normal)
 }
@@ -43,12 +46,20 @@ fn is_space(c: char) -> bool {
 
 /// Whether white space is part of what the text says: code, tables, verse.
 fn is_laid_out(text: &str) -> bool {
-    text.contains(|c: char| c == '`' || (c != ' ' && c.is_ascii_whitespace()) || matches!(c, '\u{b}' | '\u{85}' | '\u{2028}' | '\u{2029}'))
+    if text.is_ascii() {
+        return text.bytes().fold(false, |found, byte| found | (byte == b'`') | (byte.wrapping_sub(b'\t') < 5));
+    }
+    text.contains(|c: char| {
+        c == '`' || (c != ' ' && c.is_ascii_whitespace()) || matches!(c, '\u{b}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+    })
 }
 
 /// A text of one line.
 fn line(text: &str) -> String {
     let quotes = is_quoted(text);
+    if text.is_ascii() && !quotes {
+        return one_question_mark(text.split_ascii_whitespace().collect::<Vec<_>>().join(" "));
+    }
     let mut out = String::with_capacity(text.len());
     let (mut before, mut chars) = (' ', text.chars().peekable());
     while let Some(c) = chars.next() {
@@ -65,7 +76,11 @@ fn line(text: &str) -> String {
         }
         before = c;
     }
-    let mut out: String = if out.is_ascii() { out } else { out.nfc().collect() };
+    one_question_mark(if out.is_ascii() { out } else { out.nfc().collect() })
+}
+
+/// Question marks at the end of a word at the end are one.
+fn one_question_mark(mut out: String) -> String {
     let body = out.trim_end_matches('?').len();
     if out.len() > body + 1 && out[..body].ends_with(char::is_alphanumeric) {
         out.truncate(body + 1);
@@ -90,6 +105,9 @@ fn push(out: &mut String, c: char, touching: bool) {
 
 /// Whether something in the text is quoted; an apostrophe inside of a word is none.
 fn is_quoted(text: &str) -> bool {
+    if text.is_ascii() && !text.bytes().fold(false, |found, byte| found | (byte == b'"') | (byte == b'\'')) {
+        return false;
+    }
     let mut before = ' ';
     text.chars().any(|c| {
         let opens = matches!(c, '"' | '\u{201c}'..='\u{201f}' | '«' | '»')

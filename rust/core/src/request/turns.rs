@@ -148,7 +148,9 @@ fn is_text(part: &Value) -> bool {
 /// Takes the last turn off `turns`, if it is a user's and has text; the text of several parts is the last one's.
 pub(super) fn take_last(turns: &mut Vec<Value>) -> LastTurn {
     let without = |why| LastTurn { query: None, rest: Value::Null, exact_only: Some(why) };
-    let Some(turn) = turns.last().filter(|turn| turn.says("role", "user")) else { return without(ExactOnly::NoUserTurn) };
+    let Some(turn) = turns.last().filter(|turn| turn.says("role", "user")) else {
+        return without(ExactOnly::NoUserTurn);
+    };
     let at = match turn.get("content") {
         Some(Value::Text(_)) => None,
         Some(Value::List(parts)) => match parts.iter().rposition(is_text) {

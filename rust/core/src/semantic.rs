@@ -1,0 +1,3 @@
+//! Whether a near question may be answered by a stored answer.
+
+pub mod refusal;

@@ -28,142 +28,31 @@ impl Fresh {
 }
 
 /// Phrases that always ask for something fresh, with their horizons.
-const ALWAYS: &[(f64, &[&str])] = &[
+const ALWAYS: &[(f64, &str)] = &[
     (
         NOW,
-        &[
-            "right now",
-            "at the moment",
-            "at this moment",
-            "at present",
-            "as of now",
-            "as we speak",
-            "real time",
-            "realtime",
-            "this minute",
-            "this second",
-            "this instant",
-            "what time is it",
-            "live score",
-            "live scores",
-            "live price",
-            "live prices",
-            "live rate",
-            "live rates",
-            "live stream",
-            "live streaming",
-            "live update",
-            "live updates",
-            "live results",
-            "live traffic",
-            "live news",
-            "live match",
-            "live quote",
-            "pending transactions",
-            // German, Spanish, French, Russian
-            "jetzt",
-            "gerade jetzt",
-            "im moment",
-            "momentan",
-            "ahora",
-            "ahora mismo",
-            "en este momento",
-            "maintenant",
-            "en ce moment",
-            "à l heure actuelle",
-            "сейчас",
-            "прямо сейчас",
-            "в данный момент",
-            "на данный момент",
-        ],
+        "right now, at the moment, at this moment, at present, as of now, as we speak, real time, realtime, \
+         this minute, this second, this instant, what time is it, live score, live scores, live price, \
+         live prices, live rate, live rates, live stream, live streaming, live update, live updates, \
+         live results, live traffic, live news, live match, live quote, pending transactions, jetzt, \
+         gerade jetzt, im moment, momentan, ahora, ahora mismo, en este momento, maintenant, en ce moment, \
+         à l heure actuelle, сейчас, прямо сейчас, в данный момент, на данный момент",
     ),
     (
         HOUR,
-        &[
-            "currently",
-            "latest",
-            "most recent",
-            "up to the minute",
-            "so far today",
-            "breaking news",
-            "news today",
-            "weather forecast",
-            "stock price",
-            "share price",
-            "price of bitcoin",
-            "bitcoin price",
-            "spot price",
-            "traffic like",
-            "heute",
-            "heutige",
-            "heutigen",
-            "heutiger",
-            "gestern",
-            "aktuell",
-            "aktuelle",
-            "aktuellen",
-            "aktueller",
-            "aktuelles",
-            "derzeit",
-            "zurzeit",
-            "zur zeit",
-            "neueste",
-            "neuesten",
-            "neuester",
-            "wetter",
-            "wechselkurs",
-            "aktienkurs",
-            "hoy",
-            "ayer",
-            "actualmente",
-            "más reciente",
-            "últimas noticias",
-            "tipo de cambio",
-            "el tiempo en",
-            "el clima",
-            "aujourd hui",
-            "actuellement",
-            "actuel",
-            "actuelle",
-            "actuels",
-            "actuelles",
-            "dernières nouvelles",
-            "taux de change",
-            "météo",
-            "сегодня",
-            "сегодняшний",
-            "сегодняшняя",
-            "вчера",
-            "завтра",
-            "текущий",
-            "текущая",
-            "текущее",
-            "текущие",
-            "текущую",
-            "последние новости",
-            "актуальный",
-            "актуальная",
-            "актуальные",
-            "погода",
-            "курс доллара",
-            "курс евро",
-            "курс валют",
-        ],
+        "currently, latest, most recent, up to the minute, so far today, breaking news, news today, \
+         weather forecast, stock price, share price, price of bitcoin, bitcoin price, spot price, traffic like, \
+         heute, heutige, heutigen, heutiger, gestern, aktuell, aktuelle, aktuellen, aktueller, aktuelles, \
+         derzeit, zurzeit, zur zeit, neueste, neuesten, neuester, wetter, wechselkurs, aktienkurs, hoy, ayer, \
+         actualmente, más reciente, últimas noticias, tipo de cambio, el tiempo en, el clima, aujourd hui, \
+         actuellement, actuel, actuelle, actuels, actuelles, dernières nouvelles, taux de change, météo, \
+         сегодня, сегодняшний, сегодняшняя, вчера, завтра, текущий, текущая, текущее, текущие, текущую, \
+         последние новости, актуальный, актуальная, актуальные, погода, курс доллара, курс евро, курс валют",
     ),
     (
         HOURS,
-        &[
-            "diese woche",
-            "dieser woche",
-            "nächste woche",
-            "letzte woche",
-            "esta semana",
-            "la semana pasada",
-            "cette semaine",
-            "la semaine dernière",
-            "на этой неделе",
-            "на прошлой неделе",
-        ],
+        "diese woche, dieser woche, nächste woche, letzte woche, esta semana, la semana pasada, cette semaine, \
+         la semaine dernière, на этой неделе, на прошлой неделе",
     ),
 ];
 
@@ -200,7 +89,7 @@ pub(super) fn find(words: &Words) -> Option<Fresh> {
     let phrases = PHRASES.get_or_init(|| {
         Phrases::new(always().map(|(_, phrase)| phrase).chain(SOMETIMES.iter().map(|(_, word, _)| *word)))
     });
-    let table: usize = ALWAYS.iter().map(|(_, phrases)| phrases.len()).sum();
+    let table = always().count();
     let found = phrases.find(words).filter_map(|(number, at)| match number.checked_sub(table) {
         Some(number) => {
             let (horizon_seconds, phrase, holds) = SOMETIMES[number];
@@ -215,7 +104,7 @@ pub(super) fn find(words: &Words) -> Option<Fresh> {
 }
 
 fn always() -> impl Iterator<Item = (f64, &'static str)> {
-    ALWAYS.iter().flat_map(|(horizon, phrases)| phrases.iter().map(|phrase| (*horizon, *phrase)))
+    ALWAYS.iter().flat_map(|(horizon, phrases)| phrases.split(", ").map(|phrase| (*horizon, phrase)))
 }
 
 /// A day, unless the question only tells when something happened ("the deposit I made this morning is missing") or means an

@@ -73,6 +73,11 @@ impl Words {
     }
 }
 
+/// Whether `word` is one of a list.
+pub(super) fn is_in(list: &str, word: &str) -> bool {
+    list.split(", ").any(|other| other == word)
+}
+
 /// Phrases that are looked for in one pass.
 pub(super) struct Phrases(AhoCorasick);
 

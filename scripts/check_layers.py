@@ -31,7 +31,7 @@ ROOT_NAMES = frozenset({"Error", "ErrorKind", "Result"})
 
 # Data types without behaviour of their own that modules hand to each other: module -> names.
 PLAIN_DATA: dict[str, frozenset[str]] = {
-    "request": frozenset({"ExactKey"}),
+    "request": frozenset({"ExactKey", "Value"}),
     "row": frozenset({"Usage"}),
 }
 
@@ -58,7 +58,7 @@ BINDING_MAX_LINES = 150
 BINDING_MAX_BODY = 10
 # Tables in the shape of a function: one entry a line, as many as there are entries.
 BINDING_TABLES = frozenset(
-    {("errors.rs", "class_name"), ("lib.rs", "_llmfast"), ("request.rs", "fingerprint"), ("row.rs", "new")}
+    {("errors.rs", "class_name"), ("lib.rs", "_llmfast"), ("row.rs", "new")}
 )
 
 # Text that must not stand in the repository: a machine's paths, a registry's host. Spelled so as not to match itself.

@@ -36,9 +36,11 @@ __all__ = [
     "Hit",
     "HnswIndex",
     "Identifier",
+    "Identity",
     "LedgerState",
     "LookupWorker",
     "LruCache",
+    "NormalRequest",
     "Price",
     "Public",
     "Reading",
@@ -50,6 +52,7 @@ __all__ = [
     "before_fork",
     "guard_words",
     "kernel_name",
+    "refusal",
 ]
 
 __version__: str
@@ -190,6 +193,41 @@ class Identifier:
     """Makes the keys of requests under a secret (any bytes)."""
 
     def __new__(cls, secret: builtins.bytes) -> Self: ...
+    def identify(
+        self,
+        scope: str | Public | None,
+        query: str,
+        *,
+        model: str | None = None,
+        system: str | None = None,
+        messages: Any = None,
+        params: Any = None,
+        context: Any = None,
+        version: str | None = None,
+        router: str = "",
+        stream: bool = False,
+        fold_case: bool = False,
+        api: str = "",
+    ) -> Identity:
+        """Return who a request is that is made of a query and keywords.
+
+        `messages` are the turns before the query, with or without it as the last. `api` is the form in which the answer
+        comes back: empty, or a name that `NormalRequest` takes, for the same request made through that API.
+
+        Raises TypeError for data that is not JSON, InvalidTextError for lone surrogates, ConfigError for bottomless
+        nesting or an unknown `api`.
+        """
+    def identify_request(
+        self,
+        scope: str | Public | None,
+        request: NormalRequest,
+        *,
+        context: Any = None,
+        version: str = "",
+        router: str = "",
+        fold_case: bool = False,
+    ) -> Identity:
+        """Return who a request in normal form is."""
     def fingerprint(
         self,
         *,
@@ -201,6 +239,7 @@ class Identifier:
         version: str,
         router: str = "",
         stream: bool = False,
+        api: str = "",
     ) -> builtins.bytes:
         """Return the compatibility fingerprint (32 bytes): everything that can change the answer but query and scope.
 
@@ -209,6 +248,10 @@ class Identifier:
         """
     def exact_key(self, scope: str | Public | None, fingerprint: builtins.bytes, query: str) -> builtins.bytes:
         """Return the exact key (32 bytes)."""
+    def normal_key(
+        self, scope: str | Public | None, fingerprint: builtins.bytes, query: str, *, fold_case: bool = False
+    ) -> builtins.bytes | None:
+        """Return the exact key of the question in normal form (see `Identity.normal_key`); None if it is in it."""
     def partition(self, scope: str | Public | None, encoder: str, fingerprint: builtins.bytes) -> int:
         """Return where rows lie that may be compared by meaning (128 bits)."""
     def principal(self, scope: str | Public | None, user: str | None = None) -> int | None:
@@ -218,6 +261,95 @@ class Identifier:
     @property
     def row_key(self) -> builtins.bytes:
         """The key under which stored rows are sealed (32 bytes)."""
+
+@final
+class Identity:
+    """Who a request is."""
+
+    @property
+    def key(self) -> builtins.bytes:
+        """Exact key (32 bytes): everything that can change the answer, scope included."""
+    @property
+    def normal_key(self) -> builtins.bytes | None:
+        """Exact key of the same request with its question in normal form; None if that is `key`.
+
+        A row found under either key is an exact answer if its own `key` or its own `normal_key` is the one looked up.
+        In normal form white space, width and typographic signs are one where that changes nothing, with `fold_case`
+        upper and lower case too.
+        """
+    @property
+    def fingerprint(self) -> builtins.bytes:
+        """Everything but query and scope (32 bytes)."""
+
+@final
+class NormalRequest:
+    """A request to a provider's API in normal form: the same for SDK keywords, wire body, and query with keywords.
+
+    `api`: "openai.chat", "openai.responses", "openai.embeddings" or "anthropic.messages".
+    """
+
+    @staticmethod
+    def from_keywords(api: str, keywords: dict[str, Any]) -> NormalRequest:
+        """Return the normal form of an SDK's keyword arguments.
+
+        Raises TypeError for data that is not JSON, InvalidTextError for lone surrogates, ConfigError for an unknown
+        `api` or bottomless nesting.
+        """
+    @staticmethod
+    def from_wire(api: str, body: builtins.bytes) -> NormalRequest:
+        """Return the normal form of a wire body, JSON in UTF-8; of two entries with one name the last counts.
+
+        Raises ConfigError for an unknown `api` and for what is not JSON.
+        """
+    @property
+    def api(self) -> str: ...
+    @property
+    def query(self) -> str | None:
+        """Text of the last user turn; None if the last turn is not a user's or holds no text: then `exact_only`."""
+    @property
+    def model(self) -> str: ...
+    @property
+    def system(self) -> str:
+        """System prompt, where it is a text."""
+    @property
+    def messages(self) -> Any:
+        """Turns before the query, all of them without one; ids that link calls with results are numbers."""
+    @property
+    def turn(self) -> Any:
+        """What the last user turn holds beside its text: None, or [place of the text, the turn without it]."""
+    @property
+    def params(self) -> Any:
+        """Every other parameter that counts."""
+    @property
+    def stream(self) -> bool: ...
+    @property
+    def exact_only(self) -> tuple[str, str] | None:
+        """Why there is no query, as a name and a sentence."""
+    @property
+    def uncacheable(self) -> str | None:
+        """Why no answer may be stored at all."""
+    def refusal(
+        self, *, ttl: float | None, public: bool, max_temperature: float = 1.0, read_only_tools: Sequence[str] = ()
+    ) -> tuple[str, str] | None:
+        """Do as `refusal`."""
+
+def refusal(
+    query: str | None,
+    messages: Any = None,
+    params: Any = None,
+    *,
+    ttl: float | None,
+    public: bool,
+    max_temperature: float = 1.0,
+    read_only_tools: Sequence[str] = (),
+) -> tuple[str, str] | None:
+    """Return why a request is answered from exact repeats only, as a name and a sentence; None if it may be compared.
+
+    `messages` are the turns before the query, `ttl` the seconds an answer lives (None: for ever), `public` whether every
+    scope may see it. A temperature above `max_temperature` asks for variety; an absent one is ordinary.
+    `read_only_tools` names tools that change nothing. The names: "no_user_turn", "not_text", "tools", "temperature",
+    "fresh", "follow_up", "personal_data".
+    """
 
 @final
 class Row:

@@ -1,4 +1,5 @@
-//! The guards of the semantic cache: whether two texts that look alike to an encoder ask for different things.
+//! The semantic cache: which requests are not to be compared by meaning ([`refusal`]), and the guards, which say whether two
+//! texts that look alike to an encoder ask for different things.
 //!
 //! A guard uses no model. It reads both texts ([`Reading`]) and compares them by rules ([`veto`]): numbers, identifiers
 //! and quotations must be the same; negators and opposites must cancel out; words that have no counterpart, in texts
@@ -15,6 +16,7 @@ mod lexicon;
 mod order;
 mod quantity;
 mod reading;
+pub mod refusal;
 mod scan;
 mod similar;
 mod stem;

@@ -13,7 +13,9 @@ mod flat_index;
 mod flight;
 mod hnsw_index;
 mod ledger;
+mod refusal;
 mod request;
+mod request_identity;
 mod router;
 mod row;
 mod row_fields;
@@ -35,7 +37,9 @@ fn _llmfast(module: &Bound<'_, PyModule>) -> PyResult<()> {
     flight::register(module)?;
     hnsw_index::register(module)?;
     ledger::register(module)?;
+    refusal::register(module)?;
     request::register(module)?;
+    request_identity::register(module)?;
     router::register(module)?;
     row::register(module)?;
     semantic::register(module)

@@ -1,12 +1,14 @@
-//! Bindings of request identity.
+//! Bindings of request identity: keys and partitions.
 
-use llmfast_core::request::{Request, Secret};
+use llmfast_core::request::{Fields, Secret};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors::to_py;
+use crate::request_identity::{PyIdentity, PyNormal};
+use crate::support::requests::{api_named, optional, text};
 use crate::support::scopes::{Public, ScopeArg};
-use crate::support::values::{utf8, value};
+use crate::support::values::{str_utf8, utf8};
 
 type Any<'py> = Bound<'py, PyAny>;
 
@@ -20,10 +22,57 @@ impl Identifier {
         Self(Secret::new(secret))
     }
 
-    #[pyo3(signature = (*, model, system, messages, params, context, version, router = "", stream = false))]
+    #[pyo3(signature = (
+        scope, query, *, model = None, system = None, messages = None, params = None, context = None, version = None,
+        router = "", stream = false, fold_case = false, api = ""
+    ))]
+    #[allow(clippy::too_many_arguments)] // keywords, one for each field of a request
+    fn identify(
+        &self,
+        scope: ScopeArg<'_>,
+        query: &Any<'_>,
+        model: Option<&Any<'_>>,
+        system: Option<&Any<'_>>,
+        messages: Option<&Any<'_>>,
+        params: Option<&Any<'_>>,
+        context: Option<&Any<'_>>,
+        version: Option<&Any<'_>>,
+        router: &str,
+        stream: bool,
+        fold_case: bool,
+        api: &str,
+    ) -> PyResult<PyIdentity> {
+        let (model, system, version) = (text(model, "model")?, text(system, "system")?, text(version, "version")?);
+        let query = str_utf8(query.as_borrowed(), "query")?;
+        let fields = Fields { api: api_named(api)?, query, model, system, version, router, stream };
+        let (messages, params) = (optional(messages, "messages")?, optional(params, "params")?);
+        let context = optional(context, "context")?;
+        let identity = self.0.identify_fields(scope.0, fields, messages, params, context, fold_case);
+        identity.map(PyIdentity).map_err(to_py)
+    }
+
+    #[pyo3(signature = (scope, request, *, context = None, version = "", router = "", fold_case = false))]
+    fn identify_request(
+        &self,
+        scope: ScopeArg<'_>,
+        request: &PyNormal,
+        context: Option<&Any<'_>>,
+        version: &str,
+        router: &str,
+        fold_case: bool,
+    ) -> PyResult<PyIdentity> {
+        let context = optional(context, "context")?;
+        let identity = self.0.identify_normal(scope.0, &request.0, context, version, router, fold_case);
+        identity.map(PyIdentity).map_err(to_py)
+    }
+
+    #[pyo3(signature = (
+        *, model, system, messages, params, context, version, router = "", stream = false, api = ""
+    ))]
     #[allow(clippy::too_many_arguments)] // keywords, one for each field of a request
     fn fingerprint<'py>(
         &self,
+        py: Python<'py>,
         model: &Any<'py>,
         system: &Any<'py>,
         messages: &Any<'py>,
@@ -32,45 +81,50 @@ impl Identifier {
         version: &Any<'py>,
         router: &str,
         stream: bool,
+        api: &str,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let (model, system, version) = (utf8(model, "model")?, utf8(system, "system")?, utf8(version, "version")?);
-        let request = Request {
-            query: "",
-            model: &model,
-            system: &system,
-            history: value(messages, "messages")?,
-            params: value(params, "params")?,
-            context: value(context, "context")?,
-            version: &version,
-            router,
-            stream,
-        };
-        let print = self.0.fingerprint(&request).map_err(to_py)?;
-        Ok(PyBytes::new(params.py(), &print))
+        let query = pyo3::types::PyString::intern(py, "").into_any();
+        let (model, system, version, context) = (Some(model), Some(system), Some(version), Some(context));
+        let (messages, params, scope) = (Some(messages), Some(params), ScopeArg(llmfast_core::request::Scope::Single));
+        let identity = self
+            .identify(scope, &query, model, system, messages, params, context, version, router, stream, false, api)?;
+        Ok(identity.fingerprint(py))
     }
 
     fn exact_key<'py>(
         &self,
-        scope: ScopeArg,
+        scope: ScopeArg<'_>,
         fingerprint: [u8; 32],
         query: &Any<'py>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let key = self.0.exact_key(scope.scope(), &fingerprint, &utf8(query, "query")?);
+        let key = self.0.exact_key(scope.0, &fingerprint, str_utf8(query.as_borrowed(), "query")?);
         Ok(PyBytes::new(query.py(), &key))
     }
 
-    fn partition(&self, scope: ScopeArg, encoder: &str, fingerprint: [u8; 32]) -> u128 {
-        self.0.partition(scope.scope(), encoder, &fingerprint)
+    #[pyo3(signature = (scope, fingerprint, query, *, fold_case = false))]
+    fn normal_key<'py>(
+        &self,
+        scope: ScopeArg<'_>,
+        fingerprint: [u8; 32],
+        query: &Any<'py>,
+        fold_case: bool,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let key = self.0.normal_key(scope.0, &fingerprint, str_utf8(query.as_borrowed(), "query")?, fold_case);
+        Ok(key.map(|key| PyBytes::new(query.py(), &key)))
+    }
+
+    fn partition(&self, scope: ScopeArg<'_>, encoder: &str, fingerprint: [u8; 32]) -> u128 {
+        self.0.partition(scope.0, encoder, &fingerprint)
     }
 
     #[pyo3(signature = (scope, user = None))]
-    fn principal(&self, scope: ScopeArg, user: Option<&Any<'_>>) -> PyResult<Option<u128>> {
+    fn principal(&self, scope: ScopeArg<'_>, user: Option<&Any<'_>>) -> PyResult<Option<u128>> {
         let user = user.map(|user| utf8(user, "user")).transpose()?;
-        Ok(self.0.principal(scope.scope(), user.as_deref()))
+        Ok(self.0.principal(scope.0, user.as_deref()))
     }
 
-    fn scope(&self, scope: ScopeArg) -> u128 {
-        self.0.scope(scope.scope())
+    fn scope(&self, scope: ScopeArg<'_>) -> u128 {
+        self.0.scope(scope.0)
     }
 
     #[getter]

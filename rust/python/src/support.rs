@@ -8,6 +8,7 @@ pub(crate) mod flights;
 pub(crate) mod indexes;
 pub(crate) mod keys;
 pub(crate) mod objects;
+pub(crate) mod requests;
 pub(crate) mod rows;
 pub(crate) mod scopes;
 pub(crate) mod texts;

@@ -8,7 +8,7 @@ use llmfast_core::cache::{Limits, LruCache, NewEntry};
 use llmfast_core::index::FlatIndex;
 use llmfast_core::kernel::Kernel;
 use llmfast_core::kernel::codes::SignTable;
-use llmfast_core::request::{Request, Scope, Secret, Value};
+use llmfast_core::request::{Api, ExactKey, Request, Scope, Secret, Value};
 use llmfast_core::router::{Router, Table};
 use measure::measure;
 
@@ -69,21 +69,54 @@ fn cache() {
 
 fn request() {
     let secret = Secret::new(b"sixteen bytes, at least");
-    let query = "what is the exchange rate for my card? ".repeat(26);
+    let query = "what is the exchange rate for my card? ".repeat(27)[..1_000].trim_end().to_owned() + "?";
+    let nothing = Value::List(Vec::new());
+    let params = [
+        ("temperature", Value::Float(0.2)),
+        ("max_tokens", Value::Integer(512)),
+        ("top_p", Value::Integer(1)),
+        ("seed", Value::Integer(7)),
+    ];
+    let params = Value::Map(params.map(|(name, value)| (name.to_owned(), value)).into());
     let request = Request {
-        query: &query,
-        model: "small",
-        system: "Be brief.",
-        history: Value::List(Vec::new()),
-        params: Value::List(Vec::new()),
-        context: Value::List(Vec::new()),
+        api: Api::Plain,
+        query: Some(&query),
+        model: "gpt-4o-mini",
+        system: "You are the assistant of a bank. Answer briefly, say where an answer is to be found, and never guess.",
+        history: &nothing,
+        turn: &Value::Null,
+        params: &params,
+        context: &nothing,
         version: "1",
         router: "",
         stream: false,
     };
+    let scope = Scope::Named("tenant");
     let fingerprint = secret.fingerprint(&request).expect("nothing is nested");
     measure("request: fingerprint", || secret.fingerprint(&request));
-    measure("request: exact key, 1 kB", || secret.exact_key(Scope::Named("tenant"), &fingerprint, &query));
+    measure("request: exact key, 1 kB", || secret.exact_key(scope, &fingerprint, &query));
+    measure("request: identity, 1 kB", || secret.identify(scope, &request, false));
+    let odd = format!("{query} ");
+    measure("request: identity, 1 kB, not in normal form", || {
+        secret.identify(scope, &Request { query: Some(&odd), ..request }, false)
+    });
+    let cache: LruCache<ExactKey, u64> =
+        LruCache::new(Limits { capacity: 100_000, ..Limits::default() }).expect("the limits are not zero");
+    let hash = |key: &ExactKey| u64::from_le_bytes(*key.first_chunk().expect("a key has 32 bytes"));
+    let mut numbers = Numbers(4);
+    for _ in 0..100_000 {
+        let mut key = [0; 32];
+        key.chunks_mut(8).for_each(|part| part.copy_from_slice(&numbers.next().to_le_bytes()));
+        let entry = NewEntry { hash: hash(&key), key, value: 0, weight: 0, time_to_live: None };
+        cache.insert(entry, || NOW, |other| Some(*other == key)).expect("keys are compared");
+    }
+    let key = secret.identify(scope, &request, false).expect("nothing is nested").key;
+    let entry = NewEntry { hash: hash(&key), key, value: 1, weight: 0, time_to_live: None };
+    cache.insert(entry, || NOW, |other| Some(*other == key)).expect("keys are compared");
+    measure("request: identity of 1 kB and the exact hit", || {
+        let key = secret.identify(scope, &request, false).expect("nothing is nested").key;
+        cache.get(hash(&key), || NOW, |other| Some(*other == key))
+    });
 }
 
 fn kernel() {

@@ -1,4 +1,5 @@
-//! Canonical bytes: every part carries its type and length, so that no two different values share their bytes.
+//! Canonical bytes: every part carries its type and, where types leave it open, its length, so that no two different values
+//! share their bytes and no sequence of parts is the beginning of another.
 
 use std::borrow::Cow;
 
@@ -8,22 +9,32 @@ use super::{Scope, Value};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Lists and maps inside each other at most; deeper data is refused before it can exhaust the stack.
-const MAX_DEPTH: usize = 128;
+pub(super) const MAX_DEPTH: usize = 128;
 
-/// From 2^127 on a float is encoded by its bits; below, a whole one by its decimal digits like an integer.
+/// From 2^127 on a float is encoded by its bits; below, a whole one by its value like an integer.
 const WHOLE_FLOAT_LIMIT: f64 = 1.7e38;
 
+/// Maps of up to this many entries with names in ASCII are put in order before they are written, larger ones afterwards.
+const SMALL_MAP: usize = 16;
+
 /// Bytes being collected.
-pub(super) struct Canonical(Vec<u8>);
+pub(super) struct Canonical {
+    out: Vec<u8>,
+    /// Where the entries of the maps lie that are being written, the innermost map's last.
+    entries: Vec<(usize, usize)>,
+    /// The entries of a map while they are put in order.
+    sorting: Vec<u8>,
+}
 
 impl Canonical {
-    pub(super) fn new() -> Self {
-        Self(Vec::with_capacity(256))
+    /// Makes room for `bytes`, lengths included: what is larger moves while it grows.
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self { out: Vec::with_capacity(bytes), entries: Vec::new(), sorting: Vec::new() }
     }
 
     /// Keyed BLAKE3 of what was collected.
     pub(super) fn hash(&self, key: &[u8; 32]) -> [u8; 32] {
-        *blake3::keyed_hash(key, &self.0).as_bytes()
+        *blake3::keyed_hash(key, &self.out).as_bytes()
     }
 
     pub(super) fn scope(&mut self, scope: Scope<'_>) {
@@ -33,6 +44,10 @@ impl Canonical {
             // Byte by byte: names that Unicode calls equal may be two tenants in the application's database.
             Scope::Named(name) => self.part(b'n', name.as_bytes()),
         }
+    }
+
+    pub(super) fn flag(&mut self, flag: bool) {
+        self.out.push(if flag { b'T' } else { b'F' });
     }
 
     pub(super) fn text(&mut self, text: &str) {
@@ -49,9 +64,9 @@ impl Canonical {
 
     fn nested(&mut self, value: &Value, depth: usize) -> Result<()> {
         match value {
-            Value::Null => self.part(b'0', &[]),
-            Value::Bool(flag) => self.part(b'?', &[u8::from(*flag)]),
-            Value::Integer(number) => self.part(b'i', number.to_string().as_bytes()),
+            Value::Null => self.out.push(b'0'),
+            Value::Bool(flag) => self.flag(*flag),
+            Value::Integer(number) => self.integer(*number),
             Value::BigInteger(digits) => self.part(b'I', digits.as_bytes()),
             Value::Float(number) => self.float(*number),
             Value::Text(text) => self.text(text),
@@ -71,22 +86,50 @@ impl Canonical {
     }
 
     fn map(&mut self, entries: &[(String, Value)], depth: usize) -> Result<()> {
-        let mut encoded = Vec::with_capacity(entries.len());
-        for (name, value) in entries {
-            let mut bytes = Self(Vec::new());
-            bytes.text(name);
-            bytes.nested(value, depth)?;
-            encoded.push(bytes.0);
+        let mut order = [0; SMALL_MAP];
+        if let Some(order) = order_of_names(entries, &mut order) {
+            return order.iter().try_for_each(|&at| {
+                let (name, value) = &entries[usize::from(at)];
+                self.text(name);
+                self.nested(value, depth)
+            });
         }
-        // Whole entries are sorted, so names that become equal in NFC still have one order.
-        encoded.sort_unstable();
-        self.0.extend(encoded.into_iter().flatten());
+        let (first, begin) = (self.entries.len(), self.out.len());
+        for (name, value) in entries {
+            let start = self.out.len();
+            self.text(name);
+            self.nested(value, depth)?;
+            self.entries.push((start, self.out.len()));
+        }
+        self.sort(first, begin);
         Ok(())
+    }
+
+    /// Sorts the map whose entries begin at `begin` and are noted from `first` on. Whole entries are compared, so names that
+    /// become equal in NFC still have one order.
+    fn sort(&mut self, first: usize, begin: usize) {
+        let Self { out, entries, sorting } = self;
+        let spans = &mut entries[first..];
+        let entry = |&(start, end): &(usize, usize)| &out[start..end];
+        if !spans.is_sorted_by_key(entry) {
+            spans.sort_unstable_by(|a, b| entry(a).cmp(entry(b)));
+            sorting.clear();
+            spans.iter().for_each(|span| sorting.extend_from_slice(entry(span)));
+            out[begin..].copy_from_slice(sorting);
+        }
+        entries.truncate(first);
+    }
+
+    fn integer(&mut self, number: i128) {
+        match i64::try_from(number) {
+            Ok(number) => self.part(b'i', &number.to_le_bytes()),
+            Err(_) => self.part(b'i', &number.to_le_bytes()),
+        }
     }
 
     fn float(&mut self, number: f64) {
         if number.fract() == 0.0 && number.abs() < WHOLE_FLOAT_LIMIT {
-            self.part(b'i', (number as i128).to_string().as_bytes());
+            self.integer(number as i128);
         } else {
             let bits = if number.is_nan() { f64::NAN.to_bits() } else { number.to_bits() };
             self.part(b'f', &bits.to_le_bytes());
@@ -95,21 +138,50 @@ impl Canonical {
 
     fn part(&mut self, tag: u8, content: &[u8]) {
         self.count(tag, content.len());
-        self.0.extend_from_slice(content);
+        self.out.extend_from_slice(content);
     }
 
+    /// A count in groups of seven bits, the lowest first; all but the last group have the eighth bit set.
     fn count(&mut self, tag: u8, count: usize) {
-        self.0.push(tag);
-        self.0.extend_from_slice(&(count as u64).to_le_bytes());
+        self.out.push(tag);
+        let mut left = count;
+        while left > 0x7f {
+            self.out.push(left as u8 | 0x80);
+            left >>= 7;
+        }
+        self.out.push(left as u8);
     }
 }
 
-fn deeper(depth: usize) -> Result<usize> {
+/// The order of a small map by its names; None if it is none, if names may become equal in NFC, or are equal.
+fn order_of_names<'a>(entries: &[(String, Value)], order: &'a mut [u8; SMALL_MAP]) -> Option<&'a [u8]> {
+    if entries.len() > SMALL_MAP || !entries.iter().all(|(name, _)| name.is_ascii()) {
+        return None;
+    }
+    for at in 0..entries.len() {
+        let (name, mut place) = (&entries[at].0, at);
+        while place > 0 && entries[usize::from(order[place - 1])].0 >= *name {
+            if entries[usize::from(order[place - 1])].0 == *name {
+                return None;
+            }
+            order[place] = order[place - 1];
+            place -= 1;
+        }
+        order[place] = at as u8;
+    }
+    Some(&order[..entries.len()])
+}
+
+/// The depth that is left inside of a list or map.
+///
+/// # Errors
+/// `Config` if none is.
+pub(super) fn deeper(depth: usize) -> Result<usize> {
     depth.checked_sub(1).ok_or_else(|| {
         Error::new(ErrorKind::Config, format!("lists and maps are nested more than {MAX_DEPTH} levels deep"))
     })
 }
 
-fn nfc(text: &str) -> Cow<'_, str> {
+pub(super) fn nfc(text: &str) -> Cow<'_, str> {
     if text.is_ascii() || is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
 }

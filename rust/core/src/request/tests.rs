@@ -2,14 +2,18 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn request(query: &str, params: Value) -> Request<'_> {
+const NOTHING: &Value = &Value::List(Vec::new());
+
+fn request<'a>(query: &'a str, params: &'a Value) -> Request<'a> {
     Request {
-        query,
+        api: Api::Plain,
+        query: Some(query),
         model: "m",
         system: "s",
-        history: Value::List(vec![]),
+        history: NOTHING,
+        turn: &Value::Null,
         params,
-        context: Value::List(vec![]),
+        context: NOTHING,
         version: "",
         router: "",
         stream: false,
@@ -21,7 +25,7 @@ fn secret() -> Secret {
 }
 
 fn fingerprint(params: Value) -> Fingerprint {
-    secret().fingerprint(&request("q", params)).unwrap()
+    secret().fingerprint(&request("q", &params)).unwrap()
 }
 
 fn text(text: &str) -> Value {
@@ -71,7 +75,7 @@ proptest! {
     #[test]
     fn neighbouring_fields_do_not_run_into_each_other(a in "[ab]{0,4}", b in "[ab]{0,4}", c in "[ab]{0,4}", d in "[ab]{0,4}") {
         let with = |model: &str, system: &str| {
-            secret().fingerprint(&Request { model, system, ..request("q", Value::Null) }).unwrap()
+            secret().fingerprint(&Request { model, system, ..request("q", &Value::Null) }).unwrap()
         };
         prop_assert_eq!(with(&a, &b) == with(&c, &d), (a, b) == (c, d));
     }
@@ -103,16 +107,20 @@ fn names_that_unicode_calls_equal_are_two_scopes() {
 
 #[test]
 fn every_field_counts() {
-    let base = request("q", Value::Null);
+    let base = request("q", &Value::Null);
+    let x = text("x");
     let variants = [
-        Request { model: "x", ..base.clone() },
-        Request { system: "x", ..base.clone() },
-        Request { history: text("x"), ..base.clone() },
-        Request { params: text("x"), ..base.clone() },
-        Request { context: text("x"), ..base.clone() },
-        Request { version: "x", ..base.clone() },
-        Request { router: "x", ..base.clone() },
-        Request { stream: true, ..base.clone() },
+        Request { api: Api::OpenAiChat, ..base },
+        Request { query: None, ..base },
+        Request { turn: &x, ..base },
+        Request { model: "x", ..base },
+        Request { system: "x", ..base },
+        Request { history: &x, ..base },
+        Request { params: &x, ..base },
+        Request { context: &x, ..base },
+        Request { version: "x", ..base },
+        Request { router: "x", ..base },
+        Request { stream: true, ..base },
         base,
     ];
     let mut prints: Vec<_> = variants.iter().map(|request| secret().fingerprint(request).unwrap()).collect();
@@ -123,7 +131,7 @@ fn every_field_counts() {
 
 #[test]
 fn the_query_is_in_the_key_and_not_in_the_fingerprint() {
-    let (a, b) = (request("a", Value::Null), request("b", Value::Null));
+    let (a, b) = (request("a", &Value::Null), request("b", &Value::Null));
     let print = secret().fingerprint(&a).unwrap();
     assert_eq!(print, secret().fingerprint(&b).unwrap());
     let key = |query| secret().exact_key(Scope::Single, &print, query);
@@ -178,6 +186,6 @@ fn a_principal_is_the_user_in_a_scope_else_the_scope() {
 #[test]
 fn bottomless_data_is_refused() {
     let deep = (0..200).fold(Value::Null, |inner, _| Value::List(vec![inner]));
-    let error = secret().fingerprint(&request("q", deep)).unwrap_err();
+    let error = secret().fingerprint(&request("q", &deep)).unwrap_err();
     assert!(error.to_string().contains("128 levels"), "{error}");
 }

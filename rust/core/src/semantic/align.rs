@@ -48,7 +48,8 @@ fn merge(a: &Reading, b: &Reading) -> Difference {
             (Some(x), Some(y)) => x.min(y),
             (x, y) => x.or(y).unwrap_or_default(),
         };
-        let run = |list: &[(u64, u32)], from: usize| from + list[from..].iter().take_while(|entry| entry.0 == key).count();
+        let run =
+            |list: &[(u64, u32)], from: usize| from + list[from..].iter().take_while(|entry| entry.0 == key).count();
         let (to_i, to_j) = (run(&a.by_key, i), run(&b.by_key, j));
         same_key(&mut out, a, b, &a.by_key[i..to_i], &b.by_key[j..to_j]);
         (i, j) = (to_i, to_j);
@@ -105,16 +106,21 @@ fn compounds(out: &mut Difference, a: &Reading, b: &Reading) {
                 [place.checked_sub(1), Some(place)].into_iter().flatten().any(|first| {
                     let pair = other.tokens.get(first).zip(other.tokens.get(first + 1));
                     pair.is_some_and(|(x, y)| {
-                        x.text.len() + y.text.len() == long.len() && long.starts_with(&x.text) && long.ends_with(&y.text)
+                        x.text.len() + y.text.len() == long.len()
+                            && long.starts_with(&x.text)
+                            && long.ends_with(&y.text)
                     })
                 })
             });
             if let Some(place) = found {
                 gone[side].push(at);
                 let near = |other: u32| other.abs_diff(place) <= 1;
-                gone[1 - side].extend(out.only[1 - side].iter().copied().filter(|&other| {
-                    near(other) && long.contains(other_text(side, a, b, other))
-                }));
+                gone[1 - side].extend(
+                    out.only[1 - side]
+                        .iter()
+                        .copied()
+                        .filter(|&other| near(other) && long.contains(other_text(side, a, b, other))),
+                );
                 out.shared += 1;
             }
         }
@@ -159,9 +165,11 @@ fn relatives(out: &mut Difference, a: &Reading, b: &Reading) {
     let mut taken = vec![false; right.len()];
     for at in left {
         let token = &a.tokens[at as usize];
-        let kin = right.iter().enumerate().filter(|(index, _)| !taken[*index]).find_map(|(index, &other)| {
-            kinship(token, &b.tokens[other as usize]).map(|kin| (index, other, kin))
-        });
+        let kin = right
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !taken[*index])
+            .find_map(|(index, &other)| kinship(token, &b.tokens[other as usize]).map(|kin| (index, other, kin)));
         let Some((index, other, kin)) = kin else {
             out.only[0].push(at);
             continue;
@@ -186,7 +194,8 @@ fn small_typos(out: &mut Difference, a: &Reading, b: &Reading) {
                 reading.tokens.iter().filter(|token| token.role == Role::Function && token.text == word).count()
             };
             let more = |word: &str| function(own, word) < function(other, word);
-            let functions = || other.tokens.iter().filter(|other| other.role == Role::Function).map(|other| &other.text);
+            let functions =
+                || other.tokens.iter().filter(|other| other.role == Role::Function).map(|other| &other.text);
             let misspelt = functions().find(|word| typo(&token.text, word)).is_some_and(|word| more(word))
                 || other.fillers.iter().any(|word| typo(&token.text, word) && !own.fillers.contains(word));
             // "How to be one" asks what "how to become one" does.
@@ -199,7 +208,11 @@ fn small_typos(out: &mut Difference, a: &Reading, b: &Reading) {
 /// Whether capital letters make a word a name. The first word of a sentence is one only if no list knows it.
 pub(super) fn is_name(reading: &Reading, token: &Token) -> bool {
     use super::scan::Case;
-    reading.cased && token.role == Role::Content && token.case != Case::Lower && (!token.first || !token.known) && token.scale == Scale::None
+    reading.cased
+        && token.role == Role::Content
+        && token.case != Case::Lower
+        && (!token.first || !token.known)
+        && token.scale == Scale::None
 }
 
 /// Where two readings agree: the same words from the front and from the back, and what stands between.

@@ -34,7 +34,8 @@ pub(super) fn numbers(a: &Reading, b: &Reading) -> Option<Veto> {
 /// Whether a veto says no more than that one text has a plain, short number that the other lacks.
 pub(super) fn is_extra(veto: &Veto, a: &Reading, b: &Reading) -> bool {
     let Words { asked, stored } = &veto.words;
-    let plain = |list: &[Quantity]| list.iter().all(|quantity| quantity.unit.is_empty() && quantity.plain.len() <= MAX_PLAIN);
+    let plain =
+        |list: &[Quantity]| list.iter().all(|quantity| quantity.unit.is_empty() && quantity.plain.len() <= MAX_PLAIN);
     veto.rule == Rule::Number && (asked.is_empty() || stored.is_empty()) && plain(&a.numbers) && plain(&b.numbers)
 }
 

@@ -76,11 +76,9 @@ pub(super) fn lexicon() -> &'static Lexicon {
 impl Lexicon {
     fn new() -> Self {
         let mut uses = Table::default();
-        for (list, what) in [
-            (english::FUNCTION, Use::Function),
-            (english::FILLERS, Use::Filler),
-            (english::NEGATORS, Use::Negator),
-        ] {
+        for (list, what) in
+            [(english::FUNCTION, Use::Function), (english::FILLERS, Use::Filler), (english::NEGATORS, Use::Negator)]
+        {
             uses.extend(list.split_whitespace().map(|word| (word, what)));
         }
         Self {

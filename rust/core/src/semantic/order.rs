@@ -7,10 +7,40 @@ use super::reading::{Reading, Role, Token};
 
 /// Stems of words that hold between two sides in either direction.
 const SYMMETRIC: [&str; 34] = [
-    "relat", "engag", "marri", "similar", "same", "equal", "equivalent", "identical", "different", "differ", "differenc",
-    "compar", "vs", "versus", "near", "close", "friend", "compatibl", "dating", "connect", "link", "alik",
-    "common", "acquaintanc", "colleagu", "neighbor", "cousin", "sibl", "partner", "classmat", "roommat",
-    "twin", "spous", "rival",
+    "relat",
+    "engag",
+    "marri",
+    "similar",
+    "same",
+    "equal",
+    "equivalent",
+    "identical",
+    "different",
+    "differ",
+    "differenc",
+    "compar",
+    "vs",
+    "versus",
+    "near",
+    "close",
+    "friend",
+    "compatibl",
+    "dating",
+    "connect",
+    "link",
+    "alik",
+    "common",
+    "acquaintanc",
+    "colleagu",
+    "neighbor",
+    "cousin",
+    "sibl",
+    "partner",
+    "classmat",
+    "roommat",
+    "twin",
+    "spous",
+    "rival",
 ];
 
 /// Prepositions whose object has a role that no other part of the sentence has.
@@ -41,7 +71,8 @@ pub(super) fn exchanged(a: &Reading, b: &Reading, difference: &Difference) -> bo
 /// from and to, only distances do, and what "from" itself belongs to: different from.
 fn symmetric(tokens: &[Token], first: usize, last: usize) -> bool {
     let range = first.saturating_sub(SYMMETRIC_BEFORE)..(last + 1).min(tokens.len());
-    let listed = |list: &[&str], token: &Token| list.contains(&token.stem.as_str()) || list.contains(&token.text.as_str());
+    let listed =
+        |list: &[&str], token: &Token| list.contains(&token.stem.as_str()) || list.contains(&token.text.as_str());
     let from = range.clone().find(|&at| tokens[at].text == "from");
     let free = |at: usize| from.is_none_or(|from| at + 1 == from);
     range.clone().any(|at| listed(&DISTANCES, &tokens[at]) || (free(at) && listed(&SYMMETRIC, &tokens[at])))
@@ -98,7 +129,8 @@ fn agent_first(roles: &Roles<'_>) -> Option<(Vec<u64>, u64)> {
 /// "-ed", "-en" and irregular participles: "by car" follows none.
 fn participle(token: &Token) -> bool {
     let text = token.text.as_str();
-    token.role == Role::Content && (["ed", "en", "wn"].iter().any(|end| text.ends_with(end)) || lexicon().is_irregular(text))
+    token.role == Role::Content
+        && (["ed", "en", "wn"].iter().any(|end| text.ends_with(end)) || lexicon().is_irregular(text))
 }
 
 fn active(roles: &Roles<'_>, verb: u64) -> Vec<u64> {
@@ -148,7 +180,8 @@ fn plural_kinds(roles: &Roles<'_>) -> bool {
 fn other_objects(a: &Roles<'_>, b: &Roles<'_>) -> bool {
     let has = |roles: &Roles<'_>, key: u64| roles.keys.contains(&key);
     let at = |roles: &Roles<'_>, marker: &str| roles.tokens().iter().position(|token| token.text == marker);
-    let both_ways = |roles: &Roles<'_>, marker: &str| at(roles, marker).is_some_and(|at| symmetric(roles.tokens(), at, at));
+    let both_ways =
+        |roles: &Roles<'_>, marker: &str| at(roles, marker).is_some_and(|at| symmetric(roles.tokens(), at, at));
     let free = |marker: &str| both_ways(a, marker) || both_ways(b, marker);
     MARKERS.iter().filter(|marker| !free(marker)).any(|marker| {
         let (x, y) = (objects(a, marker), objects(b, marker));

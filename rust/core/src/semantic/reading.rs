@@ -74,13 +74,18 @@ impl Reading {
         let tokens = expand(tokens, english, lexicon);
         let (tokens, numbers) = count(tokens, english, lexicon);
         let tokens = if english { polite(phrases(tokens, lexicon), lexicon) } else { tokens };
-        let negators = language.negators(tokens.iter().filter(|(_, number)| number.is_none()).map(|(raw, _)| raw.text.as_str()));
+        let negators =
+            language.negators(tokens.iter().filter(|(_, number)| number.is_none()).map(|(raw, _)| raw.text.as_str()));
         let cased = tokens.iter().any(|(raw, _)| raw.case == Case::Lower && raw.shape == Shape::Word);
         let mut fillers = Vec::new();
         let tokens: Vec<Token> =
             tokens.into_iter().filter_map(|(raw, number)| token(raw, number, english, lexicon, &mut fillers)).collect();
-        let mut by_key: Vec<(u64, u32)> =
-            tokens.iter().zip(0..).filter(|(token, _)| token.role == Role::Content).map(|(token, at)| (token.key, at)).collect();
+        let mut by_key: Vec<(u64, u32)> = tokens
+            .iter()
+            .zip(0..)
+            .filter(|(token, _)| token.role == Role::Content)
+            .map(|(token, at)| (token.key, at))
+            .collect();
         by_key.sort_unstable();
         let mut names: Vec<String> =
             tokens.iter().filter(|token| token.role == Role::Code).map(|token| token.text.clone()).collect();
@@ -108,7 +113,9 @@ fn expand(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> Vec<Raw> {
         }
         if !english {
             // French elision: l'argent, n'est.
-            if let Some((_, rest)) = raw.text.split_once('\'').filter(|(before, rest)| before.len() <= 2 && !rest.is_empty()) {
+            if let Some((_, rest)) =
+                raw.text.split_once('\'').filter(|(before, rest)| before.len() <= 2 && !rest.is_empty())
+            {
                 raw.text = rest.to_owned();
             }
             out.push(raw);
@@ -172,9 +179,12 @@ fn count(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> (Vec<Counted>, V
 /// The quantity that begins at a token, and how many tokens it takes.
 fn quantity(tokens: &[Raw], at: usize, english: bool, lexicon: &Lexicon) -> (usize, Option<Quantity>) {
     let raw = &tokens[at];
-    let sign = |at: usize| tokens.get(at).filter(|raw| raw.shape == Shape::Sign).and_then(|raw| lexicon.measure(&raw.text));
+    let sign =
+        |at: usize| tokens.get(at).filter(|raw| raw.shape == Shape::Sign).and_then(|raw| lexicon.measure(&raw.text));
     let word = |at: usize| tokens.get(at).filter(|raw| raw.shape == Shape::Word).map_or("", |raw| raw.text.as_str());
-    let numeric = |at: usize| tokens.get(at).filter(|raw| raw.shape == Shape::Numeric).map(|raw| numeral(&raw.text, english, lexicon));
+    let numeric = |at: usize| {
+        tokens.get(at).filter(|raw| raw.shape == Shape::Numeric).map(|raw| numeral(&raw.text, english, lexicon))
+    };
     let in_front = sign(at).or_else(|| lexicon.measure(word(at)).filter(|_| word(at).len() == 3));
     if let Some(measure) = in_front {
         if let Some(Numeral::Number { plain, value }) = numeric(at + 1) {
@@ -228,7 +238,14 @@ fn quantity(tokens: &[Raw], at: usize, english: bool, lexicon: &Lexicon) -> (usi
 }
 
 /// A unit after the number that ends before `at + used`.
-fn measured(tokens: &[Raw], at: usize, used: usize, plain: String, value: f64, lexicon: &Lexicon) -> (usize, Option<Quantity>) {
+fn measured(
+    tokens: &[Raw],
+    at: usize,
+    used: usize,
+    plain: String,
+    value: f64,
+    lexicon: &Lexicon,
+) -> (usize, Option<Quantity>) {
     let measure = tokens.get(at + used).and_then(|raw| {
         let fits = match raw.shape {
             Shape::Sign => raw.glued || raw.text != "$",
@@ -256,8 +273,10 @@ fn measured(tokens: &[Raw], at: usize, used: usize, plain: String, value: f64, l
 fn multiplied(tokens: &[Raw], at: usize, plain: String, value: f64, lexicon: &Lexicon) -> (usize, String, f64) {
     let mut used = 0;
     let mut value = value;
-    while let Some(factor) =
-        tokens.get(at + used).filter(|raw| raw.shape == Shape::Word && raw.text.len() > 1).and_then(|raw| lexicon.multiplier(&raw.text))
+    while let Some(factor) = tokens
+        .get(at + used)
+        .filter(|raw| raw.shape == Shape::Word && raw.text.len() > 1)
+        .and_then(|raw| lexicon.multiplier(&raw.text))
     {
         value *= factor;
         used += 1;
@@ -364,9 +383,11 @@ fn template<'l>(tokens: &[Counted], lexicon: &'l Lexicon) -> Option<&'l Template
     let [(head, None), (next, None), ..] = tokens else { return None };
     let same = |template: &&Template| {
         template.words.len() <= tokens.len()
-            && template.words.iter().zip(tokens).all(|(word, (raw, number))| {
-                number.is_none() && raw.clause == head.clause && raw.text == *word
-            })
+            && template
+                .words
+                .iter()
+                .zip(tokens)
+                .all(|(word, (raw, number))| number.is_none() && raw.clause == head.clause && raw.text == *word)
     };
     lexicon.templates(&head.text, &next.text).iter().find(same)
 }

@@ -16,36 +16,22 @@ impl Public {
 }
 
 /// A scope as Python gives it.
-pub(crate) enum ScopeArg {
-    Single,
-    Public,
-    Named(String),
-}
+pub(crate) struct ScopeArg<'a>(pub(crate) Scope<'a>);
 
-impl ScopeArg {
-    pub(crate) fn scope(&self) -> Scope<'_> {
-        match self {
-            Self::Single => Scope::Single,
-            Self::Public => Scope::Public,
-            Self::Named(name) => Scope::Named(name),
-        }
-    }
-}
-
-impl<'py> FromPyObject<'_, 'py> for ScopeArg {
+impl<'a, 'py> FromPyObject<'a, 'py> for ScopeArg<'a> {
     type Error = PyErr;
 
-    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+    fn extract(object: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
         if object.is_none() {
-            return Ok(Self::Single);
+            return Ok(Self(Scope::Single));
         }
         if object.is_instance_of::<Public>() {
-            return Ok(Self::Public);
+            return Ok(Self(Scope::Public));
         }
         if !object.is_instance_of::<pyo3::types::PyString>() {
             let got = object.get_type().name()?;
             return Err(PyTypeError::new_err(format!("scope must be a str, None or llmfast.PUBLIC, got {got}")));
         }
-        super::values::utf8(&object, "scope").map(Self::Named)
+        super::values::str_utf8(object, "scope").map(|name| Self(Scope::Named(name)))
     }
 }

@@ -13,8 +13,13 @@ const MAX_DEPTH: usize = 128;
 
 /// A `str` as UTF-8; an error with `name` and the position if it holds a lone surrogate.
 pub(crate) fn utf8(object: &Bound<'_, PyAny>, name: &str) -> PyResult<String> {
+    str_utf8(object.as_borrowed(), name).map(str::to_owned)
+}
+
+/// The same where it lies: the interpreter keeps the UTF-8 of a string as long as the string.
+pub(crate) fn str_utf8<'a>(object: Borrowed<'a, '_, PyAny>, name: &str) -> PyResult<&'a str> {
     let py = object.py();
-    object.extract::<String>().map_err(|error| {
+    object.extract::<&'a str>().map_err(|error| {
         if !error.is_instance_of::<PyUnicodeEncodeError>(py) {
             return error;
         }
@@ -45,6 +50,29 @@ fn nested(object: &Bound<'_, PyAny>, name: &str, depth: usize) -> PyResult<Value
     } else {
         container(object, name, depth)
     }
+}
+
+/// The same data as Python objects.
+pub(crate) fn object<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match value {
+        Value::Null => py.None().into_bound(py),
+        Value::Bool(flag) => PyBool::new(py, *flag).to_owned().into_any(),
+        Value::Integer(number) => number.into_pyobject(py)?.into_any(),
+        Value::BigInteger(digits) => py.get_type::<PyInt>().call1((digits, 16))?,
+        Value::Float(number) => PyFloat::new(py, *number).into_any(),
+        Value::Text(text) => PyString::new(py, text).into_any(),
+        Value::Bytes(bytes) => PyBytes::new(py, bytes).into_any(),
+        Value::List(items) => {
+            let list = PyList::empty(py);
+            items.iter().try_for_each(|item| list.append(object(py, item)?))?;
+            list.into_any()
+        }
+        Value::Map(entries) => {
+            let map = PyDict::new(py);
+            entries.iter().try_for_each(|(name, value)| map.set_item(name, object(py, value)?))?;
+            map.into_any()
+        }
+    })
 }
 
 fn integer(object: &Bound<'_, PyAny>) -> PyResult<Value> {

@@ -1,0 +1,171 @@
+//! Which fields of the providers' APIs count, in tables.
+//!
+//! By the APIs' own references, as their Python libraries declare them (openai 1.x and 2.x, anthropic 0.x). What no table
+//! names counts: an unknown field may change the answer.
+
+/// The form in which a request is made, and in which its answer comes back.
+///
+/// It is part of the identity: an answer in one form must never be served to a caller who reads another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Api {
+    /// A query and keywords of the application's own, all of which count as they are.
+    #[default]
+    Plain,
+    /// OpenAI's chat completions, and whatever is compatible with them.
+    OpenAiChat,
+    /// OpenAI's responses.
+    OpenAiResponses,
+    /// OpenAI's embeddings.
+    OpenAiEmbeddings,
+    /// Anthropic's messages.
+    AnthropicMessages,
+}
+
+use Api::{AnthropicMessages, OpenAiChat, OpenAiEmbeddings, OpenAiResponses, Plain};
+
+impl Api {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Plain, OpenAiChat, OpenAiResponses, OpenAiEmbeddings, AnthropicMessages];
+
+    /// The name: empty for [`Api::Plain`].
+    pub fn name(self) -> &'static str {
+        match self {
+            Plain => "",
+            OpenAiChat => "openai.chat",
+            OpenAiResponses => "openai.responses",
+            OpenAiEmbeddings => "openai.embeddings",
+            AnthropicMessages => "anthropic.messages",
+        }
+    }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|api| api.name() == name)
+    }
+
+    /// Whether a parameter says nothing about the answer.
+    pub(super) fn is_volatile(self, parameter: &str) -> bool {
+        VOLATILE.iter().any(|(apis, name, _)| *name == parameter && apis.contains(&self))
+    }
+
+    /// Whether the API takes null for `parameter`, as if it were absent.
+    pub(super) fn is_nullable(self, parameter: &str) -> bool {
+        NULLABLE.iter().any(|(apis, names)| apis.contains(&self) && names.contains(&parameter))
+    }
+
+    /// Why no answer to a request with `parameter` may be stored; None if it may.
+    pub(super) fn why_uncacheable(self, parameter: &str) -> Option<&'static str> {
+        let row = UNCACHEABLE.iter().find(|(apis, name, _)| *name == parameter && apis.contains(&self));
+        row.map(|(_, _, why)| *why)
+    }
+}
+
+const OPENAI: &[Api] = &[OpenAiChat, OpenAiResponses, OpenAiEmbeddings];
+const GENERATION: &[Api] = &[OpenAiChat, OpenAiResponses];
+const ANTHROPIC: &[Api] = &[AnthropicMessages];
+const PROVIDERS: &[Api] = &[OpenAiChat, OpenAiResponses, OpenAiEmbeddings, AnthropicMessages];
+
+/// Parameters that are no part of the identity, and why.
+pub const VOLATILE: &[(&[Api], &str, &str)] = &[
+    (PROVIDERS, "user", "who the end user is: for abuse monitoring and for routing to the provider's own cache"),
+    (PROVIDERS, "metadata", "labels for the provider's dashboard; Anthropic's holds the user's id"),
+    (PROVIDERS, "service_tier", "which queue serves the request, and what it costs; the model is the same"),
+    (PROVIDERS, "request_id", "a name for this one call, which compatible servers take"),
+    (PROVIDERS, "idempotency_key", "a name for this one call and its retries"),
+    (PROVIDERS, "timeout", "how long the client library waits"),
+    (PROVIDERS, "max_retries", "how often the client library tries"),
+    (PROVIDERS, "extra_query", "the address, which the client is made for"),
+    (GENERATION, "safety_identifier", "who the end user is, hashed"),
+    (GENERATION, "prompt_cache_key", "where the provider looks for a prompt it has read already"),
+    (GENERATION, "prompt_cache_retention", "how long the provider remembers that prompt"),
+    (GENERATION, "store", "whether the provider keeps the answer"),
+    (GENERATION, "stream_options", "how a stream is padded, and whether its last event tells the usage"),
+    (PROVIDERS, "cache_control", "a mark for the provider's prompt cache: price and latency alone"),
+    (ANTHROPIC, "user_profile_id", "on whose behalf the request is made"),
+];
+
+/// Parameters that may be null, which says the same as leaving them out. Anthropic's API takes null for few of its own.
+pub const NULLABLE: &[(&[Api], &[&str])] = &[
+    (
+        &[OpenAiChat],
+        &[
+            "audio",
+            "frequency_penalty",
+            "logit_bias",
+            "logprobs",
+            "max_completion_tokens",
+            "max_tokens",
+            "modalities",
+            "n",
+            "prediction",
+            "presence_penalty",
+            "reasoning_effort",
+            "seed",
+            "stop",
+            "stream",
+            "temperature",
+            "top_logprobs",
+            "top_p",
+            "verbosity",
+        ],
+    ),
+    (
+        &[OpenAiResponses],
+        &[
+            "background",
+            "conversation",
+            "include",
+            "instructions",
+            "max_output_tokens",
+            "max_tool_calls",
+            "parallel_tool_calls",
+            "previous_response_id",
+            "prompt",
+            "reasoning",
+            "stream",
+            "temperature",
+            "top_logprobs",
+            "top_p",
+            "truncation",
+        ],
+    ),
+    (ANTHROPIC, &["container", "inference_geo"]),
+    // What the client libraries take beside the API's own.
+    (OPENAI, &["extra_body", "extra_headers"]),
+    (ANTHROPIC, &["extra_body", "extra_headers"]),
+];
+
+/// Parameters after which the same request gets another answer, by what the provider keeps.
+pub const UNCACHEABLE: &[(&[Api], &str, &str)] = &[
+    (
+        &[OpenAiResponses],
+        "conversation",
+        "the provider adds each turn to the conversation, so no two requests are the same",
+    ),
+    (ANTHROPIC, "container", "the files of a container change from one request to the next"),
+];
+
+/// Fields of a turn that may be null in chat completions, as the client library writes them.
+pub(super) const NULLABLE_IN_TURNS: &[&str] = &["audio", "content", "function_call", "name", "refusal", "tool_calls"];
+
+/// Items of the responses API whose `id` refers to nothing: `call_id` says which result belongs to which call.
+pub(super) const ITEMS_WITH_IDLE_ID: &[&str] = &[
+    "message",
+    "function_call",
+    "function_call_output",
+    "custom_tool_call",
+    "custom_tool_call_output",
+    "computer_call",
+    "computer_call_output",
+];
+
+/// Items of the responses API whose ids say which answer belongs to which call, and nothing else. The ids of other items stand
+/// for what the provider keeps (`item_reference`, `reasoning` without its content, images), and count.
+pub(super) const ITEMS_WITH_LINKS: &[&str] =
+    &["local_shell_call", "local_shell_call_output", "mcp_approval_request", "mcp_approval_response", "mcp_call"];
+
+/// Names of ids that link items of a conversation.
+pub(super) const LINKS: &[&str] = &["id", "call_id", "tool_call_id", "tool_use_id", "approval_request_id"];
+
+/// Endings of the headers that can change an answer: versions and betas of the API. Others carry keys, traces and labels.
+pub(super) const HEADERS_THAT_COUNT: &[&str] = &["-beta", "-version"];

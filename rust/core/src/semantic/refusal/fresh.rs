@@ -1,0 +1,264 @@
+//! Questions about what changes: each word or phrase with a horizon, how long an answer holds.
+
+use super::Refusal;
+use super::words::{Phrases, Words};
+use crate::sync::OnceLock;
+
+/// What holds for this moment alone.
+const NOW: f64 = 60.0;
+/// What is "current" or belongs to a day, which may end soon.
+const HOUR: f64 = 3_600.0;
+/// What belongs to a week.
+const HOURS: f64 = 21_600.0;
+
+/// What was found.
+pub(super) struct Fresh {
+    phrase: &'static str,
+    /// How long an answer holds.
+    pub(super) horizon_seconds: f64,
+}
+
+impl Fresh {
+    pub(super) fn refusal(&self, ttl_seconds: Option<f64>) -> Refusal {
+        let Self { phrase, horizon_seconds } = self;
+        let lives = ttl_seconds.map_or_else(|| "is never forgotten".to_owned(), |ttl| format!("would live {ttl} s"));
+        let sentence = format!("\"{phrase}\" asks for what holds for about {horizon_seconds} s, and an answer {lives}");
+        Refusal { name: "fresh", sentence }
+    }
+}
+
+/// Phrases that always ask for something fresh, with their horizons.
+const ALWAYS: &[(f64, &str)] = &[
+    (
+        NOW,
+        "right now, at the moment, at this moment, at present, as of now, as we speak, real time, realtime, \
+         this minute, this second, this instant, what time is it, live score, live scores, live price, \
+         live prices, live rate, live rates, live stream, live streaming, live update, live updates, \
+         live results, live traffic, live news, live match, live quote, pending transactions, jetzt, \
+         gerade jetzt, im moment, momentan, ahora, ahora mismo, en este momento, maintenant, en ce moment, \
+         à l heure actuelle, сейчас, прямо сейчас, в данный момент, на данный момент",
+    ),
+    (
+        HOUR,
+        "currently, latest, most recent, up to the minute, so far today, breaking news, news today, \
+         weather forecast, stock price, share price, price of bitcoin, bitcoin price, spot price, traffic like, \
+         heute, heutige, heutigen, heutiger, gestern, aktuell, aktuelle, aktuellen, aktueller, aktuelles, \
+         derzeit, zurzeit, zur zeit, neueste, neuesten, neuester, wetter, wechselkurs, aktienkurs, hoy, ayer, \
+         actualmente, más reciente, últimas noticias, tipo de cambio, el tiempo en, el clima, aujourd hui, \
+         actuellement, actuel, actuelle, actuels, actuelles, dernières nouvelles, taux de change, météo, \
+         сегодня, сегодняшний, сегодняшняя, вчера, завтра, текущий, текущая, текущее, текущие, текущую, \
+         последние новости, актуальный, актуальная, актуальные, погода, курс доллара, курс евро, курс валют",
+    ),
+    (
+        HOURS,
+        "diese woche, dieser woche, nächste woche, letzte woche, esta semana, la semana pasada, cette semaine, \
+         la semaine dernière, на этой неделе, на прошлой неделе",
+    ),
+];
+
+type Holds = fn(&Words, usize) -> bool;
+
+/// Phrases that ask for something fresh unless the words around them say otherwise.
+const SOMETIMES: &[(f64, &str, Holds)] = &[
+    (HOUR, "current", is_current),
+    (NOW, "now", is_now),
+    (NOW, "balance", is_own_balance),
+    (HOUR, "exchange rate", is_asked_for),
+    (HOUR, "price of", is_asked_for),
+    (HOUR, "weather", is_asked_for),
+    (NOW, "what is the time", is_clock),
+    (NOW, "what s the time", is_clock),
+    (HOUR, "today", is_day),
+    (HOUR, "todays", is_day),
+    (HOUR, "tonight", is_day),
+    (HOUR, "tomorrow", is_day),
+    (HOUR, "yesterday", is_day),
+    (HOUR, "this morning", is_day),
+    (HOUR, "this afternoon", is_day),
+    (HOUR, "this evening", is_day),
+    (HOURS, "this week", is_day),
+    (HOURS, "this weekend", is_day),
+    (HOURS, "next week", is_day),
+    (HOURS, "last week", is_day),
+    (HOURS, "past week", is_day),
+];
+
+/// The phrase with the shortest horizon.
+pub(super) fn find(words: &Words) -> Option<Fresh> {
+    static PHRASES: OnceLock<Phrases> = OnceLock::new();
+    let phrases = PHRASES.get_or_init(|| {
+        Phrases::new(always().map(|(_, phrase)| phrase).chain(SOMETIMES.iter().map(|(_, word, _)| *word)))
+    });
+    let table = always().count();
+    let found = phrases.find(words).filter_map(|(number, at)| match number.checked_sub(table) {
+        Some(number) => {
+            let (horizon_seconds, phrase, holds) = SOMETIMES[number];
+            holds(words, at).then_some(Fresh { phrase, horizon_seconds })
+        }
+        None => {
+            let (horizon_seconds, phrase) = always().nth(number)?;
+            Some(Fresh { phrase, horizon_seconds })
+        }
+    });
+    found.min_by(|a, b| a.horizon_seconds.total_cmp(&b.horizon_seconds))
+}
+
+fn always() -> impl Iterator<Item = (f64, &'static str)> {
+    ALWAYS.iter().flat_map(|(horizon, phrases)| phrases.split(", ").map(|phrase| (*horizon, phrase)))
+}
+
+/// A day, unless the question only tells when something happened ("the deposit I made this morning is missing") or means an
+/// age ("in today's world").
+fn is_day(words: &Words, at: usize) -> bool {
+    let noun = if words.get(at + 1) == "s" { words.get(at + 2) } else { words.get(at + 1) };
+    let is_age = matches!(
+        noun,
+        "world" | "society" | "age" | "era" | "generation" | "youth" | "times" | "economy" | "scenario" | "education"
+    );
+    !is_age && !tells(words)
+}
+
+/// Whether somebody tells what they did or want: "i", not behind the verb of a question.
+fn tells(words: &Words) -> bool {
+    (0..words.len()).any(|at| {
+        let before = words.before(at, 1);
+        let asks = matches!(
+            before,
+            "did"
+                | "do"
+                | "does"
+                | "have"
+                | "had"
+                | "can"
+                | "could"
+                | "should"
+                | "will"
+                | "would"
+                | "am"
+                | "was"
+                | "may"
+                | "must"
+                | "shall"
+                | "if"
+                | "when"
+        );
+        matches!(words.get(at), "i" | "ive" | "im" | "we") && !asks
+    })
+}
+
+/// The time of day, not a time frame or difference.
+fn is_clock(words: &Words, at: usize) -> bool {
+    matches!(words.get(at + 4), "" | "now" | "in" | "right" | "at" | "there" | "here" | "please" | "zone")
+}
+
+/// What has a value that is asked for, not how it came about.
+fn is_asked_for(words: &Words, _: usize) -> bool {
+    let asks = matches!(
+        words.get(0),
+        "what" | "whats" | "show" | "tell" | "give" | "check" | "find" | "get" | "is" | "will" | "s"
+    ) || words.begins(0, "how much")
+        || words.begins(0, "how s")
+        || words.begins(0, "how is")
+        || words.len() <= 4;
+    let about = (0..words.len()).any(|at| {
+        matches!(
+            words.get(at),
+            "wrong"
+                | "incorrect"
+                | "right"
+                | "correct"
+                | "why"
+                | "used"
+                | "use"
+                | "apply"
+                | "applied"
+                | "calculated"
+                | "determined"
+                | "based"
+                | "affect"
+                | "affects"
+                | "happens"
+                | "mean"
+                | "cause"
+                | "causes"
+                | "difference"
+                | "between"
+                | "best"
+        )
+    });
+    asks && !about
+}
+
+/// "current", unless it is a current account or flows.
+fn is_current(words: &Words, at: usize) -> bool {
+    let after = words.get(at + 1);
+    let is_account = matches!(after, "account" | "accounts" | "acct" | "affairs");
+    let flows = matches!(
+        after,
+        "through"
+            | "flow"
+            | "flows"
+            | "flowing"
+            | "density"
+            | "voltage"
+            | "divider"
+            | "transformer"
+            | "transformers"
+            | "source"
+            | "carrying"
+            | "in"
+            | "of"
+            | "is"
+            | "and"
+            | "or"
+            | "when"
+            | "from"
+            | "which"
+            | "that"
+            | "leakage"
+            | ""
+    );
+    let kind = words.before(at, 1);
+    let is_kind = matches!(
+        kind,
+        "electric"
+            | "electrical"
+            | "alternating"
+            | "direct"
+            | "ac"
+            | "dc"
+            | "eddy"
+            | "ocean"
+            | "water"
+            | "induced"
+            | "leakage"
+            | "saturation"
+            | "displacement"
+            | "against"
+            | "base"
+            | "collector"
+            | "short"
+            | "circuit"
+            | "drift"
+            | "conventional"
+    );
+    !(is_account || flows || is_kind)
+}
+
+/// "now", unless it is part of what somebody tells, or marks where a time begins or a reason.
+fn is_now(words: &Words, at: usize) -> bool {
+    let (before, after) = (words.before(at, 1), words.get(at + 1));
+    !(tells(words)
+        || after == "that"
+        || matches!(before, "from" | "until" | "till" | "by" | "before" | "up")
+        || words.begins(at + 1, "a days"))
+}
+
+/// The balance of an account, as opposed to what a balance is or has to be.
+fn is_own_balance(words: &Words, at: usize) -> bool {
+    let own = (1..=3).any(|back| matches!(words.before(at, back), "my" | "our"));
+    let asks = (0..3)
+        .any(|first| matches!(words.get(first), "what" | "whats" | "show" | "check" | "tell" | "give" | "see"))
+        || (words.get(0) == "how" && words.get(1) == "much");
+    own && asks
+}

@@ -322,7 +322,7 @@ def test_loops_and_threads_read_one_stream():
         entered.set()
         # Everybody has joined before the first item.
         await asyncio.to_thread(joined.wait, LONG_S)
-        for n in range(500):
+        for n in range(200):
             if n % 50 == 0:
                 await asyncio.sleep(0)
             yield f"item {n}"
@@ -349,7 +349,7 @@ def test_loops_and_threads_read_one_stream():
     for thread in threads:
         thread.join(LONG_S)
     assert (calls, len(found)) == ([1], 1000)
-    assert all(items == [f"item {n}" for n in range(500)] for items in found)
+    assert all(items == [f"item {n}" for n in range(200)] for items in found)
 
 
 class Play:

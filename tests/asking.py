@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+
+from llmfast import Cache
+from llmfast._policy import POLICIES
 
 
 class Model:
@@ -38,3 +42,9 @@ def ask(cache, *questions, llm=None, **keywords):
 
 def sources(answers):
     return [answer.source for answer in answers]
+
+
+def static(*, policy=None, policies=None, **more):
+    """A cache that compares by the threshold alone: what a topic's variants say is no question that guards could read."""
+    given = {**POLICIES, **({} if policy is None else {"general": policy}), **(policies or {})}
+    return Cache(policies={kind: dataclasses.replace(policy, mode="static") for kind, policy in given.items()}, **more)

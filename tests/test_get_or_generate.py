@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import math
 import time
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import llmfast
-from asking import Clock, Model, ask, sources
+from asking import Clock, Model, ask, sources, static
 from encoders import TopicEncoder
 from llmfast import PUBLIC, Cache, CachePolicy, Engine, Reply, Usage
 
@@ -47,11 +48,12 @@ def test_a_repeat_is_an_exact_hit():
     ],
 )
 def test_whatever_can_change_the_answer_separates(one, other):
-    encoder = TopicEncoder()
-    cache = Cache(encoder=encoder)
-    assert sources(ask(cache, "t/a", **one)) == ["llm_call"]
-    assert sources(ask(cache, "t/a", "t/b", **other)) == ["llm_call", "semantic_hit"]
-    assert sources(ask(cache, "t/a", "t/c", **one)) == ["exact_hit", "semantic_hit"]
+    cache = static(encoder=TopicEncoder())
+    # Long enough to be no follow-up of the turns before it.
+    a, b, c = (f"fees/what does the bank take for a transfer of {amount} to Lima" for amount in ("ten", "six", "two"))
+    assert sources(ask(cache, a, **one)) == ["llm_call"]
+    assert sources(ask(cache, a, b, **other)) == ["llm_call", "semantic_hit"]
+    assert sources(ask(cache, a, c, **one)) == ["exact_hit", "semantic_hit"]
 
 
 @pytest.mark.parametrize("keywords", [{"user": "u"}, {"feature": "f"}, {"kind": "faq"}, {"tags": ["t"]}, {"ttl": 5.0}])
@@ -126,7 +128,7 @@ def test_a_usage_that_cannot_be_read_does_not_cost_the_answer(usage, caplog):
 
 
 def test_failures_of_the_model_are_passed_on_and_nothing_is_stored():
-    cache, model = Cache(encoder=TopicEncoder()), Model()
+    cache, model = static(encoder=TopicEncoder()), Model()
 
     def failing(_):
         raise OSError("no network")
@@ -138,7 +140,7 @@ def test_failures_of_the_model_are_passed_on_and_nothing_is_stored():
 
 
 def test_the_oldest_answers_go_when_the_capacity_is_reached():
-    cache = Cache(encoder=TopicEncoder(), capacity=2)
+    cache = static(encoder=TopicEncoder(), capacity=2)
     ask(cache, "a/=", "b/=", "c/=")
     assert (cache.stats().rows, cache.stats().vectors) == (2, 2)
     assert sources(ask(cache, "b/x", "c/x", "a/x")) == ["semantic_hit", "semantic_hit", "llm_call"]
@@ -149,7 +151,7 @@ def test_the_oldest_answers_go_when_the_capacity_is_reached():
 
 def test_other_words_hit_by_meaning():
     encoder, model = TopicEncoder(closeness=0.99), Model()
-    cache = Cache(encoder=encoder)
+    cache = static(encoder=encoder)
     first, second, third = ask(cache, "refund/=", "refund/please", "weather/please", llm=model)
     assert sources((first, second, third)) == ["llm_call", "semantic_hit", "llm_call"]
     assert (second.response, second.tier, second.key) == (first.response, "L3", first.key)
@@ -162,22 +164,22 @@ def test_other_words_hit_by_meaning():
 
 def test_the_threshold_is_the_cosine_that_counts():
     for threshold, source in [(0.969, "semantic_hit"), (0.971, "llm_call")]:
-        cache = Cache(encoder=TopicEncoder(closeness=0.97), policy=CachePolicy(threshold=threshold))
+        cache = static(encoder=TopicEncoder(closeness=0.97), policy=CachePolicy(threshold=threshold))
         assert sources(ask(cache, "t/=", "t/a")) == ["llm_call", source]
 
 
 def test_a_semantic_hit_writes_no_exact_row():
-    encoder, cache = (encoder := TopicEncoder()), Cache(encoder=encoder)
+    encoder, cache = (encoder := TopicEncoder()), static(encoder=encoder)
     assert sources(ask(cache, "t/=", "t/a", "t/a")) == ["llm_call", "semantic_hit", "semantic_hit"]
     assert cache.stats().rows == 1
     assert encoder.texts == ["t/=", "t/a"], "the vector of a recent text is remembered"
 
 
 def test_the_nearest_question_answers_and_of_equals_the_older():
-    cache = Cache(encoder=TopicEncoder(closeness=0.99), policy=CachePolicy(threshold=0.999))
+    cache = static(encoder=TopicEncoder(closeness=0.99), policy=CachePolicy(threshold=0.999))
     first, second = ask(cache, "t/=", "t/a")
     loose = CachePolicy(threshold=0.9)
-    cache.policies["general"] = loose
+    cache.policies["general"] = dataclasses.replace(loose, mode="static")
     assert ask(cache, "t/b")[0].response == first.response
     assert second.source == "llm_call"
 
@@ -186,13 +188,13 @@ def test_each_kind_has_its_policy():
     expected = {"general": 0.95, "faq": 0.99, "news": 0.95, "critical": 0.99, "broad": 0.90, "exploratory": 0.85}
     for kind, threshold in expected.items():
         for closeness, source in [(threshold + 0.002, "semantic_hit"), (threshold - 0.002, "llm_call")]:
-            cache = Cache(encoder=TopicEncoder(closeness=closeness))
+            cache = static(encoder=TopicEncoder(closeness=closeness))
             assert sources(ask(cache, "t/=", "t/a", kind=kind)) == ["llm_call", source], (kind, closeness)
 
 
 def test_another_encoder_never_sees_old_vectors():
     encoder = TopicEncoder()
-    cache = Cache(encoder=encoder)
+    cache = static(encoder=encoder)
     ask(cache, "t/=")
     encoder.fingerprint = "topics 2"
     assert sources(ask(cache, "t/a")) == ["llm_call"]
@@ -206,7 +208,7 @@ def test_a_text_longer_than_the_encoder_reads_is_not_compared():
             return "the text is too long" if len(text.split()) > 4 else None
 
     encoder = Short()
-    cache = Cache(encoder=encoder)
+    cache = static(encoder=encoder)
     long = "t/a one two three four"
     assert sources(ask(cache, "t/=", long, long)) == ["llm_call", "llm_call", "exact_hit"]
     huge = "t/a " + "x" * 10_000_000
@@ -218,7 +220,7 @@ def test_a_text_longer_than_the_encoder_reads_is_not_compared():
 
 
 def test_a_public_row_serves_every_scope_exactly_and_never_by_meaning():
-    cache = Cache(encoder=TopicEncoder())
+    cache = static(encoder=TopicEncoder())
     ask(cache, "t/=", scope=PUBLIC)
     assert sources(ask(cache, "t/=", "t/a", scope="tenant")) == ["exact_hit", "llm_call"]
     assert sources(ask(cache, "t/b", "t/b", scope=PUBLIC)) == ["llm_call", "exact_hit"]
@@ -249,7 +251,7 @@ def test_a_scope_can_be_required_and_preset():
 
 def test_an_answer_ends_after_its_time_to_live():
     clock = Clock()
-    cache = Cache(encoder=TopicEncoder(), clock=clock, policy=CachePolicy(ttl=100.0, jitter=0.0))
+    cache = static(encoder=TopicEncoder(), clock=clock, policy=CachePolicy(ttl=100.0, jitter=0.0))
     ask(cache, "t/=")
     clock.now += 99.5
     exact, near = ask(cache, "t/=", "t/a")
@@ -282,7 +284,7 @@ def test_a_request_sets_its_own_time_to_live():
 
 def test_a_request_that_asks_for_a_younger_answer_gets_none_that_is_older():
     clock = Clock()
-    cache = Cache(encoder=TopicEncoder(), clock=clock)
+    cache = static(encoder=TopicEncoder(), clock=clock)
     ask(cache, "t/=")
     clock.now += 50
     assert sources(ask(cache, "t/=", "t/a", ttl=60.0)) == ["exact_hit", "semantic_hit"]
@@ -291,7 +293,7 @@ def test_a_request_that_asks_for_a_younger_answer_gets_none_that_is_older():
 
 def test_a_kind_with_a_shorter_life_does_not_take_older_answers_of_another_kind():
     clock = Clock()
-    cache = Cache(encoder=TopicEncoder(), clock=clock)
+    cache = static(encoder=TopicEncoder(), clock=clock)
     ask(cache, "t/=")
     clock.now += 3700
     assert sources(ask(cache, "t/=", "t/a")) == ["exact_hit", "semantic_hit"]
@@ -300,11 +302,11 @@ def test_a_kind_with_a_shorter_life_does_not_take_older_answers_of_another_kind(
 
 def test_rows_that_are_over_do_not_hide_ones_that_are_not():
     clock = Clock()
-    cache = Cache(encoder=TopicEncoder(0.9999), clock=clock, policy=CachePolicy(threshold=0.99999))
+    cache = static(encoder=TopicEncoder(0.9999), clock=clock, policy=CachePolicy(threshold=0.99999))
     ask(cache, *[f"t/{n}" for n in range(20)], ttl=10.0)
     ask(cache, "t/survivor")
     clock.now += 11
-    cache.policies["general"] = CachePolicy(threshold=0.99)
+    cache.policies["general"] = CachePolicy(threshold=0.99, mode="static")
     answer = ask(cache, "t/=")[0]
     assert (answer.source, answer.response) == ("semantic_hit", "t/survivor #1")
 
@@ -322,7 +324,7 @@ def test_a_broken_encoder_costs_the_hit_and_not_the_call(vector, caplog):
         def encode(self, texts):
             return np.stack([vector.astype(np.float32) for _ in texts])
 
-    cache = Cache(encoder=Broken())
+    cache = static(encoder=Broken())
     with caplog.at_level(logging.WARNING, "llmfast"):
         assert sources(ask(cache, "t/a", "t/b", "t/a")) == ["llm_call", "llm_call", "exact_hit"]
     assert cache.stats().failures == {"L3": 2}
@@ -334,7 +336,7 @@ def test_an_encoder_that_raises_costs_the_hit_and_not_the_call(caplog):
         def encode(self, texts):
             raise MemoryError("no room")
 
-    cache = Cache(encoder=Broken())
+    cache = static(encoder=Broken())
     answer = ask(cache, "t/a")[0]
     assert (answer.source, answer.response) == ("llm_call", "t/a #1")
     assert "no room" in answer.decision.reason
@@ -363,7 +365,7 @@ def test_a_request_without_an_identity_is_called_and_counted(keywords, caplog):
 
 
 def test_a_query_with_a_lone_surrogate_is_called(caplog):
-    assert ask(Cache(encoder=TopicEncoder()), "x\ud800")[0].response == "x\ud800 #1"
+    assert ask(static(encoder=TopicEncoder()), "x\ud800")[0].response == "x\ud800 #1"
 
 
 @pytest.mark.parametrize(
@@ -400,7 +402,7 @@ def test_bad_parameters_are_refused(make, message):
 
 def test_disabled_it_passes_everything_through(monkeypatch):
     monkeypatch.setenv("LLMFAST_DISABLE", "1")
-    cache = Cache(encoder=TopicEncoder())
+    cache = static(encoder=TopicEncoder())
     assert sources(ask(cache, "q", "q")) == ["llm_call", "llm_call"]
     assert (cache.stats().rows, cache.stats().uncacheable) == (0, 2)
 
@@ -409,7 +411,7 @@ def test_disabled_it_passes_everything_through(monkeypatch):
 
 
 def test_threads_have_the_same_way():
-    cache, calls = Cache(encoder=TopicEncoder()), []
+    cache, calls = static(encoder=TopicEncoder()), []
 
     def model(query):
         calls.append(query)
@@ -454,17 +456,17 @@ def test_encoding_does_not_hold_up_the_loop():
         released.set()
         return await request
 
-    released, cache = threading.Event(), Cache(encoder=Slow())
+    released, cache = threading.Event(), static(encoder=Slow())
     assert asyncio.run(run()).source == "llm_call"
 
 
 def test_one_cache_serves_one_loop_after_another():
-    cache = Cache(encoder=TopicEncoder())
+    cache = static(encoder=TopicEncoder())
     assert [sources(ask(cache, "t/=")) for _ in range(3)] == [["llm_call"], ["exact_hit"], ["exact_hit"]]
 
 
 def test_clear_forgets_everything():
-    cache = Cache(encoder=TopicEncoder())
+    cache = static(encoder=TopicEncoder())
     ask(cache, "t/=")
     cache.clear()
     assert (cache.stats().rows, cache.stats().vectors) == (0, 0)
@@ -472,7 +474,7 @@ def test_clear_forgets_everything():
 
 
 def test_the_stats_add_up():
-    cache = Cache(encoder=TopicEncoder())
+    cache = static(encoder=TopicEncoder())
     ask(cache, "t/=", "t/=", "t/a", "u/=")
     stats = cache.stats()
     assert (stats.requests, stats.exact_hits, stats.semantic_hits, stats.llm_calls) == (4, 1, 1, 2)
@@ -536,7 +538,7 @@ def test_a_ledger_sees_every_request_and_its_failure_costs_nothing(caplog):
                 raise OSError("disk full")
 
     book = Book()
-    engine = Engine(cache=Cache(encoder=TopicEncoder()), ledger=book)
+    engine = Engine(cache=static(encoder=TopicEncoder()), ledger=book)
     model = lambda _: Reply("a", usage=Usage(1, 2), model="served")  # noqa: E731
     for question in ("t/=", "t/=", "t/a"):
         engine.get_or_generate_sync(question, model, model="asked", user="u", feature="f")
@@ -566,7 +568,7 @@ def test_the_default_clock_is_the_wall_clock():
 )
 def test_texts_that_look_the_same_to_the_encoder_are_not_compared(minilm, one, other):
     assert minilm.encode(one) @ minilm.encode(other) > 0.99
-    cache = Cache(encoder=minilm, policy=CachePolicy(threshold=0.85))
+    cache = static(encoder=minilm, policy=CachePolicy(threshold=0.85))
     first, second, again = ask(cache, one, other, other)
     assert sources((first, second, again)) == ["llm_call", "llm_call", "exact_hit"]
     assert "the encoder" in second.decision.reason

@@ -299,22 +299,26 @@ class Cache(Asking):
         if self.disabled:
             return None
         try:
-            fingerprint = self._identifier.fingerprint(
+            identity = self._identifier.identify(
+                scope,
+                ask.query,
                 model=ask.model,
                 system=ask.system,
-                messages=_history(ask),
-                params={} if ask.params is None else ask.params,
-                context=_data(ask.context),
+                messages=ask.messages,
+                params=ask.params,
+                context=ask.context,
                 version=ask.version,
                 router=router_generation,
                 stream=streams or (streams is None and bool((ask.params or {}).get("stream"))),
+                fold_case=policy.fold_case,
             )
-            key = self._identifier.exact_key(scope, fingerprint, ask.query)
         except Exception as error:  # noqa: BLE001 - whatever cannot be identified is called, not refused
             self.failures.note("identity", error)
             return None
         ttl = policy.ttl if ask.ttl is None else ask.ttl
-        return Plan(ask, scope, policy, ttl, fingerprint, key, self.clock(), self._memory.epoch, streams)
+        # Of requests that say the same in other white space, width or signs there is one row.
+        key = identity.normal_key or identity.key
+        return Plan(ask, scope, policy, ttl, identity.fingerprint, key, self.clock(), self._memory.epoch, streams)
 
     def exact(self, plan: Plan, *, peek: bool = False) -> tuple[Row, float] | None:
         """Return the row of exactly this request and its age in seconds: the scope's own, else a public one.
@@ -327,7 +331,7 @@ class Cache(Asking):
             row = None
         age = None if row is None else plan.fresh_age(row, now)
         if age is None and self._public_rows and plan.scope is not PUBLIC:
-            key = self._identifier.exact_key(PUBLIC, plan.fingerprint, plan.ask.query)
+            key = self._key(PUBLIC, plan)
             public = get(key, now)
             if public is not None and public.answers(key):
                 age = plan.fresh_age(public, now)
@@ -414,6 +418,12 @@ class Cache(Asking):
 
     # ---- inside -----------------------------------------------------------------------------------------------------
 
+    def _key(self, scope: Scope, plan: Plan) -> bytes:
+        """Return where the row of the same request of another scope lies."""
+        identifier, query = self._identifier, plan.ask.query
+        normal = identifier.normal_key(scope, plan.fingerprint, query, fold_case=plan.policy.fold_case)
+        return identifier.exact_key(scope, plan.fingerprint, query) if normal is None else normal
+
     def _criteria(
         self, scope: Scope | _Any, tag: str | None, version: str | None, key: bytes | None, older_than: float | None
     ) -> Criteria:
@@ -439,21 +449,3 @@ class Cache(Asking):
             rows = (memory.peek(key, 0.0) for key in keys[start : start + _AT_ONCE])
             covered = [row for row in rows if row is not None and criteria.covers(row)]
             yield len(covered) if dry_run else sum(memory.remove(row.key) for row in covered)
-
-
-def _data(values: Any) -> Any:
-    """Return data as the identifier takes it: a list of anything that is iterable and no data itself."""
-    if values is None:
-        return []
-    return values if isinstance(values, str | bytes | dict) else list(values)
-
-
-def _history(ask: Ask) -> Any:
-    """Return the turns before the query, whether or not the caller's list ends with the query itself."""
-    turns = _data(ask.messages)
-    if not isinstance(turns, list) or not turns:
-        return turns
-    last = turns[-1]
-    if isinstance(last, dict) and last.get("role") == "user" and last.get("content") == ask.query and len(last) == 2:
-        turns.pop()
-    return turns

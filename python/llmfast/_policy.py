@@ -36,6 +36,9 @@ class CachePolicy:
     `on_abandon`: what happens to a call in flight when everybody who waited for it has left: "cancel" it, or "drain":
     let it end and store its answer.
 
+    `fold_case`: whether a question that differs in case alone is the same; white space, width and typographic signs
+    never count.
+
     `max_temperature`: a request above it (`params`) wants variety, and is served on exact repeats only; None: any.
     `read_only_tools`: names of tools whose use changes nothing; a request that offers others is served on exact repeats
     only.
@@ -50,6 +53,7 @@ class CachePolicy:
     stale_if_error: float = 0.0
     stale_while_revalidate: float = 0.0
     on_abandon: Literal["cancel", "drain"] = "cancel"
+    fold_case: bool = False
     max_temperature: float | None = 1.0
     read_only_tools: tuple[str, ...] = ()
 

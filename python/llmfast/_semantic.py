@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ class SemanticTier:
             ask.params,
             ttl=plan.ttl,
             public=plan.scope is PUBLIC,
-            max_temperature=policy.max_temperature,
+            max_temperature=math.inf if policy.max_temperature is None else policy.max_temperature,
             read_only_tools=policy.read_only_tools,
         )
         if refused is not None:

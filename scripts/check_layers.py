@@ -57,9 +57,7 @@ UNSAFE_FILES = re.compile(
 BINDING_MAX_LINES = 150
 BINDING_MAX_BODY = 10
 # Tables in the shape of a function: one entry a line, as many as there are entries.
-BINDING_TABLES = frozenset(
-    {("errors.rs", "class_name"), ("lib.rs", "_llmfast"), ("row.rs", "new")}
-)
+BINDING_TABLES = frozenset({("errors.rs", "class_name"), ("lib.rs", "_llmfast"), ("row.rs", "new")})
 
 # Text that must not stand in the repository: a machine's paths, a registry's host. Spelled so as not to match itself.
 FORBIDDEN_TEXT = re.compile(

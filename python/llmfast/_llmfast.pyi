@@ -345,8 +345,8 @@ def refusal(
 ) -> tuple[str, str] | None:
     """Return why a request is answered from exact repeats only, as a name and a sentence; None if it may be compared.
 
-    `messages` are the turns before the query, `ttl` the seconds an answer lives (None: for ever), `public` whether every
-    scope may see it. A temperature above `max_temperature` asks for variety; an absent one is ordinary.
+    `messages` are the turns before the query, `ttl` the seconds an answer lives (None: for ever), `public` whether
+    every scope may see it. A temperature above `max_temperature` asks for variety; an absent one is ordinary.
     `read_only_tools` names tools that change nothing. The names: "no_user_turn", "not_text", "tools", "temperature",
     "fresh", "follow_up", "personal_data".
     """

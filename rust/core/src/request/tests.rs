@@ -1,3 +1,6 @@
+mod builders;
+mod forms;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -30,6 +33,14 @@ fn fingerprint(params: Value) -> Fingerprint {
 
 fn text(text: &str) -> Value {
     Value::Text(text.into())
+}
+
+fn map<const N: usize>(entries: [(&str, Value); N]) -> Value {
+    Value::Map(entries.map(|(name, value)| (name.to_owned(), value)).into())
+}
+
+fn identity(normal: &Normal) -> Identity {
+    secret().identify(Scope::Named("tenant"), &normal.request(NOTHING, "1", ""), false).unwrap()
 }
 
 fn value() -> impl Strategy<Value = Value> {

@@ -226,7 +226,18 @@ def key_and_hit(bench: Bench) -> None:
     if cargo is None:
         bench.missing(label, "there is no cargo", bar=bar)
         return
-    command = [cargo, "bench", "--offline", "-p", "llmfast-core", "--bench", "parts", "--", "key"]
+    command = [
+        cargo,
+        "bench",
+        "--offline",
+        "-p",
+        "llmfast-core",
+        "--no-default-features",
+        "--bench",
+        "parts",
+        "--",
+        "key",
+    ]
     done = subprocess.run(command, cwd=_machine.ROOT, capture_output=True, text=True, check=False)
     found = key_and_hit_ns(done.stdout)
     for name, took in found.items():

@@ -49,4 +49,4 @@ class Guards:
         """Return why a question is not to be answered by meaning at all; None if it may be."""
         if self.refuse is None:
             return None
-        return self.refuse(question, None, {}, ttl=LIFETIME, public=False)
+        return self.refuse(question, [], {}, ttl=LIFETIME, public=False)

@@ -357,19 +357,19 @@ VERBS = pairs("""
 
 #: Adjectives, adverbs and nouns that are opposites where they stand alone.
 OTHERS = pairs("""
-    cheap/pricey cheapest/priciest fast/sluggish fastest/slowest quickly/sluggishly new/worn good/lousy best/worst
-    funny/solemn safe/perilous healthy/unhealthy happy/miserable nearest/farthest closest/farthest highest/lowest
-    high/meagre maximum/minimum most/least always/never often/seldom usually/rarely everyone/nobody everything/nothing
-    anywhere/nowhere everywhere/nowhere morning/evening sunrise/sunset winter/summer summer/winter husband/wife
-    brother/sister mother/father mom/dad son/daughter male/female hot/chilly cold/scorching sunny/rainy dry/soaked
-    wet/dry warm/chilly longer/shorter big/tiny small/huge large/tiny bigger/smaller easy/arduous easily/laboriously
-    simple/intricate busy/idle loud/hushed louder/quieter physical/virtual domestic/foreign international/domestic
-    private/shared legal/illicit correct/erroneous true/bogus available/sold-out strong/feeble upstairs/downstairs
-    indoors/outdoors inside/outside arrival/departure profit/loss income/expense incomes/expenses credit/debit
-    debtor/creditor asset/liability buyer/seller sender/recipient lender/borrower employer/employee teacher/pupil
-    guest/host success/fiasco gain/loss surplus/shortage supply/demand entrance/exit breakfast/supper sweet/savoury
-    spicy/bland vegetarian/carnivorous raw/cooked fresh/stale extra/missing additional/fewer recent/ancient
-    recently/long_ago early/belated earlier/later immediately/eventually temporary/permanent freshwater/saltwater
-    front/rear forward/backward forwards/backwards alive/deceased poor/wealthy rich/penniless full/empty
-    heavy/weightless friend/enemy friends/enemies ally/foe hero/villain war/peace
+    cheap/pricey cheapest/priciest fast/sluggish fastest/slowest quickly/sluggishly best/worst funny/solemn
+    safe/perilous healthy/unhealthy happy/miserable nearest/farthest closest/farthest highest/lowest maximum/minimum
+    most/least always/never often/seldom usually/rarely everyone/nobody everything/nothing anywhere/nowhere
+    everywhere/nowhere morning/evening sunrise/sunset winter/summer summer/winter husband/wife brother/sister
+    mother/father mom/dad son/daughter male/female cold/scorching sunny/rainy dry/soaked wet/dry warm/chilly
+    longer/shorter big/tiny small/huge large/tiny bigger/smaller easy/arduous easily/laboriously simple/intricate
+    busy/idle loud/hushed louder/quieter physical/virtual domestic/foreign international/domestic private/shared
+    legal/illicit true/bogus available/sold-out strong/feeble upstairs/downstairs indoors/outdoors inside/outside
+    arrival/departure profit/loss income/expense incomes/expenses credit_card/debit_card debtor/creditor asset/liability
+    buyer/seller sender/recipient lender/borrower employer/employee teacher/pupil guest/host success/fiasco gain/loss
+    surplus/shortage supply/demand entrance/exit breakfast/supper sweet/savoury spicy/bland vegetarian/carnivorous
+    raw/cooked fresh/stale extra/missing additional/fewer recent/ancient recently/long_ago early/belated earlier/later
+    immediately/eventually temporary/permanent freshwater/saltwater front/rear forward/backward forwards/backwards
+    alive/deceased poor/wealthy rich/penniless full/empty heavy/weightless friend/enemy friends/enemies ally/foe
+    hero/villain war/peace
 """)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from _pair_contrasts import pairs
 from _pair_frames import beside, both, framed, opposed
-from _pair_words import CITIES, COUNTRIES, CURRENCIES, FIRST_NAMES, LANGUAGES, PEOPLE, PRODUCTS, PURSES, lines, words
+from _pair_words import CITIES, COUNTRIES, CURRENCIES, FIRST_NAMES, LANGUAGES, PEOPLE, PRODUCTS, lines, words
 from _pairs import Pair, differing, words_of
 
 if TYPE_CHECKING:
@@ -57,18 +57,55 @@ _TRANSLATIONS = lines("""
     device travel money| I prefer {} to {}.
     device travel money| Somebody translated {} poems into {}.
 """)
-_MOVES = lines("""
-    money order device| I moved it from the {} to the {}.
-    money order device| It goes from {} to {}.
-    money order device| I sent it from my {} to my {}.
-    money order device| I copied it from my {} into my {}.
-    money order device| It should go out of my {} into my {}.
-    money order device| I deducted it from {} and added it to {}.
-    money order device| I am merging my {} into my {}.
-    money order device| I replaced my {} by my {}.
-    money order device| I upgraded from {} to {}.
-    money order device| I redirected it from {} to {}.
-""")
+#: Where something is moved from and to, and what is said of it.
+_MOVES = (
+    (
+        words("pension Revolut PayPal Wise Monzo brokerage wallet Skrill Payoneer Venmo Starling Vault escrow ISA"),
+        lines("""
+            money| I sent it from my {} to my {}.
+            money| It should go out of my {} into my {}.
+            money| I deducted it from my {} and added it to my {}.
+            money| It was taken from my {} instead of my {}.
+            money| from my {} to my {}
+            money| out of my {} into my {}
+        """),
+    ),
+    (
+        words("kitchen garage attic basement greenhouse pantry bathroom lounge nursery porch cellar hallway"),
+        lines("""
+            order device| I moved it from the {} to the {}.
+            device| I carried it out of the {} into the {}.
+            device| from the {} to the {}
+        """),
+    ),
+    (
+        words("Dropbox OneDrive Nextcloud iCloud laptop tablet desktop server Evernote Notion Trello Jira"),
+        lines("""
+            device| I copied it from my {} to my {}.
+            device office| I am merging my {} into my {}.
+            device| I replaced my {} by my {}.
+            device order| I switched from {} to {}.
+            device office| from my {} to my {}
+        """),
+    ),
+    (
+        words("school nursery gym library clinic pharmacy museum cathedral stadium harbour campus market"),
+        lines("""
+            travel| I am going from the {} to the {}.
+            travel| It is on the way from the {} to the {}.
+            travel| from the {} to the {}
+            travel| to the {} from the {}
+        """),
+    ),
+    (
+        words("marketing legal logistics payroll finance engineering procurement catering reception"),
+        lines("""
+            office| I was moved from {} to {}.
+            office money| I redirected it from {} to {}.
+            office| when I go from {} to {}
+        """),
+    ),
+)
 #: One acts on the other; `{}` are persons.
 _ROLES = lines("""
     money| {} owes {} the money.
@@ -129,16 +166,17 @@ _EVENTS = words("""
 """)
 #: Words for one order of time or way and the other, with what may follow.
 _ORDERS = pairs("""
-    before/after prior_to/following ahead_of/after until/since up_to/from preceding/succeeding
-    shortly_before/shortly_after long_before/long_after in_the_run-up_to/in_the_wake_of in_advance_of/subsequent_to
+    before/after prior_to/following ahead_of/after shortly_before/shortly_after long_before/long_after
+    in_the_run-up_to/in_the_wake_of in_advance_of/subsequent_to the_day_before/the_day_after
+    in_anticipation_of/in_the_aftermath_of just_ahead_of/just_after right_before/right_after
 """)
 _ORDERED = lines("""
-    money device order| I asked {} {}.
-    money device| It happened {} {}.
-    money order| I noticed it {} {}.
-    travel food office| I planned it {} {}.
-    travel food office| {} {}
-    money order| {} {}
+    money device order| I asked {}.
+    money device| It happened {}.
+    money order| I noticed it {}.
+    travel food office| I planned it {}.
+    travel food office| {}
+    money order| {}
 """)
 #: Who gives and who gets, what goes in and what goes out.
 _GIVING = lines("""
@@ -211,7 +249,8 @@ def conversion(questions: Questions, rng: random.Random) -> Pair | None:
 
 
 def move(questions: Questions, rng: random.Random) -> Pair | None:
-    return two_places(questions, _MOVES, rng.sample(rng.choice(PURSES), 2), "a move", rng)
+    places, frames = rng.choice(_MOVES)
+    return two_places(questions, frames, rng.sample(places, 2), "a move", rng)
 
 
 def roles(questions: Questions, rng: random.Random) -> Pair | None:
@@ -247,7 +286,7 @@ def order(questions: Questions, rng: random.Random) -> Pair | None:
     if chosen is None:
         return None
     (one, other), event = rng.choice(_ORDERS), rng.choice(_EVENTS)
-    return turned(*both(chosen, (one, event), (other, event), rng), "before and after", ())
+    return turned(*both(chosen, [f"{one} {event}"], [f"{other} {event}"], rng), "before and after", ())
 
 
 def giving(questions: Questions, rng: random.Random) -> Pair | None:

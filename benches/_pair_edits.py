@@ -266,7 +266,7 @@ def _after(text: str, phrase: str) -> str:
 # ---- contractions ----------------------------------------------------------------------------------------------------
 
 #: Not before a participle, where "'s" may be "has".
-_NO_PARTICIPLE = r"(?= (?!been|got|gone|happened|\w+ed\b))"
+_NO_PARTICIPLE = r"(?= (?!been|got|gone|happened|taken|come|had|lost|made|done|\w+ed\b))"
 #: What is written in full, and what for short; the parts in brackets stay.
 _SHORT = tuple(
     (re.compile(pattern, re.IGNORECASE), short)
@@ -274,11 +274,11 @@ _SHORT = tuple(
         (rf"\b(what|where|how|that|there|who|it) is{_NO_PARTICIPLE}", r"\1's"),
         (r"\b(do|does|did|is|are|was|were|has|have|had|could|would|should) not\b", r"\1n't"),
         (r"\b(can)(?:not| not)\b", r"\1't"),
-        (r"\b(i) am\b", r"\1'm"),
-        (r"\b(you|they|we) are\b", r"\1're"),
+        (r"\b(i) am(?= \w)", r"\1'm"),
+        (r"\b(you|they|we) are(?= \w)", r"\1're"),
         (r"\b(i|you|we|they) have(?= (?:been|got|made|not|already|just|tried|lost|\w+ed)\b)", r"\1've"),
         (r"\b(i) would(?= (?:like|love|appreciate|need|prefer)\b)", r"\1'd"),
-        (r"\b(i|you|we|they|it) will\b", r"\1'll"),
+        (r"\b(i|you|we|they|it) will(?= \w)", r"\1'll"),
     )
 )
 _FULL = tuple(

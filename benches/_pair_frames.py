@@ -73,13 +73,18 @@ _SHORT = {
 def framed(questions: Questions, frames: Sequence[str], rng: random.Random) -> tuple[str, str] | None:
     """Return a question and a frame that belongs to it.
 
-    A frame is "topics| text": a sentence to stand beside the question, or, when it begins with a small letter, a phrase
-    to stand at its end. `*` is every topic.
+    A frame is "topics| text": a sentence to stand beside the question, or, when it begins with a small letter or is
+    nothing but what fills it, a phrase to stand at its end. `*` is every topic.
     """
     topics, _, frame = rng.choice(frames).partition("| ")
     topic = rng.choice(list(TOPICS) if topics == "*" else topics.split())
-    found = questions.matching((_SHORT if frame[0].islower() else TOPICS)[topic], rng)
+    found = questions.matching((_SHORT if is_phrase(frame) else TOPICS)[topic], rng)
     return None if found is None else (found[0], frame)
+
+
+def is_phrase(frame: str) -> bool:
+    """Return whether a frame belongs into a question and not beside it."""
+    return frame[0].islower() or frame == "{}"
 
 
 def both(
@@ -88,7 +93,7 @@ def both(
     """Return a question with its frame filled in one and in the other way, in the same place."""
     question, frame = chosen
     filled = [frame.format(*side) for side in (one, other)]
-    if frame[0].islower():
+    if is_phrase(frame):
         return finished(within(question, filled[0])), finished(within(question, filled[1]))
     before = rng.random() < 0.5
     sides = [text[0].upper() + text[1:] for text in filled]

@@ -146,9 +146,10 @@ def _one_sign_more(value: str, rng: random.Random) -> str:
 
 # ---- names -----------------------------------------------------------------------------------------------------------
 
-_PLACE = re.compile(
-    r"\b(" + "|".join(map(re.escape, sorted((*CITIES, *COUNTRIES, *COMMON_PLACES)))) + r")\b(?!['’])", re.IGNORECASE
-)
+#: Names of places that are more often something else.
+_AMBIGUOUS = {"Turkey", "Split", "Cork", "Chad", "Jordan", "Regina", "Leon", "Essen", "Darwin", "Georgia", "Linz"}
+_PLACES_KNOWN = sorted({*CITIES, *COUNTRIES, *COMMON_PLACES} - _AMBIGUOUS)
+_PLACE = re.compile(r"\b(" + "|".join(map(re.escape, _PLACES_KNOWN)) + r")\b(?!['’])", re.IGNORECASE)
 _LANGUAGE = re.compile(
     r"\b(" + "|".join([*LANGUAGES, "French", "Spanish", "German", "Italian"]) + r")\b(?!['’])", re.IGNORECASE
 )

@@ -128,6 +128,12 @@ _PREFIXED = lines("""
 """)
 
 
+#: "See if it is" asks what "see if it is not" asks.
+_WHETHER = re.compile(
+    r"\b(?:know|see|check|sure|tell me|wonder\w*|ask\w*|find out|confirm|verify|say) if\b|\bwhether\b", re.IGNORECASE
+)
+
+
 def negation(a: str, b: str, kind: str) -> Pair:
     """Return the pair; the words that only one side has are its operators, a contraction being its "not"."""
     apart = differing(a, b)
@@ -140,7 +146,8 @@ def negation_removed(questions: Questions, rng: random.Random) -> Pair | None:
     if found is None:
         return None
     text, match = found
-    if _INVERTED.match(text, match.end()) and not _WHY.search(text, 0, match.start()):
+    inverted = _INVERTED.match(text, match.end()) and not _WHY.search(text, 0, match.start())
+    if inverted or _WHETHER.search(text, 0, match.start()):
         return None
     affirmed = match["stem"] or (match["can"] and "can") or (match["will"] and "will") or ""
     if match[0][0].isupper():
@@ -153,6 +160,8 @@ def negation_inserted(questions: Questions, rng: random.Random) -> Pair | None:
     if found is None:
         return None
     text, match = found
+    if _WHETHER.search(text, 0, match.start("word")):
+        return None
     word = match["word"]
     plain = rng.random() < 0.5
     negated = f"{word} not" if plain else _CONTRACTED[word.lower()]

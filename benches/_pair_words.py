@@ -129,15 +129,6 @@ LANGUAGES = words("""
     Thai Turkish Ukrainian Urdu Welsh Yoruba Zulu
 """)
 
-#: Where money, files or people can be moved from and to; a question from one to another is not one back.
-PURSES = (
-    words("pension Revolut PayPal Wise Monzo brokerage wallet Skrill Payoneer Venmo Starling Vault escrow ISA"),
-    words("kitchen garage attic basement greenhouse pantry bathroom lounge nursery porch"),
-    words("Dropbox OneDrive Nextcloud iCloud laptop tablet desktop server Evernote Notion Trello Jira"),
-    words("school nursery gym library clinic pharmacy museum cathedral stadium harbour campus market"),
-    words("marketing legal logistics payroll finance engineering procurement catering reception"),
-)
-
 #: Roles of which one acts on the other: nobody would take one for the other.
 PEOPLE = words("""
     landlord tenant plumber dentist accountant lawyer neighbour sister brother uncle aunt cousin manager colleague

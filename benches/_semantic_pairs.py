@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from _harness import not_run
 from _pair_sets import MUST_MISS, changed_questions, harmless_edits
 from _pairs import SOURCES, Questions
 from _vectors import QUESTIONS, distinct_questions, question_vectors
@@ -25,6 +26,7 @@ SEED = 20_261_126
 A_CATEGORY = {category: {"entity": 1_600, "modifier": 2_000}.get(category, 800) for category in MUST_MISS}
 #: The fewest that the threshold must serve for a share of them to say something.
 FEWEST_SERVED = 100
+FEWEST_SWAPS = 40
 LENIENT, USUAL = 0.85, 0.95
 MOST_WRONG, MOST_WRONG_IN_ONE, MOST_LOST = 2.0, 5.0, 3.0
 SUITES = ("semantic/banking_adversarial.jsonl.gz", "semantic/finance_adversarial.jsonl.gz")
@@ -41,7 +43,10 @@ def run_pairs(bench: Bench, encoder: Any, guards: Guards) -> None:
     """Hold the guards at .85 on changed questions and harmless edits, whose words are not in the guards' lists."""
     paths = [bench.need_data(source) for source in SOURCES]
     questions = Questions.read(paths, more=distinct_questions(bench.need_data(QUESTIONS)))
-    changed = changed_questions(questions, A_CATEGORY, SEED, guards.known)
+    try:
+        changed = changed_questions(questions, A_CATEGORY, SEED, guards.known)
+    except ValueError as error:
+        not_run(bench.name, f"the guards' lists leave too few words to try them on: {error}")
     edits = harmless_edits(questions, changed, SEED)
     verdicts = judged(changed + edits, encoder, guards)
     note_disjointness(bench, changed, guards)
@@ -63,7 +68,8 @@ def note_disjointness(bench: Bench, changed: Sequence[Pair], guards: Guards) -> 
         pairs = [pair for pair in changed if pair.category == category]
         swaps = len({pair.swap for pair in pairs})
         outside = sum(pair.outside(guards.known) for pair in pairs)
-        bench.note(f"pairs, {category}: made", f"{len(pairs):,}, {swaps:,} swaps, outside of the lists {outside:,}")
+        bench.note(f"pairs, {category}: made", f"{len(pairs):,}, of which {outside:,} with nothing in the lists")
+        bench.bar(f"pairs, {category}: swaps that differ", swaps, at_least=FEWEST_SWAPS)
 
 
 def hold_pairs(bench: Bench, verdicts: Sequence[Verdict]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import itertools
 import os
 import re
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import _machine
 import llmfast
 from _encoder_peers import sentence_transformer
-from _harness import percentile, ratio
+from _harness import not_run, percentile, ratio
 from _semantic_cache import ASKED, LENIENT, Asker, Loop, Stored, hitting_questions, timed_fill
 from llmfast._request import Ask
 
@@ -35,6 +36,13 @@ LEAST_HIT = 99.0
 OVERHEAD_US = 300.0
 FASTER = {"llmfast": 5.5, "llmfast int8": 11.0}
 PEER = "sentence-transformers, faiss, dict"
+
+
+def check_peers(bench: Bench) -> None:
+    """Exit 2 at once where a peer is missing that bars are about: after ten minutes it would be a pity."""
+    for module in ("sentence_transformers", "faiss"):
+        if importlib.util.find_spec(module) is None:
+            not_run(bench.name, f"{module} is not installed: pip install '.[bench]'")
 
 
 # ---- the decision ----------------------------------------------------------------------------------------------------
@@ -226,7 +234,18 @@ def key_and_hit(bench: Bench) -> None:
     if cargo is None:
         bench.missing(label, "there is no cargo", bar=bar)
         return
-    command = [cargo, "bench", "--offline", "-p", "llmfast-core", "--bench", "parts", "--", "key"]
+    command = [
+        cargo,
+        "bench",
+        "--offline",
+        "-p",
+        "llmfast-core",
+        "--no-default-features",
+        "--bench",
+        "parts",
+        "--",
+        "key",
+    ]
     done = subprocess.run(command, cwd=_machine.ROOT, capture_output=True, text=True, check=False)
     found = key_and_hit_ns(done.stdout)
     for name, took in found.items():

@@ -26,7 +26,7 @@ from _guards import Guards
 from _harness import Bench, with_one_thread
 from _semantic_pairs import run_checklist, run_pairs, run_qqp, run_suites
 from _semantic_peers import run_peers
-from _semantic_speed import run_decision, run_hit
+from _semantic_speed import check_peers, run_decision, run_hit
 
 if TYPE_CHECKING:
     import argparse
@@ -53,7 +53,10 @@ def main() -> int:
     bench = Bench("semantic", __doc__, libraries=LIBRARIES, options=options)
     guards = Guards.load(bench)
     encoder = bench.need_encoder(threads=_machine.cores())
-    for name in bench.arguments.only or SECTIONS:
+    chosen = bench.arguments.only or list(SECTIONS)
+    if "hit" in chosen:
+        check_peers(bench)
+    for name in chosen:
         start = time.perf_counter()
         SECTIONS[name](bench, encoder, guards)
         bench.note(f"section {name}", f"{time.perf_counter() - start:.0f} s")

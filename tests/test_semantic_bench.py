@@ -376,7 +376,7 @@ def test_guards_are_asked_as_the_extension_wants(monkeypatch):
             return ("name", f"{self.text} and {other}")
 
     def refusal(query, messages, params, *, ttl, public):
-        assert (messages, params, ttl, public) == (None, {}, 86_400.0, False)
+        assert (messages, params, ttl, public) == ([], {}, 86_400.0, False)
         return ("fresh", query)
 
     extension = type("Extension", (), {"Reading": Reading, "refusal": staticmethod(refusal)})

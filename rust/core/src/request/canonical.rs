@@ -114,7 +114,9 @@ impl Canonical {
         if !spans.is_sorted_by_key(entry) {
             spans.sort_unstable_by(|a, b| entry(a).cmp(entry(b)));
             sorting.clear();
-            spans.iter().for_each(|span| sorting.extend_from_slice(entry(span)));
+            for span in spans.iter() {
+                sorting.extend_from_slice(entry(span));
+            }
             out[begin..].copy_from_slice(sorting);
         }
         entries.truncate(first);

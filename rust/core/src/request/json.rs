@@ -79,6 +79,7 @@ fn hexadecimal(digits: &str) -> String {
     words.fold(first, |text, word| text + &format!("{word:08x}"))
 }
 
+#[allow(clippy::needless_pass_by_value)] // as `map_err` hands it over
 fn not_json(failure: serde_json::Error) -> Error {
     error(&failure.to_string())
 }

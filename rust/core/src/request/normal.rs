@@ -253,12 +253,6 @@ impl Normal {
     }
 }
 
-impl Default for Value {
-    fn default() -> Self {
-        Self::Null
-    }
-}
-
 /// Resolves what the client libraries take beside the API's parameters.
 fn client_arguments(params: &mut Entries) {
     match take(params, "extra_body") {

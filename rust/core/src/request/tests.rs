@@ -27,6 +27,7 @@ fn secret() -> Secret {
     Secret::new(b"a secret of the tests")
 }
 
+#[allow(clippy::needless_pass_by_value)] // for shorter tests
 fn fingerprint(params: Value) -> Fingerprint {
     secret().fingerprint(&request("q", &params)).unwrap()
 }

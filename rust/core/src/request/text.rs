@@ -36,7 +36,12 @@ fn is_plainly_normal(bytes: &[u8]) -> bool {
     }
     let following = bytes.get(1..).unwrap_or_default();
     let pairs = bytes.iter().zip(following);
-    !pairs.fold(false, |found, (a, b)| found | ((*a == b' ') & (*b == b' ')))
+    pairs.fold(0, |found, (a, b)| found | (u8::from(*a == b' ') & u8::from(*b == b' '))) == 0
+}
+
+/// Whether a text has such a byte. Without a branch for each, since most have none.
+fn has_byte(text: &str, is_such: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(0, |found, byte| found | u8::from(is_such(byte))) != 0
 }
 
 /// White space, and the mark that may stand before a text in UTF-16.
@@ -47,7 +52,7 @@ fn is_space(c: char) -> bool {
 /// Whether white space is part of what the text says: code, tables, verse.
 fn is_laid_out(text: &str) -> bool {
     if text.is_ascii() {
-        return text.bytes().fold(false, |found, byte| found | (byte == b'`') | (byte.wrapping_sub(b'\t') < 5));
+        return has_byte(text, |byte| matches!(byte, b'`' | b'\t'..=b'\r'));
     }
     text.contains(|c: char| {
         c == '`' || (c != ' ' && c.is_ascii_whitespace()) || matches!(c, '\u{b}' | '\u{85}' | '\u{2028}' | '\u{2029}')
@@ -105,7 +110,7 @@ fn push(out: &mut String, c: char, touching: bool) {
 
 /// Whether something in the text is quoted; an apostrophe inside of a word is none.
 fn is_quoted(text: &str) -> bool {
-    if text.is_ascii() && !text.bytes().fold(false, |found, byte| found | (byte == b'"') | (byte == b'\'')) {
+    if text.is_ascii() && !has_byte(text, |byte| matches!(byte, b'"' | b'\'')) {
         return false;
     }
     let mut before = ' ';
@@ -194,7 +199,7 @@ mod tests {
 
         #[test]
         fn other_white_space_between_words_is_one_text(words in prop::collection::vec("[a-z]{1,4}", 1..6), gaps in prop::collection::vec("[ \u{a0}\u{3000}]{1,3}", 6)) {
-            let text: String = words.iter().zip(&gaps).map(|(word, gap)| format!("{word}{gap}")).collect();
+            let text: String = words.iter().zip(&gaps).flat_map(|(word, gap)| [word.as_str(), gap]).collect();
             prop_assert_eq!(normal(&text).unwrap_or(text), words.join(" "));
         }
     }

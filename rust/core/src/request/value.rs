@@ -4,9 +4,10 @@
 pub(super) type Entries = Vec<(String, Value)>;
 
 /// JSON-like data. Numbers are compared by value: `1`, `1.0` and `1e0` are one.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum Value {
     /// Nothing.
+    #[default]
     Null,
     /// True or false; not a number.
     Bool(bool),

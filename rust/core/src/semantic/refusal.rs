@@ -106,8 +106,7 @@ fn not_text() -> Refusal {
 /// Whether the turn has a part that is no text. What stands beside the parts, such as the speaker's name, is none.
 fn has_other_parts(turn: &Value) -> bool {
     let content = turn.items().iter().find_map(|part| part.get("content"));
-    let kinds =
-        content.into_iter().flat_map(|content| content.items()).map(|part| part.get("type").and_then(Value::as_text));
+    let kinds = content.into_iter().flat_map(Value::items).map(|part| part.get("type").and_then(Value::as_text));
     kinds.into_iter().any(|kind| !matches!(kind, Some("text" | "input_text" | "output_text")))
 }
 

@@ -90,15 +90,12 @@ pub(super) fn find(words: &Words) -> Option<Fresh> {
         Phrases::new(always().map(|(_, phrase)| phrase).chain(SOMETIMES.iter().map(|(_, word, _)| *word)))
     });
     let table = always().count();
-    let found = phrases.find(words).filter_map(|(number, at)| match number.checked_sub(table) {
-        Some(number) => {
-            let (horizon_seconds, phrase, holds) = SOMETIMES[number];
-            holds(words, at).then_some(Fresh { phrase, horizon_seconds })
+    let found = phrases.find(words).filter_map(|(number, at)| {
+        if let Some((horizon_seconds, phrase)) = always().nth(number) {
+            return Some(Fresh { phrase, horizon_seconds });
         }
-        None => {
-            let (horizon_seconds, phrase) = always().nth(number)?;
-            Some(Fresh { phrase, horizon_seconds })
-        }
+        let (horizon_seconds, phrase, holds) = SOMETIMES[number - table];
+        holds(words, at).then_some(Fresh { phrase, horizon_seconds })
     });
     found.min_by(|a, b| a.horizon_seconds.total_cmp(&b.horizon_seconds))
 }

@@ -45,6 +45,6 @@ def sources(answers):
 
 
 def static(*, policy=None, policies=None, **more):
-    """A cache that compares by the threshold alone: what a topic's variants say is no question that guards could read."""
+    """A cache that compares by the threshold alone: a topic's variants are no questions that guards could read."""
     given = {**POLICIES, **({} if policy is None else {"general": policy}), **(policies or {})}
     return Cache(policies={kind: dataclasses.replace(policy, mode="static") for kind, policy in given.items()}, **more)

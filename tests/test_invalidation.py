@@ -206,7 +206,7 @@ def test_replacing_and_evicting_leave_no_group_behind():
         if number % 5 == 0:
             cache.invalidate_sync(tag="all")
     memory = cache._memory
-    assert set(memory._groups_of) == set(memory._rows)
+    assert set(memory._groups_of) == set(memory.rows_by_key)
     members = {(group, key) for group, keys in memory._groups.items() for key in keys}
     assert members == {(group, key) for key, groups in memory._groups_of.items() for group in groups}
     cache.clear()

@@ -83,7 +83,7 @@ def test_a_forged_row_is_a_miss(seed):
         other = choose.choice([scope for scope in identities if scope != victim])
         forged = {"payload": b"forged", "codec": "text", "created_at": cache.clock(), "question": "t/="}
         theirs = Row(key=identities[other][0], partition=identities[other][1], **forged)
-        cache._memory._rows.insert(key, theirs)
+        cache._memory.rows_by_key.insert(key, theirs)
         misplaced = Row(key=bytes(choose.randbytes(32)), partition=identities[other][1], **forged)
         cache._memory.put(misplaced, None, cache.plan(_ask(victim), ""))
         number = cache._memory._next_id

@@ -15,7 +15,7 @@ from ._errors import ConfigError, ScopeRequiredError
 from ._failures import Failures
 from ._flight import FlightTable
 from ._invalidation import Criteria
-from ._llmfast import PUBLIC, CacheStats, Identifier, Row
+from ._llmfast import PUBLIC, CacheStats, Identifier, Identity, Row
 from ._memory import MemoryTier
 from ._plan import Plan
 from ._policy import POLICIES, CachePolicy, check_ttl, resolve, shortened
@@ -136,19 +136,16 @@ class Cache(Asking):
         self._engine = Engine(cache=self)
 
     @property
+    def engine(self) -> Engine:
+        """The engine with this cache alone."""
+        return self._engine
+
+    @property
     def encoder(self) -> Encoder | None:
         """What recognises other words, if anything."""
         return None if self.semantic is None else self.semantic.encoder
 
     # ---- what callers use -------------------------------------------------------------------------------------------
-
-    async def run(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
-        """Take `ask` the whole way of an engine with this cache alone."""
-        return await self._engine.run(ask, llm_callable)
-
-    def run_sync(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
-        """Take `ask` the whole way of an engine with this cache alone, in the calling thread."""
-        return self._engine.run_sync(ask, llm_callable)
 
     async def invalidate(
         self,
@@ -275,7 +272,7 @@ class Cache(Asking):
             not_stored=sum(count for name, count in reasons.items() if name.startswith("not_stored:")),
             rows=self._memory.rows,
             vectors=self._memory.vectors,
-            l1=self._memory._rows.stats(),
+            l1=self._memory.rows_by_key.stats(),
             reasons=reasons,
             failures=self.failures.counts(),
         )
@@ -289,60 +286,57 @@ class Cache(Asking):
 
         Raises ConfigError if the kind, the time to live or the scope is not acceptable: those are the caller's to mend.
         """
-        check(ask)
+        # What is of a wrong type is refused here or by the identifier; nothing right is looked at twice.
+        if ask.user is not None or ask.feature is not None or None in (ask.model, ask.system, ask.version):
+            check(ask)
         policy = resolve(self.policies, ask.kind)
-        if ask.ttl is not None:
-            check_ttl(ask.ttl)
+        ttl = ask.ttl
+        if ttl is not None:
+            check_ttl(ttl)
         scope = self._scope if ask.scope is None else ask.scope
         if self._require_scope and (scope is None or scope == ""):
             raise ScopeRequiredError("this cache was made with require_scope=True, and the request names no scope")
-        if self.disabled:
+        if self.disabled or (ask.normal is not None and ask.normal.uncacheable is not None):
             return None
         try:
-            identity = self._identifier.identify(
-                scope,
-                ask.query,
-                model=ask.model,
-                system=ask.system,
-                messages=ask.messages,
-                params=ask.params,
-                context=ask.context,
-                version=ask.version,
-                router=router_generation,
-                stream=streams or (streams is None and bool((ask.params or {}).get("stream"))),
-                fold_case=policy.fold_case,
-            )
+            identity = self._identify(ask, scope, policy, router_generation, streams)
         except Exception as error:  # noqa: BLE001 - whatever cannot be identified is called, not refused
+            check(ask)
             self.failures.note("identity", error)
             return None
-        ttl = policy.ttl if ask.ttl is None else ask.ttl
         # Of requests that say the same in other white space, width or signs there is one row.
         key = identity.normal_key or identity.key
-        return Plan(ask, scope, policy, ttl, identity.fingerprint, key, self.clock(), self._memory.epoch, streams)
+        return Plan(
+            ask,
+            scope,
+            policy,
+            policy.ttl if ttl is None else ttl,
+            identity.fingerprint,
+            key,
+            self.clock(),
+            self._memory.invalidations.count,
+            streams,
+        )
 
     def exact(self, plan: Plan, *, peek: bool = False) -> tuple[Row, float] | None:
         """Return the row of exactly this request and its age in seconds: the scope's own, else a public one.
 
         With `peek` this does not count as a use.
         """
-        now, get = plan.began_at, self._memory.peek if peek else self._memory.get
-        row = get(plan.key, now)
-        if row is not None and not row.answers(plan.key):
-            row = None
-        age = None if row is None else plan.fresh_age(row, now)
-        if age is None and self._public_rows and plan.scope is not PUBLIC:
-            key = self._key(PUBLIC, plan)
-            public = get(key, now)
-            if public is not None and public.answers(key):
-                age = plan.fresh_age(public, now)
-            row = public if age is not None else row
-        if row is None:
-            return None
-        if age is None:
-            if row.is_expired(now) and plan.kind == row.kind:
+        now, rows = plan.began_at, self._memory.rows_by_key
+        row = rows.peek(plan.key) if peek else rows.get(plan.key)
+        if row is not None:
+            age = plan.answered_by(row, plan.key, now)
+            if age is not None:
+                return row, age
+            if row.is_expired(now) and plan.kind == row.kind and row.key == plan.key:
                 plan.stale = row
+        if not self._public_rows or plan.scope is PUBLIC:
             return None
-        return row, age
+        key = self._key(PUBLIC, plan)
+        row = rows.peek(key) if peek else rows.get(key)
+        age = None if row is None else plan.answered_by(row, key, now)
+        return None if row is None or age is None else (row, age)
 
     def stale(self, plan: Plan, window: float) -> tuple[Row, float] | None:
         """Return the row of this very request, and its age, if its time was over `window` seconds ago at most."""
@@ -417,6 +411,30 @@ class Cache(Asking):
         return None
 
     # ---- inside -----------------------------------------------------------------------------------------------------
+
+    def _identify(self, ask: Ask, scope: Scope, policy: CachePolicy, router: str, streams: bool | None) -> Identity:
+        params, context = ask.params, ask.context
+        if ask.normal is not None:
+            return self._identifier.identify_request(
+                scope, ask.normal, context=context, version=ask.version, router=router, fold_case=policy.fold_case
+            )
+        stream = bool(streams or (params is not None and streams is None and params.get("stream")))
+        if not isinstance(context, tuple | list | dict | str | bytes):
+            context = list(context or ())
+        # By position: keywords would cost a tenth of it.
+        return self._identifier.identify(
+            scope,
+            ask.query,
+            ask.model,
+            ask.system,
+            ask.messages,
+            params,
+            context,
+            ask.version,
+            router,
+            stream,
+            policy.fold_case,
+        )
 
     def _key(self, scope: Scope, plan: Plan) -> bytes:
         """Return where the row of the same request of another scope lies."""

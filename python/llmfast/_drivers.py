@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ._bridge import Bridge
 from ._flight import ABANDONED, Abandoned, Failed, Seat
-from ._loops import on_loop, resolve, running_loop
+from ._loops import is_async_generator, on_loop, resolve, running_loop
 from ._stream import breathe, close_source, is_stream
 from ._types import Reply
 from ._worker import Worker
@@ -336,15 +336,6 @@ async def _await(step: Await) -> None:
             raise
         # Nobody cancelled us: what was awaited gave up, and that must not look as if the request had been.
         raise RuntimeError("what was awaited was cancelled from within") from error
-
-
-def is_async_generator(function: Callable[..., Any]) -> bool:
-    """Whether calling a function makes an async iterator of items, as `async def` with `yield` does."""
-    code = getattr(function, "__code__", None)
-    if code is not None:
-        return bool(code.co_flags & inspect.CO_ASYNC_GENERATOR)
-    called = getattr(function, "__call__", None)  # noqa: B004 - a callable object, maybe of a generator function
-    return inspect.isasyncgenfunction(function) or inspect.isasyncgenfunction(called)
 
 
 def is_async(function: Callable[..., Any]) -> bool:

@@ -9,27 +9,28 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from ._admission import why_not_complete
-from ._drivers import AsyncDriver, Await, Behind, Call, LookUp, OffLoop, Pour, Share, drive_sync, is_async_generator
+from ._answers import Called, ExactHit, Flown, StaleHit, from_call, from_flight, missed, semantic_hit, stale_hit
+from ._drivers import AsyncDriver, Await, Behind, Call, LookUp, OffLoop, Pour, Share, drive_sync
 from ._failures import Failures
 from ._flight import Abandoned, Failed
+from ._llmfast import PUBLIC
 from ._loops import running_loop
-from ._recording import Reader, Recording
+from ._recording import Recording
 from ._request import Asking
 from ._stream import NOTHING, Ending, Passage, Stream, is_stream
-from ._types import Answer, Explanation, Reply, Usage
-from ._values import Events, size, thaw, unpack
+from ._types import Answer, Reply, Usage
+from ._values import Events, size, thaw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from ._cache import Cache
     from ._drivers import Step
-    from ._flight import Flight, Seat
+    from ._flight import Flight
     from ._ledger import Ledger
     from ._llmfast import Row
     from ._memory import Match
@@ -44,43 +45,6 @@ if TYPE_CHECKING:
 
 #: Characters or bytes of an answer that are packed in well under a millisecond.
 _SMALL = 64 * 1024
-
-_EXACT = Explanation("the same request was answered before")
-
-_RENEWED = Explanation("the same request was answered before, and a newer answer is being fetched")
-
-_TIERS = {"exact_hit": "L1", "semantic_hit": "L3"}
-
-
-class Flown(NamedTuple):
-    """What a flight brings back.
-
-    `row` makes a copy for everybody, `stream` is read by all who joined; without either, `value` is the leader's alone.
-    """
-
-    source: Source
-    value: Any
-    row: Row | None
-    model: str
-    usage: Usage | None
-    score: float | None
-    age: float | None
-    decision: Explanation
-    #: Of the row that is stored, or will be when the stream has ended; None if none is.
-    key: bytes | None
-    stream: Recording | None = None
-    stale: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Called:
-    """What a call returned, unpacked."""
-
-    value: Any
-    usage: Usage | None
-    model: str
-    route: Any
-    finish_reason: str | None = None
 
 
 class Engine(Asking):
@@ -100,47 +64,49 @@ class Engine(Asking):
         self._flights = None if cache is None else cache.flights
         self._driver = AsyncDriver(self._flights)
 
-    async def run(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
-        """Take `ask` the whole way."""
-        plan, answer = self._begin(ask, is_async_generator(llm_callable) or None)
-        if answer is None:
-            answer = await self._driver.drive(self._way(ask, plan, llm_callable))
+    @property
+    def engine(self) -> Engine:
+        """Itself."""
+        return self
+
+    async def go_on(self, ask: Ask, plan: Plan | None, llm_callable: Callable[..., Any]) -> Answer:
+        """Take a request that `begin` did not answer the rest of the way."""
+        answer: Answer = await self._driver.drive(self._way(ask, plan, llm_callable))
         return answer
 
-    def run_sync(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
-        """Take `ask` the whole way in the calling thread."""
-        # Nothing streams in a thread that has no loop.
-        plan, answer = self._begin(ask, False)
-        if answer is None:
-            answer = drive_sync(self._way(ask, plan, llm_callable), self._flights)
+    def go_on_sync(self, ask: Ask, plan: Plan | None, llm_callable: Callable[..., Any]) -> Answer:
+        """Do the same in the calling thread."""
+        answer: Answer = drive_sync(self._way(ask, plan, llm_callable), self._flights)
         return answer
 
-    # ---- the way ----------------------------------------------------------------------------------------------------
-
-    def _begin(self, ask: Ask, streams: bool | None) -> tuple[Plan | None, Answer | None]:
+    def begin(self, ask: Ask, streams: bool | None) -> tuple[Plan | None, Answer | None]:
         """Identify a request and answer it if it is an exact repeat: what needs no waiting at all."""
-        cache = self.cache
-        plan = None if cache is None else cache.plan(ask, getattr(self.router, "generation", ""), streams)
-        if cache is None or plan is None:
+        cache, router = self.cache, self.router
+        if cache is None:
             return None, None
-        answer = None
+        plan = cache.plan(ask, "" if router is None else getattr(router, "generation", ""), streams)
+        if plan is None:
+            return None, None
         try:
             found = cache.exact(plan)
-            if found is not None:
-                answer = _exact_hit(*found)
-                if cache.confirms(plan, found[0]):
-                    self._driver.later(partial(cache.release, found[0]))
+            if found is None:
+                return plan, None
+            answer = ExactHit(*found)
+            if plan.scope is PUBLIC and cache.confirms(plan, found[0]):
+                self._driver.later(partial(cache.release, found[0]))
         except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
             self.failures.note("L1", error)
-        if answer is not None:
-            self._record("exact_hit", ask, answer)
+            return plan, None
+        self._record("exact_hit", ask, answer)
         return plan, answer
+
+    # ---- the way ----------------------------------------------------------------------------------------------------
 
     def _way(self, ask: Ask, plan: Plan | None, llm_callable: Callable[..., Any]) -> Way:
         if plan is None:
             called = yield from self._call(ask, llm_callable)
             called = self._passed_on(called)
-            answer = _from_call(called, "the request cannot be cached" if self.cache else "no cache is set")
+            answer = from_call(called, "the request cannot be cached" if self.cache else "no cache is set")
             self._record("uncacheable", ask, answer)
             return answer
         assert self.cache is not None
@@ -163,7 +129,7 @@ class Engine(Asking):
             # The leader's policy is looser: those with this one share a flight of their own. Or its answer cannot be
             # copied and is its own: then this caller needs one too.
             key = None if flown.score is None else b"%b %b %r %r" % (plan.key, ask.kind.encode(), ask.ttl, plan.streams)
-        answer = _from_flight(flown, plan, seat, coalesced=not leads)
+        answer = from_flight(flown, plan, seat, coalesced=not leads)
         outcome: Outcome = flown.source if leads or flown.source != "llm_call" else "coalesced"
         self._record(outcome, ask, answer)
         return answer
@@ -176,7 +142,7 @@ class Engine(Asking):
         if found is None or not (yield Behind(plan.key, partial(self._renew, ask, plan, llm_callable))):
             return None
         cache.counts.reason("stale:while_revalidate")
-        answer = _exact_hit(*found, decision=_RENEWED, stale=True)
+        answer = StaleHit(*found)
         self._record("exact_hit", ask, answer)
         return answer
 
@@ -187,7 +153,7 @@ class Engine(Asking):
             self.failures.note("revalidation", flown.error)
         elif isinstance(flown, Flown):
             # Nobody waits for it, but it was paid for.
-            self._record(flown.source, ask, _from_flight(flown, plan, seat, coalesced=False))
+            self._record(flown.source, ask, from_flight(flown, plan, seat, coalesced=False))
 
     def _suits(self, plan: Plan, flown: Flown) -> bool:
         """Whether another caller's answer is one for this caller too."""
@@ -215,7 +181,7 @@ class Engine(Asking):
             try:
                 match = yield from _nearest(cache, plan)
                 if match is not None and not plan.renews:
-                    return _semantic_hit(plan, match, cache.clock())
+                    return semantic_hit(plan, match, cache.clock())
             except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
                 plan.vector = None
                 plan.why_not = f"looking for it by meaning failed: {error}"
@@ -227,8 +193,8 @@ class Engine(Asking):
             if found is None:
                 raise
             cache.counts.reason("stale:if_error")
-            return _stale_hit(*found, error)
-        decision, recording = _missed(plan, called.route), None
+            return stale_hit(*found, error)
+        decision, recording = missed(plan, called.route), None
         if is_stream(called.value):
             recording = Recording(Ending(called.model, called.usage))
             flight.on_land, flight.on_leave = recording.finish, recording.nudge
@@ -419,73 +385,7 @@ def _store(
     return row, None if why_not else row.key, why_not
 
 
-def _missed(plan: Plan, route: Any) -> Explanation:
-    threshold = plan.policy.threshold
-    return Explanation(
-        plan.why_not, threshold, plan.nearest, route, tuple(plan.neighbours), plan.refusal, plan.would_serve
-    )
-
-
 def _is_small(value: Any) -> bool:
     if isinstance(value, Events):
         return sum(map(size, value.items)) <= _SMALL
     return isinstance(value, str | bytes) and len(value) <= _SMALL
-
-
-def _exact_hit(row: Row, age: float, *, decision: Explanation = _EXACT, stale: bool = False) -> Answer:
-    return Answer(
-        unpack(row),
-        "exact_hit",
-        tier="L1",
-        score=1.0,
-        age=age,
-        key=row.key,
-        model=row.model,
-        usage=_usage(row),
-        decision=decision,
-        stale=stale,
-    )
-
-
-def _stale_hit(row: Row, age: float, error: Exception) -> Flown:
-    decision = Explanation(f"the call failed, and the old answer still serves: {error!r:.200}")
-    return Flown("exact_hit", unpack(row), row, row.model, _usage(row), 1.0, age, decision, row.key, stale=True)
-
-
-def _semantic_hit(plan: Plan, match: Match, now: float) -> Flown:
-    row = match.row
-    reason = f"a question with cosine {match.score:.4f} was answered before"
-    decision = Explanation(reason, plan.policy.threshold, plan.nearest, None, tuple(plan.neighbours))
-    age = max(0.0, now - row.created_at)
-    return Flown("semantic_hit", unpack(row), row, row.model, _usage(row), match.score, age, decision, row.key)
-
-
-def _from_flight(flown: Flown, plan: Plan, seat: Seat, *, coalesced: bool) -> Answer:
-    if flown.stream is not None:
-        response: Any = Stream(Reader(flown.stream, seat))
-    else:
-        # The leader of a call gets the very object that the call returned; it has been copied into the row already.
-        response = unpack(flown.row) if coalesced and flown.row is not None else flown.value
-    return Answer(
-        response,
-        flown.source,
-        tier=_TIERS.get(flown.source),
-        score=flown.score,
-        age=flown.age,
-        key=flown.key,
-        coalesced=coalesced,
-        model=flown.model,
-        usage=flown.usage,
-        decision=flown.decision,
-        stale=flown.stale,
-        plan=plan if flown.source == "semantic_hit" else None,
-    )
-
-
-def _from_call(called: Called, reason: str) -> Answer:
-    decision = Explanation(reason, route=called.route)
-    return Answer(called.value, "llm_call", model=called.model, usage=called.usage, decision=decision)
-
-
-def _usage(row: Row) -> Usage | None:
-    return None if row.usage is None else Usage(*row.usage)

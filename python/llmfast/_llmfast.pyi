@@ -197,7 +197,6 @@ class Identifier:
         self,
         scope: str | Public | None,
         query: str,
-        *,
         model: str | None = None,
         system: str | None = None,
         messages: Any = None,
@@ -207,6 +206,7 @@ class Identifier:
         router: str = "",
         stream: bool = False,
         fold_case: bool = False,
+        *,
         api: str = "",
     ) -> Identity:
         """Return who a request is that is made of a query and keywords.
@@ -419,8 +419,8 @@ class Row:
         """Return whether its time is over at `now`."""
     def is_gone(self, now: float) -> bool:
         """Return whether it is over at `now` and may not even serve stale."""
-    def answers(self, key: builtins.bytes) -> bool:
-        """Return whether its key is this one (32 bytes): a row that came back under another is forged."""
+    def answers(self, key: builtins.bytes, now: float, kind: str | None, limit: float | None) -> float | None:
+        """Return `fresh_age` if its key is this one (32 bytes): a row that came back under another is forged."""
     def fresh_age(self, now: float, kind: str | None, limit: float | None) -> float | None:
         """Return its age in seconds if it is young enough at `now`, else None.
 

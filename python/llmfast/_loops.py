@@ -1,7 +1,8 @@
-"""Waking who waits on an event loop, from any thread."""
+"""Event loops: which one runs, waking who waits on one from any thread, and what is to be run on one."""
 
 from __future__ import annotations
 
+import inspect
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -36,3 +37,12 @@ def resolve_all(futures: Iterable[asyncio.Future[None]]) -> None:
     """Wake who waits for any of `futures`, on the loop of all of them."""
     for future in futures:
         resolve(future)
+
+
+def is_async_generator(function: Callable[..., Any]) -> bool:
+    """Whether calling a function makes an async iterator of items, as `async def` with `yield` does."""
+    code = getattr(function, "__code__", None)
+    if code is not None:
+        return bool(code.co_flags & inspect.CO_ASYNC_GENERATOR)
+    called = getattr(function, "__call__", None)  # noqa: B004 - a callable object, maybe of a generator function
+    return inspect.isasyncgenfunction(function) or inspect.isasyncgenfunction(called)

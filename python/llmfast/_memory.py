@@ -39,7 +39,8 @@ class MemoryTier:
     """
 
     def __init__(self, capacity: int, dim: int | None) -> None:
-        self._rows: LruCache[bytes, Row] = LruCache(capacity)
+        #: The exact tier. Read it anywhere; what is put in or taken out goes through the methods.
+        self.rows_by_key: LruCache[bytes, Row] = LruCache(capacity)
         self._index = None if dim is None else FlatIndex(dim)
         # Guards the pairing of keys with ids; the cache and the index have locks of their own.
         self._lock = threading.Lock()
@@ -51,13 +52,13 @@ class MemoryTier:
         #: Rows by what they can be invalidated by.
         self._groups: dict[tuple[str, object], set[bytes]] = {}
         self._groups_of: dict[bytes, tuple[tuple[str, object], ...]] = {}
-        self._invalidations = Invalidations()
+        self.invalidations = Invalidations()
         #: Whether a row of PUBLIC was ever found by meaning: until then nobody looks there.
         self.has_public_vectors = False
 
     def get(self, key: bytes, now: float) -> Row | None:
         """Return the row of `key` unless its time is over, and the one to serve stale too."""
-        row = self._rows.get(key)
+        row = self.rows_by_key.get(key)
         if row is not None and row.is_gone(now):
             self._drop(key, row)
             return None
@@ -71,9 +72,9 @@ class MemoryTier:
         """
         key = row.key
         with self._lock:
-            if self._invalidations.overtook(plan):
+            if self.invalidations.overtook(plan):
                 return False
-            _, evicted = self._rows._insert_evicting(key, row)
+            _, evicted = self.rows_by_key._insert_evicting(key, row)
             for gone in (key, *evicted):
                 self._forget(gone)
             self._group(key, row)
@@ -92,7 +93,7 @@ class MemoryTier:
         """Let a held row be found by meaning; return whether it was held."""
         with self._lock:
             vector = self._held.pop(row.key, None)
-            if vector is None or self._rows.peek(row.key) is not row:
+            if vector is None or self.rows_by_key.peek(row.key) is not row:
                 return False
             self._add_vector(row, vector)
             return True
@@ -101,17 +102,12 @@ class MemoryTier:
         """Remove a row and its vector; return whether it was there."""
         with self._lock:
             self._forget(key)
-            return self._rows.remove(key)
+            return self.rows_by_key.remove(key)
 
     def peek(self, key: bytes, now: float) -> Row | None:
         """Do the same as `get`, which does not count as a use and removes nothing."""
-        row = self._rows.peek(key)
+        row = self.rows_by_key.peek(key)
         return None if row is None or row.is_gone(now) else row
-
-    @property
-    def epoch(self) -> int:
-        """The number of invalidations so far."""
-        return self._invalidations.count
 
     def candidates(self, criteria: Criteria) -> set[bytes]:
         """Return the keys of the rows that `criteria` may cover; the rows themselves say whether it does."""
@@ -121,7 +117,7 @@ class MemoryTier:
     def invalidate(self, criteria: Criteria) -> set[bytes]:
         """Return `candidates`, and store no answer any more to a request on its way that `criteria` covers."""
         with self._lock:
-            self._invalidations.add(criteria)
+            self.invalidations.add(criteria)
             return self._candidates(criteria)
 
     def nearest(
@@ -166,7 +162,7 @@ class MemoryTier:
         """
         for hit in hits:
             key = self._key_of.get(hit.id)
-            row = None if key is None else self._rows.get(key)
+            row = None if key is None else self.rows_by_key.get(key)
             if row is None or row.is_gone(now):
                 return False, None
             if row.partition == partition and accept(row, hit.score):
@@ -178,7 +174,7 @@ class MemoryTier:
         if self._index is None:
             return []
         hits = self._index.search(vector, count, partition=partition)
-        rows = ((hit.score, self._rows.peek(self._key_of.get(hit.id, b""))) for hit in hits)
+        rows = ((hit.score, self.rows_by_key.peek(self._key_of.get(hit.id, b""))) for hit in hits)
         return [Match(row, score) for score, row in rows if row is not None and row.partition == partition]
 
     @property
@@ -189,14 +185,14 @@ class MemoryTier:
     def clear(self) -> None:
         """Remove everything."""
         with self._lock:
-            self._rows.clear()
+            self.rows_by_key.clear()
             for key in [*self._id_of, *self._held, *self._groups_of]:
                 self._forget(key)
 
     @property
     def rows(self) -> int:
         """Rows held."""
-        return len(self._rows)
+        return len(self.rows_by_key)
 
     @property
     def vectors(self) -> int:
@@ -208,7 +204,7 @@ class MemoryTier:
             return {criteria.key}
         named = [("tag", criteria.tag), ("version", criteria.version), ("scope", criteria.scope)]
         groups = [self._groups.get((field, value), set()) for field, value in named if value is not None]
-        return min(groups, key=set.__len__).copy() if groups else set(self._rows)
+        return min(groups, key=set.__len__).copy() if groups else set(self.rows_by_key)
 
     def _row(self, row_id: int, now: float) -> Row | None:
         key = self._key_of.get(row_id)
@@ -216,16 +212,16 @@ class MemoryTier:
         if row is None and key is not None:
             with self._lock:
                 # Unless the key was stored again meanwhile, with a vector of its own.
-                if self._id_of.get(key) == row_id and self._rows.peek(key) is None:
+                if self._id_of.get(key) == row_id and self.rows_by_key.peek(key) is None:
                     self._forget(key)
         return row
 
     def _drop(self, key: bytes, row: Row) -> None:
         """Remove a row and its vector, unless another row took its place meanwhile."""
         with self._lock:
-            if self._rows.peek(key) is row:
+            if self.rows_by_key.peek(key) is row:
                 self._forget(key)
-                self._rows.remove(key)
+                self.rows_by_key.remove(key)
 
     # ---- with the lock ----------------------------------------------------------------------------------------------
 

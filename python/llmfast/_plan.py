@@ -88,6 +88,13 @@ class Plan:
         self.would_serve: Neighbour | None = None
         self.why_not = "nothing near enough is stored"
 
+    def answered_by(self, row: Row, key: bytes, now: float) -> float | None:
+        """Return the age of a row that lay under `key`, if it is that row and may answer; see `fresh_age`."""
+        if self.streams is not None and self.streams != (row.codec == "events"):
+            return None
+        ask = self.ask
+        return row.answers(key, now, ask.kind if ask.ttl is None else None, self.ttl)
+
     def fresh_age(self, row: Row, now: float) -> float | None:
         """Return the age of a row if it is young enough for the request, and in the form that its caller takes."""
         if self.streams is not None and self.streams != (row.codec == "events"):

@@ -107,7 +107,7 @@ POLICIES: Mapping[str, CachePolicy] = {
 
 def resolve(policies: Mapping[str, CachePolicy], kind: str) -> CachePolicy:
     """Return the policy of `kind`; a misspelt kind must not fall back to a looser policy, so it is a ConfigError."""
-    policy = policies.get(kind)
+    policy = policies.get(kind) if isinstance(kind, str) else None
     if policy is None:
         raise ConfigError(f"kind {kind!r} has no policy; the kinds are {', '.join(sorted(policies))}")
     return policy

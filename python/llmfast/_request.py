@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from ._errors import ConfigError
 from ._llmfast import NormalRequest, Public
+from ._loops import is_async_generator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Self, Unpack
 
+    from ._engine import Engine
     from ._types import Answer
 
     Scope = str | Public | None
@@ -142,13 +144,23 @@ def check_scope(scope: Scope) -> None:
 class Asking(ABC):
     """What `Cache` and `Engine` have in common: they answer requests, asynchronously or in the calling thread."""
 
+    @property
     @abstractmethod
+    def engine(self) -> Engine:
+        """What takes a request the whole way."""
+
     async def run(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
         """Take `ask` the whole way."""
+        engine = self.engine
+        plan, answer = engine.begin(ask, is_async_generator(llm_callable) or None)
+        return await engine.go_on(ask, plan, llm_callable) if answer is None else answer
 
-    @abstractmethod
     def run_sync(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
         """Take `ask` the whole way in the calling thread."""
+        engine = self.engine
+        # Nothing streams in a thread that has no loop.
+        plan, answer = engine.begin(ask, False)
+        return engine.go_on_sync(ask, plan, llm_callable) if answer is None else answer
 
     async def get_or_generate(
         self,
@@ -186,7 +198,10 @@ class Asking(ABC):
         Raises ConfigError (unknown kind, bad ttl), ScopeRequiredError, and whatever `llm_callable` raises.
         """
         ask = Ask(query, scope, user, feature, model, system, messages, params, context, version, tags, kind, ttl)
-        return await self.run(ask, llm_callable)
+        # As `run` does, without a coroutine more.
+        engine = self.engine
+        plan, answer = engine.begin(ask, is_async_generator(llm_callable) or None)
+        return await engine.go_on(ask, plan, llm_callable) if answer is None else answer
 
     def get_or_generate_sync(
         self,

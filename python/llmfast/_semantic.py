@@ -67,10 +67,10 @@ class SemanticTier:
     def refuses(self, plan: Plan) -> bool:
         """Return whether a request is not to be compared by meaning; the plan says why."""
         ask, policy = plan.ask, plan.policy
-        refused = refusal(
-            ask.query,
-            ask.messages,
-            ask.params,
+        why = refusal if ask.normal is None else ask.normal.refusal
+        what = (ask.query, ask.messages, ask.params) if ask.normal is None else ()
+        refused = why(
+            *what,
             ttl=plan.ttl,
             public=plan.scope is PUBLIC,
             max_temperature=math.inf if policy.max_temperature is None else policy.max_temperature,

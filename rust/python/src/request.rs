@@ -23,10 +23,10 @@ impl Identifier {
     }
 
     #[pyo3(signature = (
-        scope, query, *, model = None, system = None, messages = None, params = None, context = None, version = None,
-        router = "", stream = false, fold_case = false, api = ""
+        scope, query, model = None, system = None, messages = None, params = None, context = None, version = None,
+        router = "", stream = false, fold_case = false, *, api = ""
     ))]
-    #[allow(clippy::too_many_arguments)] // keywords, one for each field of a request
+    #[allow(clippy::too_many_arguments)] // one for each field of a request
     fn identify(
         &self,
         scope: ScopeArg<'_>,

@@ -106,8 +106,8 @@ impl PyRow {
         self.row.is_gone(milliseconds(now))
     }
 
-    fn answers(&self, key: [u8; 32]) -> bool {
-        self.row.key == key
+    fn answers(&self, key: [u8; 32], now: f64, kind: Option<&str>, limit: Option<f64>) -> Option<f64> {
+        if self.row.key == key { self.fresh_age(now, kind, limit) } else { None }
     }
 
     #[pyo3(signature = (now, kind, limit))]

@@ -1,0 +1,145 @@
+"""Answers, as the steps of a request make them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ._recording import Reader, Recording
+from ._stream import Stream
+from ._types import Answer, Explanation, Usage
+from ._values import unpack
+
+if TYPE_CHECKING:
+    from ._flight import Seat
+    from ._llmfast import Row
+    from ._memory import Match
+    from ._plan import Plan
+    from ._types import Source
+
+_TIERS = {"exact_hit": "L1", "semantic_hit": "L3"}
+
+
+class Flown(NamedTuple):
+    """What a flight brings back.
+
+    `row` makes a copy for everybody, `stream` is read by all who joined; without either, `value` is the leader's alone.
+    """
+
+    source: Source
+    value: Any
+    row: Row | None
+    model: str
+    usage: Usage | None
+    score: float | None
+    age: float | None
+    decision: Explanation
+    #: Of the row that is stored, or will be when the stream has ended; None if none is.
+    key: bytes | None
+    stream: Recording | None = None
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What a call returned, unpacked."""
+
+    value: Any
+    usage: Usage | None
+    model: str
+    route: Any
+    finish_reason: str | None = None
+
+
+class ExactHit(Answer):
+    """An exact hit, made a million times a second: what all have in common lies in the class, the rest in the row."""
+
+    __slots__ = ("_row",)
+
+    source = "exact_hit"
+    tier = "L1"
+    score = 1.0
+    coalesced = False
+    decision = Explanation("the same request was answered before")
+    stale = False
+    _plan = None
+
+    def __init__(self, row: Row, age: float) -> None:
+        self.response = unpack(row)
+        self.age = age
+        self._row = row
+
+    @property
+    def key(self) -> bytes:  # type: ignore[override]  # read alone
+        """Key of the stored row."""
+        return self._row.key
+
+    @property
+    def model(self) -> str:
+        """The model that served, as far as it is known."""
+        return self._row.model
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens that the call took then."""
+        return _usage(self._row)
+
+
+class StaleHit(ExactHit):
+    """An exact hit whose time was over."""
+
+    __slots__ = ()
+
+    decision = Explanation("the same request was answered before, and a newer answer is being fetched")
+    stale = True
+
+
+def missed(plan: Plan, route: Any) -> Explanation:
+    threshold = plan.policy.threshold
+    return Explanation(
+        plan.why_not, threshold, plan.nearest, route, tuple(plan.neighbours), plan.refusal, plan.would_serve
+    )
+
+
+def stale_hit(row: Row, age: float, error: Exception) -> Flown:
+    decision = Explanation(f"the call failed, and the old answer still serves: {error!r:.200}")
+    return Flown("exact_hit", unpack(row), row, row.model, _usage(row), 1.0, age, decision, row.key, stale=True)
+
+
+def semantic_hit(plan: Plan, match: Match, now: float) -> Flown:
+    row = match.row
+    reason = f"a question with cosine {match.score:.4f} was answered before"
+    decision = Explanation(reason, plan.policy.threshold, plan.nearest, None, tuple(plan.neighbours))
+    age = max(0.0, now - row.created_at)
+    return Flown("semantic_hit", unpack(row), row, row.model, _usage(row), match.score, age, decision, row.key)
+
+
+def from_flight(flown: Flown, plan: Plan, seat: Seat, *, coalesced: bool) -> Answer:
+    if flown.stream is not None:
+        response: Any = Stream(Reader(flown.stream, seat))
+    else:
+        # The leader of a call gets the very object that the call returned; it has been copied into the row already.
+        response = unpack(flown.row) if coalesced and flown.row is not None else flown.value
+    return Answer(
+        response,
+        flown.source,
+        tier=_TIERS.get(flown.source),
+        score=flown.score,
+        age=flown.age,
+        key=flown.key,
+        coalesced=coalesced,
+        model=flown.model,
+        usage=flown.usage,
+        decision=flown.decision,
+        stale=flown.stale,
+        plan=plan if flown.source == "semantic_hit" else None,
+    )
+
+
+def from_call(called: Called, reason: str) -> Answer:
+    decision = Explanation(reason, route=called.route)
+    return Answer(called.value, "llm_call", model=called.model, usage=called.usage, decision=decision)
+
+
+def _usage(row: Row) -> Usage | None:
+    return None if row.usage is None else Usage(*row.usage)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import importlib
 import re
 import subprocess
@@ -18,7 +19,7 @@ if not (BENCHES / "_pairs.py").exists():
 
 sys.path.insert(0, str(BENCHES))
 try:
-    pairs, sets, edits, words, contrasts, verdicts, sections, speed, semantic, guards = map(
+    pairs, sets, edits, words, contrasts, verdicts, sections, speed, caches, semantic, guards = map(
         importlib.import_module,
         (
             "_pairs",
@@ -29,6 +30,7 @@ try:
             "_verdicts",
             "_semantic_pairs",
             "_semantic_speed",
+            "_semantic_cache",
             "semantic",
             "_guards",
         ),
@@ -53,6 +55,13 @@ def changed(questions):
 @pytest.fixture(scope="module")
 def harmless(questions, changed):
     return sets.harmless_edits(questions, changed, seed=1)
+
+
+@pytest.fixture(autouse=True)
+def vectors_elsewhere(tmp_path, monkeypatch):
+    """Keep the vectors of tests out of the bench's."""
+    monkeypatch.setattr(verdicts, "CACHE", tmp_path)
+    monkeypatch.setattr(verdicts._machine, "ROOT", tmp_path)
 
 
 # ---- pairs -----------------------------------------------------------------------------------------------------------
@@ -311,10 +320,7 @@ def test_vetoes_are_counted_by_guard():
     assert verdicts.vetoes(found[3:]) == "none"
 
 
-def test_vectors_are_kept_text_by_text(tmp_path, monkeypatch):
-    monkeypatch.setattr(verdicts, "CACHE", tmp_path)
-    monkeypatch.setattr(verdicts._machine, "ROOT", tmp_path)
-
+def test_vectors_are_kept_text_by_text():
     class Lengths:
         fingerprint, dim = "lengths", 2
 
@@ -403,6 +409,37 @@ def test_lines_of_the_core_s_bench_are_read():
 def test_parts_hold_every_text_once():
     texts = [str(number) for number in range(7)]
     assert list(speed.in_parts(texts, 3)) == [["0", "1", "2"], ["3", "4", "5"], ["6"]]
+
+
+@pytest.mark.weights
+def test_a_filled_cache_answers_by_meaning_as_any_other(minilm, questions):
+    texts = list(questions.texts[:40])
+    stored = caches.Stored(texts, minilm.encode(texts), len(texts))
+    cache = caches.filled_cache(stored)
+    assert "encode" not in vars(cache.encoder)
+    assert cache.stats().vectors >= 38
+    asked = caches.hitting_questions(stored, minilm, guards.Guards(frozenset(), None, None), 3)
+    assert len(set(asked) - set(texts)) == 3
+    decided, match = speed.decision(cache, asked[0])()
+    assert decided
+    assert match is not None
+    asker = caches.Asker(cache)
+    with contextlib.closing(caches.Loop()) as loop:
+        assert len(loop.microseconds(asker, asked)) == 3
+    assert asker.sources == {"semantic_hit": 3}
+
+
+def test_questions_that_do_not_hit_are_not_asked(questions):
+    class Elsewhere:
+        fingerprint, dim = "elsewhere", 2
+
+        def encode(self, texts):
+            return np.tile(np.array([[0.0, 1.0]], dtype=np.float32), (len(texts), 1))
+
+    texts = list(questions.texts[:10])
+    stored = caches.Stored(texts, np.tile(np.array([[1.0, 0.0]], dtype=np.float32), (10, 1)), 10)
+    with pytest.raises(AssertionError, match="expected 2 questions that hit, found 0"):
+        caches.hitting_questions(stored, Elsewhere(), guards.Guards(frozenset(), None, None), 2)
 
 
 def test_the_bench_has_sections():

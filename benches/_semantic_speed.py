@@ -71,13 +71,26 @@ def run_decision(bench: Bench, encoder: Any, guards: Guards) -> None:
 
 def decision(cache: llmfast.Cache, text: str) -> Callable[[], Any]:
     """Return what decides about a question whose search is done: what the cache does between that and the answer."""
-    plan = cache.plan(Ask(text, kind=ASKED), "")
-    search = cache.search(plan)
-    if plan is None or search is None:
-        raise AssertionError(f"the cache does not search for {text!r}")
+    plan, semantic, (place, search) = planned(cache, text)
     vector = search.encoder._encode_for_index(text)
     hits = search.rows.search(vector, search.breadth, min_score=search.min_score, partition=search.partition)
-    return lambda: cache.decide(plan, (vector, hits))
+
+    def decide() -> Any:
+        # As the first time: the text has not been read, and nothing was found.
+        plan.reading = None
+        plan.neighbours.clear()
+        return semantic.decide(plan, place, (vector, hits))
+
+    return decide
+
+
+def planned(cache: llmfast.Cache, text: str) -> tuple[Any, Any, tuple[int, Any]]:
+    """Return the plan of a question, the tier that decides about it, and the first place searched with the search."""
+    plan, semantic = cache.plan(Ask(text, kind=ASKED), ""), cache.semantic
+    if plan is None or semantic is None:
+        raise AssertionError(f"the cache does not search for {text!r}")
+    place = semantic.places(plan)[0]
+    return plan, semantic, (place, semantic.search(plan, place))
 
 
 def one_call(call: Callable[[], object]) -> float:
@@ -163,7 +176,7 @@ def parts_of_a_hit(bench: Bench, loop: Loop, asker: Asker, texts: Sequence[str])
     round by more than what is looked for. The encoder remembers nothing, so that it may encode what it encoded before.
     """
     encoder = asker.cache.encoder
-    search = asker.cache.search(asker.cache.plan(Ask(texts[0], kind=ASKED), ""))
+    _, _, (_, search) = planned(asker.cache, texts[0])
     look = functools.partial(
         search.rows.search, k=search.breadth, min_score=search.min_score, partition=search.partition
     )

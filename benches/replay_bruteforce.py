@@ -2,8 +2,8 @@
 
     python benches/replay_bruteforce.py --gate
 
-The scan knows nothing of llmfast: a list of stored questions, their vectors in f64, and the policy in ten lines. A
-mismatch is a request whose outcome differs, or that got another question's answer.
+The scan knows nothing of llmfast: a list of stored questions, their vectors in f64, and the policy in ten lines. It has
+no guards, so neither has the engine here. A mismatch is a request whose outcome differs, or that got another question's answer.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def brute_force(
 ) -> list[tuple[str, int]]:
     """Return of each text, asked one a second, its outcome and the position of the request that made its answer.
 
-    Every stored question is compared, in f64. A time to live is in seconds.
+    Every stored question is compared, in f64, but those that have no vector: they were not to be compared. A time to
+    live is in seconds.
     """
     dim = len(next(iter(vectors.values())))
     matrix = np.empty((len(texts), dim))
@@ -37,6 +38,10 @@ def brute_force(
     for position, text in enumerate(texts):
         if text in stored and (time_to_live is None or position - stored[text] < time_to_live):
             outcomes.append((EXACT, stored[text]))
+            continue
+        if text not in vectors:
+            stored[text] = position
+            outcomes.append((CALL, position))
             continue
         vector = vectors[text].astype(np.float64)
         vector /= np.linalg.norm(vector)
@@ -68,7 +73,7 @@ def compare(
     from llmfast._replay.traffic import bundled_questions, traffic
 
     asked = list(traffic(bundled_questions() if questions is None else questions, requests, seed))
-    replay = Replay(Settings(threshold=threshold, router=False), encoder)
+    replay = Replay(Settings(threshold=threshold, router=False, mode="static"), encoder)
     replay.run(asked, Skipped())
     engine = [(row.outcome, row.origin) for row in replay.trace.served]
     assert replay.encoder is not None

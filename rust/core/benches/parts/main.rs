@@ -113,7 +113,7 @@ fn request() {
     let key = secret.identify(scope, &request, false).expect("nothing is nested").key;
     let entry = NewEntry { hash: hash(&key), key, value: 1, weight: 0, time_to_live: None };
     cache.insert(entry, || NOW, |other| Some(*other == key)).expect("keys are compared");
-    measure("request: identity of 1 kB and the exact hit", || {
+    measure("request: key of 1 kB and the exact hit", || {
         let key = secret.identify(scope, &request, false).expect("nothing is nested").key;
         cache.get(hash(&key), || NOW, |other| Some(*other == key))
     });

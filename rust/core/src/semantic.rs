@@ -7,6 +7,7 @@
 
 mod align;
 mod content;
+mod count;
 mod exact;
 mod fnv;
 mod grammar;
@@ -15,6 +16,7 @@ mod lexicon;
 mod order;
 mod quantity;
 mod reading;
+mod rewrite;
 mod scan;
 mod similar;
 mod stem;
@@ -26,6 +28,9 @@ pub use reading::Reading;
 pub use veto::{Rule, Veto, Words};
 
 use language::Language;
+
+#[cfg(test)]
+mod tests;
 
 /// The rule by which the two texts ask for different things; None if no rule can tell.
 ///

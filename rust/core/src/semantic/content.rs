@@ -21,9 +21,9 @@ pub(super) fn english(a: &Reading, b: &Reading) -> Option<Veto> {
     }
     let rest = |side: usize| difference.only[side].len() as u32;
     let (left, right) = (rest(0), rest(1));
-    polarity(a, b, &difference).or_else(|| entities(a, b, &difference)).or_else(|| {
-        if left == 0 && right == 0 { structure(a, b, &difference) } else { words(a, b, &difference) }
-    })
+    polarity(a, b, &difference)
+        .or_else(|| entities(a, b, &difference))
+        .or_else(|| if left == 0 && right == 0 { structure(a, b, &difference) } else { words(a, b, &difference) })
 }
 
 /// Negators against negators and opposites.
@@ -34,7 +34,9 @@ fn polarity(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
     let text = |reading: &Reading, at: u32| reading.tokens[at as usize].text.clone();
     let less = opposed(a, b).is_some_and(|pair| matches!(pair.0.as_str(), "more" | "less"));
     if let Some(&(x, y)) = difference.opposites.first() {
-        let graded = difference.opposites.len() == 1 && a.tokens[x as usize].scale != Scale::Converse && b.tokens[y as usize].scale != Scale::Converse;
+        let graded = difference.opposites.len() == 1
+            && a.tokens[x as usize].scale != Scale::Converse
+            && b.tokens[y as usize].scale != Scale::Converse;
         let cancelled = graded && (odd != less);
         return (!cancelled && near).then(|| Veto::new(Rule::Antonym, text(a, x), text(b, y)));
     }
@@ -52,7 +54,11 @@ fn negated(own: &Reading, other: &Reading) -> String {
 /// Names without counterpart on both sides.
 fn entities(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
     let name = |reading: &Reading, side: usize| {
-        difference.only[side].iter().map(|at| &reading.tokens[*at as usize]).find(|token| is_name(reading, token)).cloned()
+        difference.only[side]
+            .iter()
+            .map(|at| &reading.tokens[*at as usize])
+            .find(|token| is_name(reading, token))
+            .cloned()
     };
     let (x, y) = (name(a, 0), name(b, 1));
     if let (Some(x), Some(y)) = (&x, &y) {
@@ -72,12 +78,18 @@ fn initials(x: &Token, y: &Token) -> bool {
 
 /// The same content words: how are they put together?
 fn structure(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
-    if let Some((x, y)) = opposed(a, b).filter(|pair| !(difference.opposites.len() == 1 && matches!(pair.0.as_str(), "more" | "less"))) {
+    if let Some((x, y)) =
+        opposed(a, b).filter(|pair| !(difference.opposites.len() == 1 && matches!(pair.0.as_str(), "more" | "less")))
+    {
         return Some(Veto::new(Rule::Direction, x, y));
     }
     let (x, y) = (grammar(a), grammar(b));
     if conflict(x.asks, y.asks) && x.questions == 1 && y.questions == 1 {
-        return Some(Veto::new(Rule::QuestionType, format!("{:?}", x.asks).to_lowercase(), format!("{:?}", y.asks).to_lowercase()));
+        return Some(Veto::new(
+            Rule::QuestionType,
+            format!("{:?}", x.asks).to_lowercase(),
+            format!("{:?}", y.asks).to_lowercase(),
+        ));
     }
     if (x.may && !x.must && y.must && !y.may) || (x.must && !x.may && y.may && !y.must) {
         let word = |must: bool| if must { "should" } else { "can" };
@@ -119,7 +131,10 @@ fn words(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
     }
     if !x.heavy.is_empty() && !y.heavy.is_empty() {
         // What stands between are the words without counterpart and nothing else.
-        let minimal = [&x, &y].iter().zip(frame.between).all(|(rest, between)| between == rest.heavy.len() && rest.light == 0 && between <= MAX_NAMED);
+        let minimal = [&x, &y]
+            .iter()
+            .zip(frame.between)
+            .all(|(rest, between)| between == rest.heavy.len() && rest.light == 0 && between <= MAX_NAMED);
         return minimal.then(|| Veto::new(Rule::Substitution, x.shown(), y.shown()));
     }
     let (rest, longer) = if x.heavy.is_empty() { (&y, b) } else { (&x, a) };

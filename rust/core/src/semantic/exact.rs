@@ -34,17 +34,18 @@ pub(super) fn numbers(a: &Reading, b: &Reading) -> Option<Veto> {
 /// Whether a veto says no more than that one text has a plain, short number that the other lacks.
 pub(super) fn is_extra(veto: &Veto, a: &Reading, b: &Reading) -> bool {
     let Words { asked, stored } = &veto.words;
-    let plain = |list: &[Quantity]| list.iter().all(|quantity| quantity.unit.is_empty() && quantity.plain.len() <= MAX_PLAIN);
+    let plain =
+        |list: &[Quantity]| list.iter().all(|quantity| quantity.unit.is_empty() && quantity.plain.len() <= MAX_PLAIN);
     veto.rule == Rule::Number && (asked.is_empty() || stored.is_empty()) && plain(&a.numbers) && plain(&b.numbers)
 }
 
 /// Numbers with more digits are years at most; longer ones name something.
 const MAX_PLAIN: usize = 4;
 
-/// Pounds are money or weight.
+/// Pounds are money or weight; what `dates` lets pass is one date.
 fn same_unit(x: &str, y: &str) -> bool {
     let (x, y) = if x < y { (x, y) } else { (y, x) };
-    x == y || matches!((x, y), ("gbp" | "lb", "pound"))
+    x == y || matches!((x, y), ("gbp" | "lb", "pound") | ("date", "either date"))
 }
 
 fn without_common<K: std::hash::Hash + Eq>(

@@ -33,7 +33,8 @@ pub(super) struct Grammar {
 }
 
 pub(super) fn grammar(reading: &Reading) -> Grammar {
-    let mut out = Grammar { asks: Asks::Other, questions: 0, may: false, must: false, and: 0, or: 0, persons: Vec::new() };
+    let mut out =
+        Grammar { asks: Asks::Other, questions: 0, may: false, must: false, and: 0, or: 0, persons: Vec::new() };
     let mut asked_in = None;
     for (at, token) in reading.tokens.iter().enumerate() {
         if token.role != Role::Function {
@@ -48,13 +49,13 @@ pub(super) fn grammar(reading: &Reading) -> Grammar {
         }
         out.persons.extend(person(&token.text));
         // "when" and "where" inside of a sentence mostly begin a clause.
-        let inner = at > 0 && reading.tokens[at - 1].sentence == token.sentence && reading.tokens[at - 1].role == Role::Content;
-        if let Some(asks) = asks(token, reading.tokens.get(at + 1)).filter(|_| !inner) {
-            if asked_in != Some(token.sentence) {
-                out.questions += 1;
-                asked_in = Some(token.sentence);
-                out.asks = asks;
-            }
+        let inner =
+            at > 0 && reading.tokens[at - 1].sentence == token.sentence && reading.tokens[at - 1].role == Role::Content;
+        let found = asks(token, reading.tokens.get(at + 1)).filter(|_| !inner && asked_in != Some(token.sentence));
+        if let Some(asks) = found {
+            out.questions += 1;
+            asked_in = Some(token.sentence);
+            out.asks = asks;
         }
     }
     out
@@ -125,10 +126,6 @@ pub(super) fn opposed(a: &Reading, b: &Reading) -> Option<(String, String)> {
 
 fn direction(word: &str) -> Option<(usize, usize)> {
     DIRECTIONS.iter().enumerate().find_map(|(pair, ends)| {
-        if ends.0.contains(&word) {
-            Some((pair, 0))
-        } else {
-            ends.1.contains(&word).then_some((pair, 1))
-        }
+        if ends.0.contains(&word) { Some((pair, 0)) } else { ends.1.contains(&word).then_some((pair, 1)) }
     })
 }

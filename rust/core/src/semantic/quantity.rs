@@ -145,7 +145,9 @@ fn plain(digits: &str, english: bool) -> Option<String> {
         let mut parts = body.split(sign);
         let first = parts.next().is_some_and(|part| (1..=3).contains(&part.len()));
         // The last group may have decimals behind it.
-        first && body.contains(sign) && parts.all(|part| part.len() == 3 || (part.len() > 3 && part.as_bytes()[3] == point as u8))
+        first
+            && body.contains(sign)
+            && parts.all(|part| part.len() == 3 || (part.len() > 3 && part.as_bytes()[3] == point as u8))
     };
     let clean = if thousands(group) { digits.replace(group, "") } else { digits.to_owned() };
     let clean = if english && clean.matches(',').count() == 1 { clean.replace(',', ".") } else { clean };

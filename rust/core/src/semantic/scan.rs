@@ -82,8 +82,7 @@ pub(super) fn fold(text: &str) -> String {
 /// A decimal digit of another script as the ASCII one.
 fn digit(c: char) -> char {
     // Where the digits of the scripts that are in daily use begin; each run has ten.
-    const ZEROS: [u32; 12] =
-        [0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xe50, 0x1040];
+    const ZEROS: [u32; 12] = [0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xe50, 0x1040];
     let code = u32::from(c);
     if code < ZEROS[0] {
         return c;
@@ -139,8 +138,8 @@ impl Scanner {
             if let Some(end) = end {
                 let literal = inside[..end].trim_matches(|c: char| c.is_whitespace() || ".,;:!?`".contains(c));
                 if !literal.is_empty() {
-                    let code = open == '`';
-                    self.out.literals.push(if code { literal.to_owned() } else { literal.to_lowercase() });
+                    let literal = literal.split_whitespace().collect::<Vec<_>>().join(" ");
+                    self.out.literals.push(if open == '`' { literal } else { literal.to_lowercase() });
                 }
                 rest = &inside[end..];
                 rest = &rest[rest.chars().next().map_or(0, char::len_utf8)..];
@@ -240,7 +239,11 @@ impl Scanner {
         let after = &rest[end + letters..];
         // 401(k), 501(c)
         let mut letter = rest[end..].bytes();
-        if letters == 0 && letter.next() == Some(b'(') && letter.next().is_some_and(|b| b.is_ascii_alphabetic()) && letter.next() == Some(b')') {
+        if letters == 0
+            && letter.next() == Some(b'(')
+            && letter.next().is_some_and(|b| b.is_ascii_alphabetic())
+            && letter.next() == Some(b')')
+        {
             let joined = format!("{}{}", &rest[..end], &rest[end + 1..end + 2]).to_ascii_lowercase();
             self.push(joined, Shape::Numeric, Case::Lower);
             return end + 3;
@@ -291,7 +294,8 @@ impl Scanner {
 /// Whether a dash joins groups of one telephone number, card number or date, rather than the ends of a range.
 fn grouped(left: &str, right: &str) -> bool {
     let group = right.bytes().take_while(u8::is_ascii_digit).count();
-    let next = right.as_bytes().get(group) == Some(&b'-') && right.as_bytes().get(group + 1).is_some_and(u8::is_ascii_digit);
+    let next =
+        right.as_bytes().get(group) == Some(&b'-') && right.as_bytes().get(group + 1).is_some_and(u8::is_ascii_digit);
     let last = left.bytes().rev().take(6).take_while(u8::is_ascii_digit).count();
     next || left.as_bytes().iter().rev().take(8).any(|byte| *byte == b'-') || (last == 3 && group == 4)
 }
@@ -322,7 +326,8 @@ fn initials(chunk: &str) -> Option<String> {
         return None;
     }
     let parts = || chunk.split('.');
-    let short = parts().all(|part| (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    let short =
+        parts().all(|part| (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphabetic()));
     (short && parts().next().is_some_and(|part| part.len() == 1)).then(|| parts().collect())
 }
 
@@ -335,10 +340,8 @@ fn code(chunk: &str) -> Option<String> {
         let host = rest.find('/').unwrap_or(rest.len());
         return Some(rest[..host].to_lowercase() + &rest[host..]);
     }
-    if let Some((user, host)) = chunk.split_once('@') {
-        if !user.is_empty() && host.contains('.') {
-            return Some(chunk.to_lowercase());
-        }
+    if chunk.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.')) {
+        return Some(chunk.to_lowercase());
     }
     let letters = bytes.iter().any(u8::is_ascii_alphabetic);
     let rooted = bytes.len() > 1 && (chunk.starts_with('/') || chunk.starts_with("~/") || chunk.starts_with("./"));
@@ -360,6 +363,9 @@ fn dotted(chunk: &str) -> bool {
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' || byte == b'/')
     };
     // "hour.please": a sentence ends there.
-    let word = chunk.rsplit('.').next().is_some_and(|last| lexicon().use_of(last).is_some() || (last.len() > 4 && chunk.matches('.').count() == 1));
+    let word = chunk
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| lexicon().use_of(last).is_some() || (last.len() > 4 && chunk.matches('.').count() == 1));
     !word && chunk.split('.').all(good) && chunk.split('.').skip(1).all(|part| part.as_bytes()[0].is_ascii_lowercase())
 }

@@ -122,7 +122,15 @@ mod tests {
 
     #[test]
     fn different_words_keep_different_keys() {
-        for (a, b) in [("thing", "th"), ("need", "ne"), ("pass", "pas"), ("bus", "bu"), ("call", "cal"), ("ring", "r"), ("time", "tim")] {
+        for (a, b) in [
+            ("thing", "th"),
+            ("need", "ne"),
+            ("pass", "pas"),
+            ("bus", "bu"),
+            ("call", "cal"),
+            ("ring", "r"),
+            ("time", "tim"),
+        ] {
             assert_ne!(stem(a), stem(b));
         }
     }

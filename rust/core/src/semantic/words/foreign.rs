@@ -29,4 +29,5 @@ pub(in crate::semantic) const RUSSIAN_NEGATORS: &str = "не нет нельзя
 pub(in crate::semantic) const GERMAN_NUMBERS: &str = "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf";
 pub(in crate::semantic) const SPANISH_NUMBERS: &str = "dos tres cuatro cinco seis siete ocho nueve diez once doce";
 pub(in crate::semantic) const FRENCH_NUMBERS: &str = "deux trois quatre cinq six sept huit neuf dix onze douze";
-pub(in crate::semantic) const RUSSIAN_NUMBERS: &str = "два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать";
+pub(in crate::semantic) const RUSSIAN_NUMBERS: &str =
+    "два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать";

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     Rows = NDArray[np.float32]
 
-ROWS = 100_000
+#: Some questions are not compared by meaning (they want a fresh answer): more than the 100,000 rows that are asked for.
+ROWS, LEAST_ROWS = 108_000, 100_000
 #: The kind that questions are asked under, and the one that they are stored under: only a copy hits while a cache is
 #: filled.
 LENIENT, ASKED, STORED = 0.85, "general", "stored"
@@ -77,7 +78,8 @@ def timed_fill(bench: Bench, stored: Stored, precision: str = "auto") -> llmfast
     start = time.perf_counter()
     cache = filled_cache(stored, precision)
     took = time.perf_counter() - start
-    bench.note(f"a cache of {precision}", f"{cache.stats().vectors:,} rows by meaning, filled in {took:.0f} s")
+    bench.note(f"a cache of {precision}", f"filled in {took:.0f} s")
+    bench.bar(f"a cache of {precision}: rows by meaning", float(cache.stats().vectors), at_least=float(LEAST_ROWS))
     return cache
 
 

@@ -417,7 +417,7 @@ def test_a_filled_cache_answers_by_meaning_as_any_other(minilm, questions):
     stored = caches.Stored(texts, minilm.encode(texts), len(texts))
     cache = caches.filled_cache(stored)
     assert "encode" not in vars(cache.encoder)
-    assert cache.stats().vectors >= 38
+    assert cache.stats().vectors >= 36
     asked = caches.hitting_questions(stored, minilm, guards.Guards(frozenset(), None, None), 3)
     assert len(set(asked) - set(texts)) == 3
     decided, match = speed.decision(cache, asked[0])()

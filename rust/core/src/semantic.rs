@@ -8,6 +8,7 @@
 
 mod align;
 mod content;
+mod count;
 mod exact;
 mod fnv;
 mod grammar;
@@ -17,6 +18,7 @@ mod order;
 mod quantity;
 mod reading;
 pub mod refusal;
+mod rewrite;
 mod scan;
 mod similar;
 mod stem;
@@ -28,6 +30,9 @@ pub use reading::Reading;
 pub use veto::{Rule, Veto, Words};
 
 use language::Language;
+
+#[cfg(test)]
+mod tests;
 
 /// The rule by which the two texts ask for different things; None if no rule can tell.
 ///

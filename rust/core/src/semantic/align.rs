@@ -83,9 +83,13 @@ fn same_key(out: &mut Difference, a: &Reading, b: &Reading, left: &[(u64, u32)],
     }
 }
 
-/// A word that the other text has, only less often, is no difference; a name is: his family, Jack's family.
+/// A word that the other text has, only less often, is no difference where the other text has nothing in its place; a name
+/// is: his family, Jack's family.
 fn repeated(out: &mut Difference, a: &Reading, b: &Reading) {
     for (side, (own, other)) in [(a, b), (b, a)].into_iter().enumerate() {
+        if !out.only[1 - side].is_empty() {
+            continue;
+        }
         out.only[side].retain(|&at| {
             let token = &own.tokens[at as usize];
             let known = other.by_key.binary_search_by_key(&token.key, |entry| entry.0);
@@ -197,7 +201,12 @@ fn small_typos(out: &mut Difference, a: &Reading, b: &Reading) {
             let functions =
                 || other.tokens.iter().filter(|other| other.role == Role::Function).map(|other| &other.text);
             let misspelt = functions().find(|word| typo(&token.text, word)).is_some_and(|word| more(word))
-                || other.fillers.iter().any(|word| typo(&token.text, word) && !own.fillers.contains(word));
+                || other
+                    .fillers
+                    .iter()
+                    .find(|word| typo(&token.text, word))
+                    .is_some_and(|word| !own.fillers.contains(word))
+                || lexicon().fillers_of_courtesy().any(|word| typo(&token.text, word));
             // "How to be one" asks what "how to become one" does.
             let becomes = token.stem == "becom" && function(own, "be") < function(other, "be");
             !becomes && (token.known || !misspelt)
@@ -226,16 +235,25 @@ pub(super) struct Frame {
     pub(super) between: [usize; 2],
 }
 
+impl Difference {
+    /// A key for each word of both readings: the same for words that were paired, different for opposites that were not.
+    pub(super) fn keys(&self, a: &Reading, b: &Reading) -> [Vec<u64>; 2] {
+        let key = |token: &Token| token.key ^ (u64::from(token.pole.unsigned_abs() + u8::from(token.pole > 0)) << 60);
+        let mut keys = [a, b].map(|reading| reading.tokens.iter().map(key).collect::<Vec<_>>());
+        for &(x, y) in self.kin.iter().chain(&self.opposites).take(2 * MAX_REST) {
+            let (from, to) = (keys[1][y as usize], keys[0][x as usize]);
+            keys.iter_mut().flatten().filter(|key| **key == from).for_each(|key| *key = to);
+        }
+        keys
+    }
+}
+
 /// The frame of two readings whose paired words count as equal and whose auxiliaries do not count.
 pub(super) fn frame(a: &Reading, b: &Reading, difference: &Difference) -> Frame {
-    let keys = |reading: &Reading| -> Vec<u64> { reading.tokens.iter().map(|token| token.key).collect() };
-    let (x, mut y) = (keys(a), keys(b));
-    for &(at, other) in &difference.kin {
-        y[other as usize] = x[at as usize];
-    }
     let counting = |reading: &Reading, keys: Vec<u64>| -> Vec<u64> {
         keys.into_iter().zip(&reading.tokens).filter(|(_, token)| !is_auxiliary(token)).map(|(key, _)| key).collect()
     };
+    let [x, y] = difference.keys(a, b);
     let (x, y) = (counting(a, x), counting(b, y));
     let front = x.iter().zip(&y).take_while(|(x, y)| x == y).count();
     let most = x.len().min(y.len()) - front;
@@ -245,9 +263,9 @@ pub(super) fn frame(a: &Reading, b: &Reading, difference: &Difference) -> Frame 
 
 /// Whether a word only carries tense and number.
 fn is_auxiliary(token: &Token) -> bool {
-    const AUXILIARIES: [&str; 21] = [
+    const AUXILIARIES: [&str; 22] = [
         "is", "are", "was", "were", "be", "been", "being", "am", "do", "does", "did", "has", "have", "had", "will",
-        "would", "i", "you", "we", "it", "my",
+        "would", "i", "you", "we", "it", "my", "there",
     ];
     token.role == Role::Function && AUXILIARIES.contains(&token.text.as_str())
 }

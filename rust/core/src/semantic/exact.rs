@@ -42,10 +42,10 @@ pub(super) fn is_extra(veto: &Veto, a: &Reading, b: &Reading) -> bool {
 /// Numbers with more digits are years at most; longer ones name something.
 const MAX_PLAIN: usize = 4;
 
-/// Pounds are money or weight.
+/// Pounds are money or weight; what `dates` lets pass is one date.
 fn same_unit(x: &str, y: &str) -> bool {
     let (x, y) = if x < y { (x, y) } else { (y, x) };
-    x == y || matches!((x, y), ("gbp" | "lb", "pound"))
+    x == y || matches!((x, y), ("gbp" | "lb", "pound") | ("date", "either date"))
 }
 
 fn without_common<K: std::hash::Hash + Eq>(

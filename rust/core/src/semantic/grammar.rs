@@ -51,12 +51,11 @@ pub(super) fn grammar(reading: &Reading) -> Grammar {
         // "when" and "where" inside of a sentence mostly begin a clause.
         let inner =
             at > 0 && reading.tokens[at - 1].sentence == token.sentence && reading.tokens[at - 1].role == Role::Content;
-        if let Some(asks) = asks(token, reading.tokens.get(at + 1)).filter(|_| !inner) {
-            if asked_in != Some(token.sentence) {
-                out.questions += 1;
-                asked_in = Some(token.sentence);
-                out.asks = asks;
-            }
+        let found = asks(token, reading.tokens.get(at + 1)).filter(|_| !inner && asked_in != Some(token.sentence));
+        if let Some(asks) = found {
+            out.questions += 1;
+            asked_in = Some(token.sentence);
+            out.asks = asks;
         }
     }
     out

@@ -52,13 +52,15 @@ pub(super) struct Template {
 pub(super) struct Lexicon {
     uses: Table<&'static str, Use>,
     bases: Table<&'static str, &'static str>,
+    /// By the word as it is listed.
     concepts: Table<String, Concept>,
+    /// By what its inflections share; of two listed words that share it the shorter one has it.
+    stems: Table<String, Concept>,
     measures: Table<&'static str, Measure>,
     multipliers: Table<&'static str, f64>,
     numbers: Table<&'static str, u32>,
     foreign_numbers: Table<&'static str, u32>,
     months: Table<&'static str, u32>,
-    weekdays: Table<&'static str, u32>,
     contractions: Table<&'static str, Vec<&'static str>>,
     /// By the hash of their first two words.
     templates: Table<u64, Vec<Template>>,
@@ -75,6 +77,7 @@ pub(super) fn lexicon() -> &'static Lexicon {
 
 impl Lexicon {
     fn new() -> Self {
+        let (concepts, stems) = concepts();
         let mut uses = Table::default();
         for (list, what) in
             [(english::FUNCTION, Use::Function), (english::FILLERS, Use::Filler), (english::NEGATORS, Use::Negator)]
@@ -84,13 +87,13 @@ impl Lexicon {
         Self {
             uses,
             bases: bases(),
-            concepts: concepts(),
+            concepts,
+            stems,
             measures: measures(),
             multipliers: multipliers(),
             numbers: numbers(),
             foreign_numbers: foreign_numbers(),
-            months: ranks(&[english::MONTHS, english::MONTHS_SHORT], 1),
-            weekdays: ranks(&[english::WEEKDAYS, english::WEEKDAYS_SHORT], 0),
+            months: months(),
             contractions: pairs(english::CONTRACTIONS).map(|(short, long)| (short, words(long).collect())).collect(),
             templates: templates(),
             courtesy: english::COURTESY.split_whitespace().collect(),
@@ -103,14 +106,14 @@ impl Lexicon {
         self.uses.get(word).copied()
     }
 
-    /// The key of a word's forms: its base if it is irregular, cut to the stem.
+    /// The key of a word's forms: its base if it is irregular or a short form, cut to the stem.
     pub(super) fn stem(&self, word: &str) -> String {
         stem(self.bases.get(word).copied().unwrap_or(word))
     }
 
-    /// The meaning of a stem, if it is listed.
-    pub(super) fn concept(&self, stem: &str) -> Option<Concept> {
-        self.concepts.get(stem).copied()
+    /// The meaning of a word, if it or one of its inflections is listed.
+    pub(super) fn concept(&self, word: &str, stem: &str) -> Option<Concept> {
+        self.concepts.get(word).or_else(|| self.stems.get(stem)).copied()
     }
 
     pub(super) fn measure(&self, word: &str) -> Option<Measure> {
@@ -130,10 +133,6 @@ impl Lexicon {
         self.months.get(word).copied()
     }
 
-    pub(super) fn weekday(&self, word: &str) -> Option<u32> {
-        self.weekdays.get(word).copied()
-    }
-
     pub(super) fn contraction(&self, word: &str) -> Option<&[&'static str]> {
         self.contractions.get(word).map(Vec::as_slice)
     }
@@ -145,6 +144,11 @@ impl Lexicon {
 
     pub(super) fn is_courtesy(&self, word: &str) -> bool {
         self.courtesy.contains(word)
+    }
+
+    /// Words of courtesy that stand in the middle of questions; they are often typed in a hurry.
+    pub(super) fn fillers_of_courtesy(&self) -> impl Iterator<Item = &'static str> {
+        self.courtesy.iter().copied().filter(|word| self.uses.get(word) == Some(&Use::Filler))
     }
 
     pub(super) fn is_light(&self, stem: &str) -> bool {
@@ -162,7 +166,7 @@ impl Lexicon {
 
     /// Whether the word is one that the guards know, and so no misspelling of another.
     pub(super) fn knows(&self, word: &str, stem: &str) -> bool {
-        self.uses.contains_key(word) || self.concepts.contains_key(stem) || self.bases.contains_key(word)
+        self.uses.contains_key(word) || self.concept(word, stem).is_some() || self.bases.contains_key(word)
     }
 }
 
@@ -178,7 +182,7 @@ pub fn guard_words() -> Vec<&'static str> {
     all
 }
 
-const LISTS: [&str; 31] = [
+const LISTS: [&str; 29] = [
     english::FILLERS,
     english::FUNCTION,
     english::NEGATORS,
@@ -189,8 +193,6 @@ const LISTS: [&str; 31] = [
     english::WEIGHTY,
     english::MONTHS,
     english::MONTHS_SHORT,
-    english::WEEKDAYS,
-    english::WEEKDAYS_SHORT,
     english::UNITS,
     english::TENS,
     english::ORDINALS,
@@ -222,7 +224,7 @@ fn pairs(list: &'static str) -> impl Iterator<Item = (&'static str, &'static str
 
 fn bases() -> Table<&'static str, &'static str> {
     let mut out = Table::default();
-    for line in irregular::FORMS.lines() {
+    for line in irregular::FORMS.lines().chain(synonyms::SHORT_FORMS.lines()) {
         let mut forms = words(line);
         if let Some(base) = forms.next() {
             forms.for_each(|form| {
@@ -233,30 +235,32 @@ fn bases() -> Table<&'static str, &'static str> {
     out
 }
 
-fn concepts() -> Table<String, Concept> {
-    let mut out: Table<String, Concept> = Table::default();
+fn concepts() -> (Table<String, Concept>, Table<String, Concept>) {
+    let mut listed: Table<String, Concept> = Table::default();
     let mut number = 0;
-    let lists = [
-        (opposites::GRADED, Scale::Graded),
-        (opposites::CONVERSE, Scale::Converse),
-        (synonyms::GROUPS, Scale::None),
-        (synonyms::SHORT_FORMS, Scale::None),
-    ];
-    for (list, scale) in lists {
+    for (list, scale) in CONCEPTS {
         for line in list.lines() {
             number += 1;
             for (side, words) in line.split('|').enumerate() {
                 let pole = if scale == Scale::None { 0 } else { side as i8 * 2 - 1 };
                 for word in words.split_whitespace() {
-                    let joined: String = word.chars().filter(|c| *c != '-').collect();
                     // The first list that names a word has it.
-                    out.entry(stem(&joined)).or_insert(Concept { number, pole, scale });
+                    listed.entry(word.replace('-', "")).or_insert(Concept { number, pole, scale });
                 }
             }
         }
     }
-    out
+    let mut by_length: Vec<(&String, &Concept)> = listed.iter().collect();
+    by_length.sort_unstable_by_key(|(word, _)| (word.len(), word.as_str()));
+    let mut stems = Table::default();
+    for (word, concept) in by_length {
+        stems.entry(stem(word)).or_insert(*concept);
+    }
+    (listed, stems)
 }
+
+const CONCEPTS: [(&str, Scale); 3] =
+    [(opposites::GRADED, Scale::Graded), (opposites::CONVERSE, Scale::Converse), (synonyms::GROUPS, Scale::None)];
 
 fn measures() -> Table<&'static str, Measure> {
     let mut out = Table::default();
@@ -295,8 +299,8 @@ fn foreign_numbers() -> Table<&'static str, u32> {
         .collect()
 }
 
-fn ranks(lists: &[&'static str], from: u32) -> Table<&'static str, u32> {
-    lists.iter().flat_map(|list| words(list).zip(from..)).collect()
+fn months() -> Table<&'static str, u32> {
+    [english::MONTHS, english::MONTHS_SHORT].iter().flat_map(|list| words(list).zip(1..)).collect()
 }
 
 fn templates() -> Table<u64, Vec<Template>> {
@@ -312,4 +316,22 @@ fn templates() -> Table<u64, Vec<Template>> {
         list.sort_by_key(|template| std::cmp::Reverse(template.words.len()));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_word_has_one_meaning() {
+        let mut seen: Table<String, &str> = Table::default();
+        let mut twice = Vec::new();
+        for (list, _) in CONCEPTS {
+            for (line, word) in list.lines().flat_map(|line| line.split([' ', '|']).map(move |word| (line, word))) {
+                let other = seen.insert(word.replace('-', ""), line).filter(|_| !word.is_empty());
+                twice.extend(other.map(|other| format!("{word}: {other} / {line}")));
+            }
+        }
+        assert!(twice.is_empty(), "{}", twice.join("\n"));
+    }
 }

@@ -54,11 +54,8 @@ struct Roles<'r> {
 
 /// Whether the roles of the words differ, for texts that have the same content words.
 pub(super) fn exchanged(a: &Reading, b: &Reading, difference: &Difference) -> bool {
-    let keys = |reading: &Reading| reading.tokens.iter().map(|token| token.key).collect::<Vec<_>>();
-    let (a, mut b) = (Roles { reading: a, keys: keys(a) }, Roles { reading: b, keys: keys(b) });
-    for &(x, y) in difference.kin.iter().chain(&difference.opposites) {
-        b.keys[y as usize] = a.keys[x as usize];
-    }
+    let [x, y] = difference.keys(a, b);
+    let (a, b) = (Roles { reading: a, keys: x }, Roles { reading: b, keys: y });
     match (agent_first(&a), agent_first(&b)) {
         (Some(x), Some(y)) => turned(&x.0, &y.0),
         (Some((passive, verb)), None) => turned(&passive, &active(&b, verb)),
@@ -75,7 +72,8 @@ fn symmetric(tokens: &[Token], first: usize, last: usize) -> bool {
         |list: &[&str], token: &Token| list.contains(&token.stem.as_str()) || list.contains(&token.text.as_str());
     let from = range.clone().find(|&at| tokens[at].text == "from");
     let free = |at: usize| from.is_none_or(|from| at + 1 == from);
-    range.clone().any(|at| listed(&DISTANCES, &tokens[at]) || (free(at) && listed(&SYMMETRIC, &tokens[at])))
+    tokens[..last].iter().any(|token| listed(&DISTANCES, token))
+        || range.clone().any(|at| free(at) && listed(&SYMMETRIC, &tokens[at]))
 }
 
 /// Stems of words for what is the same there and back.
@@ -194,8 +192,14 @@ fn other_objects(a: &Roles<'_>, b: &Roles<'_>) -> bool {
 /// At most this many objects of one preposition are compared.
 const MAX_OBJECTS: usize = 12;
 
-/// The keys of the words that follow a preposition, up to the next word that is no content.
+/// The keys of the words that follow a preposition, up to the next word that is no content; or of a pronoun.
 fn objects(roles: &Roles<'_>, marker: &str) -> Vec<u64> {
-    let places = roles.tokens().iter().enumerate().filter(|(_, token)| token.text == marker);
-    places.flat_map(|(at, _)| roles.keys[at + 1..roles.run(at + 1).min(at + 4)].to_vec()).take(MAX_OBJECTS).collect()
+    const PRONOUNS: [&str; 8] = ["me", "us", "you", "him", "her", "them", "it", "here"];
+    let tokens = roles.tokens();
+    let end = |at: usize| match tokens.get(at + 1) {
+        Some(next) if PRONOUNS.contains(&next.text.as_str()) => at + 2,
+        _ => roles.run(at + 1).min(at + 4),
+    };
+    let places = tokens.iter().enumerate().filter(|(_, token)| token.text == marker);
+    places.flat_map(|(at, _)| roles.keys[at + 1..end(at)].to_vec()).take(MAX_OBJECTS).collect()
 }

@@ -138,8 +138,8 @@ impl Scanner {
             if let Some(end) = end {
                 let literal = inside[..end].trim_matches(|c: char| c.is_whitespace() || ".,;:!?`".contains(c));
                 if !literal.is_empty() {
-                    let code = open == '`';
-                    self.out.literals.push(if code { literal.to_owned() } else { literal.to_lowercase() });
+                    let literal = literal.split_whitespace().collect::<Vec<_>>().join(" ");
+                    self.out.literals.push(if open == '`' { literal } else { literal.to_lowercase() });
                 }
                 rest = &inside[end..];
                 rest = &rest[rest.chars().next().map_or(0, char::len_utf8)..];
@@ -340,10 +340,8 @@ fn code(chunk: &str) -> Option<String> {
         let host = rest.find('/').unwrap_or(rest.len());
         return Some(rest[..host].to_lowercase() + &rest[host..]);
     }
-    if let Some((user, host)) = chunk.split_once('@') {
-        if !user.is_empty() && host.contains('.') {
-            return Some(chunk.to_lowercase());
-        }
+    if chunk.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.')) {
+        return Some(chunk.to_lowercase());
     }
     let letters = bytes.iter().any(u8::is_ascii_alphabetic);
     let rooted = bytes.len() > 1 && (chunk.starts_with('/') || chunk.starts_with("~/") || chunk.starts_with("./"));

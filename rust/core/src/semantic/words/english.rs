@@ -15,13 +15,13 @@ effectively right myself yourself oneself thing things stuff yeah yes yep nope s
 pub(in crate::semantic) const FUNCTION: &str = "
 of in on at to from by with for about into onto over under between among through throughout during against toward towards upon
 within across along around behind beside beyond near per via as than before after since until till up down off out inside
-outside above below if whether because while although though unless when where that which who whom whose what why how
+outside above below if whether because while although though unless when whenever where that which who whom whose what why how
 and or but nor so yet
 is are was were be been being am do does did done doing have has had having get gets got getting gotten
 can could may might will would shall should must ought able
 more most less least much many few fewer lot lots
 i me my mine we us our ours you your yours he him his she her hers it its they them their theirs one ones
-this these those some any each every all
+this these those some any each every all here there
 ";
 
 /// Negators; each turns the answer around once.
@@ -396,7 +396,8 @@ hey hi hello hiya howdy yo greetings dear please pls plz kindly thanks thank thx
 sorry apologies apologize excuse pardon forgive mind bother bothering trouble wondering wonder curious question questions help
 helpful assistance regards sincerely sir madam maam guys folks mate buddy friend pal morning afternoon evening day chance moment
 minute sec second time convenient convenience ok okay well alright so um uh oh anyway btw quick quickly advance kind kindness
-hope hoping favor favour urgent honestly possible know tell advise lot bunch much welcome ta team everyone everybody love
+real listen look alexa siri google cortana assistant bot agent representative support customer service hope hoping finds finding
+whenever asap ty tysm obliged awaiting forward looking reply response hear bless awesome cool perfect bye goodbye weekend week soon hope hoping favor favour urgent honestly possible know tell advise lot bunch much welcome ta team every everyone everybody love
 ";
 
 /// Words of little weight: one that stands in one of two questions only, among words that agree, seldom narrows it.
@@ -422,15 +423,11 @@ twice partially partly automatically manually secretly accidentally intentionall
 internationally domestically abroad overseas offline remotely
 ";
 
-/// Names of the months, of the days of the week: one that differs is a different time.
+/// Names of the months.
 pub(in crate::semantic) const MONTHS: &str =
     "january february march april may june july august september october november december";
 /// The same, cut to three letters.
 pub(in crate::semantic) const MONTHS_SHORT: &str = "jan feb mar apr may jun jul aug sep oct nov dec";
-pub(in crate::semantic) const WEEKDAYS: &str = "monday tuesday wednesday thursday friday saturday sunday";
-/// Usual short forms, in the same order.
-pub(in crate::semantic) const WEEKDAYS_SHORT: &str = "mon tue wed thu fri sat sun";
-
 /// Numbers in words, in order from nought.
 pub(in crate::semantic) const UNITS: &str = "zero one two three four five six seven eight nine ten eleven twelve thirteen \
      fourteen fifteen sixteen seventeen eighteen nineteen";

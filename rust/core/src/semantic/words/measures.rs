@@ -52,6 +52,24 @@ chf 1 chf franc francs
 cent 1 ¢ cent cents
 krw 1 ₩ krw
 rub 1 ₽ rub ruble rubles rouble roubles
+cad 1 cad
+aud 1 aud
+nzd 1 nzd
+sek 1 sek
+nok 1 nok
+dkk 1 dkk
+pln 1 pln
+czk 1 czk
+huf 1 huf
+mxn 1 mxn
+brl 1 brl
+zar 1 zar
+sgd 1 sgd
+hkd 1 hkd
+thb 1 thb
+ils 1 ils
+aed 1 aed
+sar 1 sar
 btc 1 ₿ btc bitcoin bitcoins
 calorie 1 calorie calories kcal cal
 mph 1 mph

@@ -33,7 +33,7 @@ new recent | outdated obsolete
 modern contemporary | ancient antique
 clean spotless | dirty filthy grimy
 wet soggy damp moist | dry
-hard-working hardworking industrious diligent | lazy idle
+hard-working industrious diligent | lazy idle
 safe secure | dangerous hazardous unsafe risky perilous
 healthy fit | unhealthy sick ill unwell ailing
 legal lawful | illegal unlawful illicit
@@ -41,13 +41,13 @@ normal ordinary usual | abnormal unusual strange weird odd bizarre peculiar
 common widespread | rare uncommon scarce
 public | private
 polite courteous respectful well-mannered | rude impolite disrespectful discourteous
-kind kindly nice gentle compassionate caring benevolent | cruel mean unkind nasty heartless brutal
+kind kindly nice gentle compassionate caring benevolent | cruel unkind nasty heartless brutal
 friendly amiable affable | unfriendly hostile
-generous charitable giving | stingy greedy miserly
+generous charitable | stingy greedy miserly
 honest truthful sincere | dishonest deceitful lying insincere
 humble modest | arrogant conceited proud boastful cocky
 patient | impatient
-calm relaxed peaceful serene composed tranquil | anxious nervous worried stressed tense agitated
+calm relaxed peaceful serene tranquil | anxious nervous worried stressed tense agitated
 loud noisy | quiet silent
 beautiful pretty gorgeous attractive lovely good-looking handsome | ugly unattractive hideous
 interesting fascinating intriguing engaging | boring dull tedious
@@ -61,12 +61,11 @@ deep | shallow
 wide broad | narrow
 sharp | blunt
 smooth | rough
-soft | firm
 tight | loose
 bright | dark
 early | late
 first initial | last final
-near close nearby | far distant
+near nearby | far distant
 inner interior internal | outer exterior external
 upper | lower
 natural | artificial synthetic
@@ -79,16 +78,16 @@ majority | minority
 married | single unmarried
 pregnant | unpregnant
 sober | drunk intoxicated
-tidy neat organized orderly | messy untidy disorganized
+tidy neat orderly | messy untidy
 careful cautious prudent | careless reckless
 mature grown-up | immature childish
 religious pious devout | secular irreligious
 famous renowned celebrated well-known | unknown obscure
 popular | unpopular
 successful | unsuccessful
-talkative chatty garrulous loquacious | taciturn reticent
+talkative chatty garrulous loquacious | taciturn
 outgoing extroverted extrovert sociable gregarious | introverted introvert shy bashful
-outspoken vocal | reserved
+outspoken vocal | reticent
 confident self-assured assured | insecure diffident
 loyal faithful devoted | disloyal unfaithful treacherous
 responsible | irresponsible
@@ -110,8 +109,8 @@ fair just impartial unbiased | unfair unjust biased
 equal | unequal
 free | paid
 available | unavailable
-allowed permitted | forbidden prohibited banned disallowed
-mandatory compulsory required obligatory | optional voluntary
+allow permit let | forbid prohibit ban disallow
+mandatory compulsory obligatory | optional voluntary
 valid | invalid expired void
 included covered | excluded
 online | offline
@@ -130,7 +129,7 @@ sensitive | insensitive
 serious solemn | playful frivolous
 literate | illiterate
 employed | unemployed jobless
-educated learned | uneducated ignorant
+educated | uneducated ignorant
 trustworthy reliable dependable | untrustworthy unreliable
 superstitious | skeptical
 masculine manly | feminine womanly
@@ -138,14 +137,12 @@ straight | gay
 vegetarian | carnivorous
 fertile | barren infertile
 fresh | stale rotten
-raw | cooked
 sweet | bitter sour
 spicy | bland
 crowded | deserted
 curious inquisitive | incurious
 grateful thankful | ungrateful thankless
 lucky fortunate | unlucky unfortunate
-bored | amused
 ";
 
 /// Opposites that "not" does not turn into each other: not buying is not selling. These always separate.
@@ -159,7 +156,6 @@ gain | lose
 win | defeat
 send | receive
 deposit | withdraw
-withdrawal | depositing
 credit | debit
 income | expense
 import | export
@@ -171,7 +167,6 @@ arrival | departure
 come | go
 give | take
 accept approve | reject deny refuse
-allow permit let | forbid prohibit ban disallow
 enable activate | disable deactivate
 add | remove subtract
 insert | extract
@@ -200,7 +195,6 @@ ascend | descend
 expand | shrink contract
 maximize | minimize
 strengthen | weaken
-heat | cooling
 freeze | melt
 fill | drain
 employ hire | fire dismiss
@@ -221,7 +215,7 @@ prince | princess
 actor | actress
 boy | girl
 man men male | woman women female
-boyfriend | girlfriend
+boyfriend bf | girlfriend gf
 groom | bride
 gentleman | lady
 landlord | tenant

@@ -41,12 +41,10 @@ rent lease
 pay spend
 cost price charge fee
 save preserve
-dispatch ship
-deliver delivery shipping shipment
+deliver delivery ship shipping shipment dispatch
 order request
 exchange swap
 replace substitute
-lose misplace
 steal thieve
 damage harm hurt injure
 break crack
@@ -70,7 +68,7 @@ read peruse
 study revise
 practice rehearse
 train coach
-calculate compute determine
+calculate compute
 count tally
 measure gauge
 compare contrast
@@ -82,7 +80,6 @@ different distinct
 many several numerous various multiple
 all every each everything
 person people individual human somebody someone anybody anyone everybody everyone
-kid youngster
 guy dude fellow
 company firm corporation
 business enterprise
@@ -95,7 +92,7 @@ flat apartment condo
 car automobile vehicle auto
 bike bicycle
 motorcycle motorbike
-plane airplane aircraft aeroplane
+plane planes airplane aircraft aeroplane
 flight flying
 phone telephone cellphone mobile cell smartphone
 computer pc
@@ -136,7 +133,7 @@ amount sum quantity
 total overall
 part portion piece section
 type sort category
-way method manner means approach technique
+way method manner approach technique
 purpose goal aim objective
 idea notion
 plan scheme
@@ -160,7 +157,6 @@ trip vacation holiday getaway
 money cash fund funds currency
 bill invoice
 receipt voucher
-balance remaining
 tax levy
 insurance coverage
 limit cap
@@ -178,8 +174,6 @@ soon shortly
 immediately instantly
 now nowadays currently presently
 again anew
-quickly rapidly
-slowly gradually
 approximately roughly around
 enough sufficient adequate
 extra additional
@@ -228,7 +222,7 @@ talented gifted
 knowledgeable well-informed erudite
 perceptive observant insightful
 thoughtful considerate
-sympathetic empathetic understanding
+sympathetic empathetic
 affectionate loving tender
 romantic amorous
 sexy seductive
@@ -301,7 +295,6 @@ translate interpret
 spell spelling
 pronounce pronunciation
 transfer remit
-payment paying
 refund reimbursement reimburse repay
 fraud scam
 suspicious unrecognized unfamiliar
@@ -310,10 +303,9 @@ proof evidence
 document paperwork
 overdraft overdrawn
 atm cashpoint
-topup top-up recharge reload
+topup recharge reload
 merchant retailer vendor
 retirement pension
-benefits perks
 waive waiver
 qualify eligible eligibility
 contact reach
@@ -346,11 +338,6 @@ retrieve recover
 center middle
 legit legitimate
 former ex
-famous renowned
-beneficial advantageous
-girlfriend gf
-boyfriend bf
-receive receipt
 hone sharpen
 upgrade modernize
 amazing awesome incredible wonderful fantastic
@@ -358,14 +345,13 @@ yummy delicious tasty
 meaningless pointless
 fingernail nail
 events incident incidents
-yank pull
 tech technology
 engineering engg
 america usa us
 uk britain
 ";
 
-/// Spellings, abbreviations and short forms: each line is one word.
+/// Spellings, abbreviations and short forms: each line is one word, the first as which it is looked up.
 pub(in crate::semantic) const SHORT_FORMS: &str = "
 okay ok
 information info
@@ -379,7 +365,7 @@ department dept
 apartment apt
 approximately approx
 appointment appt
-number no num
+number num
 versus vs
 maximum max
 minimum min
@@ -390,7 +376,6 @@ programme program
 gray grey
 tyre tire
 kerb curb
-cheque check
 centre center
 theatre theater
 metre meter
@@ -417,8 +402,14 @@ pyjamas pajamas
 sceptical skeptical
 people ppl
 because cuz coz
-without w/o
 tomorrow tmrw tmr
+monday mon
+tuesday tue tues
+wednesday wed
+thursday thu thurs
+friday fri
+saturday sat
+sunday sun
 tonight 2nite
 message msg
 please pls plz

@@ -1,0 +1,202 @@
+//! Finds the numbers of a text among its tokens, with what belongs to them: units, signs, months, halves of the day.
+
+use super::lexicon::Lexicon;
+use super::quantity::{Numeral, Quantity, clock, numeral, written};
+use super::scan::{Raw, Shape};
+
+/// A token and, if it is one, the number it stands for.
+pub(super) type Counted = (Raw, Option<Quantity>);
+
+/// Marks the tokens that are numbers, and lists the numbers in order.
+pub(super) fn count(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> (Vec<Counted>, Vec<Quantity>) {
+    let mut found = Vec::with_capacity(tokens.len());
+    let mut at = 0;
+    while at < tokens.len() {
+        let (used, quantity) = quantity(&tokens, at, english, lexicon);
+        found.push((used.max(1), quantity));
+        at += used.max(1);
+    }
+    let numbers = found.iter().filter_map(|(_, quantity)| quantity.clone()).collect();
+    let mut rest = tokens.into_iter();
+    let take = |(used, quantity): (usize, Option<Quantity>)| {
+        let mut raw = rest.next()?;
+        rest.by_ref().take(used - 1).for_each(drop);
+        if let Some(quantity) = quantity.as_ref().filter(|_| raw.shape == Shape::Sign) {
+            raw.text.clone_from(&quantity.plain);
+        }
+        Some((raw, quantity))
+    };
+    (found.into_iter().filter_map(take).collect(), numbers)
+}
+
+/// The quantity that begins at a token, and how many tokens it takes.
+fn quantity(tokens: &[Raw], at: usize, english: bool, lexicon: &Lexicon) -> (usize, Option<Quantity>) {
+    let raw = &tokens[at];
+    let sign =
+        |at: usize| tokens.get(at).filter(|raw| raw.shape == Shape::Sign).and_then(|raw| lexicon.measure(&raw.text));
+    let word = |at: usize| tokens.get(at).filter(|raw| raw.shape == Shape::Word).map_or("", |raw| raw.text.as_str());
+    let numeric = |at: usize| {
+        tokens.get(at).filter(|raw| raw.shape == Shape::Numeric).map(|raw| numeral(&raw.text, english, lexicon))
+    };
+    let in_front = sign(at).or_else(|| lexicon.measure(word(at)).filter(|_| word(at).len() == 3));
+    let in_front = in_front.filter(|measure| raw.shape == Shape::Sign || measure.base.len() == 3);
+    if let (Some(measure), Some(Numeral::Number { plain, value })) = (in_front, numeric(at + 1)) {
+        let (used, plain, value) = multiplied(tokens, at + 2, plain, value, lexicon);
+        let named = lexicon.measure(word(at + 2 + used)).is_some_and(|other| other.base == measure.base);
+        return (2 + used + usize::from(named), Some(Quantity::of(value, plain, measure)));
+    }
+    if raw.shape == Shape::Word {
+        return match word(at) {
+            "noon" | "midday" if english => (1, Some(Quantity::time(720))),
+            "midnight" if english => (1, Some(Quantity::time(0))),
+            month if english && lexicon.month(month).is_some() => dated(tokens, at, lexicon),
+            _ => spelled(tokens, at, english, lexicon),
+        };
+    }
+    let Some(numeral) = numeric(at) else { return (1, None) };
+    match numeral {
+        Numeral::Time(minutes) if matches!(word(at + 1), "am" | "pm") => match clock(&raw.text, word(at + 1)) {
+            Some(Numeral::Time(minutes)) => (2, Some(Quantity::time(minutes))),
+            _ => (2, Some(Quantity::time(minutes))),
+        },
+        Numeral::Time(minutes) => (1, Some(Quantity::time(minutes))),
+        Numeral::Date { year, month, day, either } => (1, Some(Quantity::date(year, month, day, either))),
+        Numeral::Other(text) => (1, Some(Quantity::bare(text))),
+        Numeral::Measured { plain, value, measure } => (1, Some(Quantity::of(value, plain, measure))),
+        Numeral::Ordinal(text) => {
+            if let (used, Some(date)) = dated(tokens, at, lexicon) {
+                return (used, Some(date));
+            }
+            (1, Some(Quantity { value: text.clone(), unit: "ordinal", plain: text }))
+        }
+        Numeral::Number { plain, value } => {
+            if let (used, Some(date)) = dated(tokens, at, lexicon) {
+                return (used, Some(date));
+            }
+            let half = Some(word(at + 1)).filter(|half| matches!(*half, "am" | "pm"));
+            if let Some(Numeral::Time(minutes)) = half.and_then(|half| clock(&raw.text, half)) {
+                return (2, Some(Quantity::time(minutes)));
+            }
+            if word(at + 1) == "o'clock" || word(at + 1) == "oclock" {
+                return (2, Some(Quantity::time(value as u32 * 60)));
+            }
+            let (used, plain, value) = multiplied(tokens, at + 1, plain, value, lexicon);
+            measured(tokens, at, 1 + used, plain, value, lexicon)
+        }
+    }
+}
+
+/// A unit after the number that ends before `at + used`.
+fn measured(
+    tokens: &[Raw],
+    at: usize,
+    used: usize,
+    plain: String,
+    value: f64,
+    lexicon: &Lexicon,
+) -> (usize, Option<Quantity>) {
+    let measure = tokens.get(at + used).and_then(|raw| {
+        let fits = match raw.shape {
+            Shape::Sign => raw.glued || raw.text != "$",
+            // One letter is a unit only where it touches the number; those came with the number itself.
+            Shape::Word => raw.text.len() > 1,
+            _ => false,
+        };
+        lexicon.measure(&raw.text).filter(|_| fits)
+    });
+    match measure {
+        // ° C
+        Some(measure) if measure.base == "degree" => {
+            let next = tokens.get(at + used + 1).and_then(|raw| lexicon.measure(&raw.text));
+            match next.filter(|next| matches!(next.base, "celsius" | "fahrenheit")) {
+                Some(next) => (used + 2, Some(Quantity::of(value, plain, next))),
+                None => (used + 1, Some(Quantity::of(value, plain, measure))),
+            }
+        }
+        Some(measure) => (used + 1, Some(Quantity::of(value, plain, measure))),
+        None => (used, Some(Quantity::bare(plain))),
+    }
+}
+
+/// "5 million": multipliers behind a number.
+fn multiplied(tokens: &[Raw], at: usize, plain: String, value: f64, lexicon: &Lexicon) -> (usize, String, f64) {
+    let mut used = 0;
+    let mut value = value;
+    while let Some(factor) = tokens
+        .get(at + used)
+        .filter(|raw| raw.shape == Shape::Word && raw.text.len() > 1)
+        .and_then(|raw| lexicon.multiplier(&raw.text))
+    {
+        value *= factor;
+        used += 1;
+    }
+    (used, if used == 0 { plain } else { written(value) }, value)
+}
+
+/// "twenty-one", "two hundred and five", "three million", with the unit behind them.
+fn spelled(tokens: &[Raw], at: usize, english: bool, lexicon: &Lexicon) -> (usize, Option<Quantity>) {
+    let word = |at: usize| tokens.get(at).filter(|raw| raw.shape == Shape::Word).map_or("", |raw| raw.text.as_str());
+    let (mut total, mut part, mut used) = (0.0_f64, 0.0_f64, 0);
+    let mut tens = false;
+    loop {
+        let next = word(at + used);
+        if let Some(value) = lexicon.number(next, english) {
+            let value = f64::from(value);
+            // Two numbers in a row are two numbers, except after tens and hundreds.
+            let joins = part == 0.0 || (tens && value < 10.0) || (part % 100.0 == 0.0 && value < 100.0);
+            if used > 0 && !joins {
+                break;
+            }
+            part += value;
+            tens = value >= 20.0;
+        } else if let Some(factor) = lexicon.multiplier(next).filter(|_| english && next.len() > 1) {
+            let count = if part == 0.0 { 1.0 } else { part };
+            if factor >= 1000.0 {
+                total += count * factor;
+                part = 0.0;
+            } else {
+                part = count * factor;
+            }
+            tens = false;
+        } else if next == "and" && used > 0 && part >= 100.0 && lexicon.number(word(at + used + 1), english).is_some() {
+        } else {
+            break;
+        }
+        used += 1;
+    }
+    if used == 0 {
+        return (1, None);
+    }
+    let value = total + part;
+    let (taken, quantity) = measured(tokens, at, used, written(value), value, lexicon);
+    // "one" is mostly a pronoun: a number only with a unit or in a larger number.
+    let pronoun = used == 1 && word(at) == "one" && quantity.as_ref().is_some_and(|quantity| quantity.unit.is_empty());
+    if pronoun { (1, None) } else { (taken, quantity) }
+}
+
+/// "March 5", "5th of March 2024".
+fn dated(tokens: &[Raw], at: usize, lexicon: &Lexicon) -> (usize, Option<Quantity>) {
+    let word = |at: usize| tokens.get(at).filter(|raw| raw.shape == Shape::Word).map_or("", |raw| raw.text.as_str());
+    let digits = |at: usize, most: u32| {
+        let raw = tokens.get(at).filter(|raw| raw.shape == Shape::Numeric)?;
+        let text = raw.text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let ordinal = matches!(&raw.text[text.len()..], "" | "st" | "nd" | "rd" | "th");
+        text.parse::<u32>().ok().filter(|value| ordinal && (1..=most).contains(value))
+    };
+    let year = |at: usize| digits(at, 2999).filter(|year| *year > 999);
+    if let Some(month) = lexicon.month(word(at)) {
+        if let Some(day) = digits(at + 1, 31) {
+            let year = year(at + 2);
+            return (2 + usize::from(year.is_some()), Some(Quantity::date(year.unwrap_or(0), month, day, false)));
+        }
+        return (1, None);
+    }
+    let of = usize::from(word(at + 1) == "of");
+    match (digits(at, 31), lexicon.month(word(at + 1 + of))) {
+        (Some(day), Some(month)) => {
+            let year = year(at + 2 + of);
+            (2 + of + usize::from(year.is_some()), Some(Quantity::date(year.unwrap_or(0), month, day, false)))
+        }
+        _ => (1, None),
+    }
+}

@@ -1,0 +1,157 @@
+//! Brings English into one form: short forms written out, turns of phrase replaced, courtesies dropped.
+
+use super::count::Counted;
+use super::lexicon::{Lexicon, Template, Use};
+use super::scan::{Case, Raw, Shape};
+
+/// A word like `raw` with another text.
+fn like(raw: &Raw, text: &str) -> Raw {
+    Raw { text: text.to_owned(), shape: Shape::Word, first: false, case: Case::Lower, ..raw.clone() }
+}
+
+/// Writes short forms out: "don't" is "do not", "what's" "what is".
+pub(super) fn expand(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> Vec<Raw> {
+    let mut out = Vec::with_capacity(tokens.len() + 4);
+    for mut raw in tokens {
+        if raw.shape != Shape::Word {
+            out.push(raw);
+            continue;
+        }
+        if !english {
+            // French elision: l'argent, n'est.
+            if let Some((_, rest)) =
+                raw.text.split_once('\'').filter(|(before, rest)| before.len() <= 2 && !rest.is_empty())
+            {
+                raw.text = String::from(rest);
+            }
+            out.push(raw);
+            continue;
+        }
+        let bare: String = raw.text.chars().filter(|c| *c != '\'').collect();
+        if let Some(long) = lexicon.contraction(&bare) {
+            let capital = (raw.case, raw.first);
+            out.extend(long.iter().map(|word| like(&raw, word)));
+            let at = out.len() - long.len();
+            (out[at].case, out[at].first) = capital;
+            continue;
+        }
+        let Some((base, tail)) = raw.text.split_once('\'') else {
+            out.push(raw);
+            continue;
+        };
+        let tail = match tail {
+            "re" => "are",
+            "ve" => "have",
+            "ll" => "will",
+            "d" => "would",
+            "m" => "am",
+            "s" => "",
+            _ => {
+                raw.text = bare;
+                out.push(raw);
+                continue;
+            }
+        };
+        let (base, tail) = (base.to_owned(), (!tail.is_empty()).then(|| like(&raw, tail)));
+        raw.text = base;
+        out.push(raw);
+        out.extend(tail);
+    }
+    out
+}
+
+/// Replaces turns of phrase.
+pub(super) fn phrases(tokens: Vec<Counted>, lexicon: &Lexicon) -> Vec<Counted> {
+    let mut found = Vec::with_capacity(tokens.len());
+    let mut at = 0;
+    while at < tokens.len() {
+        let template = template(&tokens[at..], lexicon);
+        at += template.map_or(1, |template| template.words.len());
+        found.push(template);
+    }
+    let mut rest = tokens.into_iter();
+    let mut out = Vec::with_capacity(found.len() + 4);
+    for template in found {
+        let Some(head) = rest.next() else { break };
+        let Some(template) = template else {
+            out.push(head);
+            continue;
+        };
+        rest.by_ref().take(template.words.len() - 1).for_each(drop);
+        let mut first = head.0.first;
+        for word in &template.means {
+            out.push((Raw { first: std::mem::take(&mut first), ..like(&head.0, word) }, None));
+        }
+    }
+    out
+}
+
+/// The longest template that the tokens begin with, inside of one clause.
+fn template<'l>(tokens: &[Counted], lexicon: &'l Lexicon) -> Option<&'l Template> {
+    let [(head, None), (next, None), ..] = tokens else { return None };
+    let same = |template: &&Template| {
+        template.words.len() <= tokens.len()
+            && template
+                .words
+                .iter()
+                .zip(tokens)
+                .all(|(word, (raw, number))| number.is_none() && raw.clause == head.clause && raw.text == *word)
+    };
+    lexicon.templates(&head.text, &next.text).iter().find(same)
+}
+
+/// Longer clauses are no mere courtesy.
+const MAX_COURTESY: usize = 9;
+
+/// Takes clauses off both ends that hold nothing but politeness.
+pub(super) fn polite(mut tokens: Vec<Counted>, lexicon: &Lexicon) -> Vec<Counted> {
+    let empty = |tokens: &[Counted]| courtesy(tokens, lexicon);
+    let clause_end = |from: usize| {
+        let clause = tokens[from].0.clause;
+        from + tokens[from..].iter().take_while(|(raw, _)| raw.clause == clause).count()
+    };
+    let mut from = 0;
+    while from < tokens.len() {
+        let end = clause_end(from);
+        if end == tokens.len() || !empty(&tokens[from..end]) {
+            break;
+        }
+        from = end;
+    }
+    let mut to = tokens.len();
+    while to > from {
+        let clause = tokens[to - 1].0.clause;
+        let start = to - tokens[..to].iter().rev().take_while(|(raw, _)| raw.clause == clause).count();
+        if start <= from || !empty(&tokens[start..to]) {
+            break;
+        }
+        to = start;
+    }
+    tokens.truncate(to);
+    tokens.drain(..from);
+    tokens
+}
+
+/// Whether a clause holds words of courtesy and such that connect them, or nothing but fillers; nothing of third parties. "Is that not possible?" asks
+/// something, "if it is not too much trouble" does not.
+fn courtesy(clause: &[Counted], lexicon: &Lexicon) -> bool {
+    let uses = |what: Use| clause.iter().any(|(raw, _)| lexicon.use_of(&raw.text) == Some(what));
+    let listed = |(raw, number): &Counted| {
+        number.is_none()
+            && raw.shape == Shape::Word
+            && (lexicon.is_courtesy(&raw.text) || lexicon.use_of(&raw.text).is_some())
+    };
+    let polite = clause.iter().any(|(raw, _)| lexicon.is_courtesy(&raw.text)) || !uses(Use::Function);
+    let conditional = clause.first().is_some_and(|(raw, _)| raw.text == "if");
+    let asks = |(raw, _): &Counted| {
+        matches!(
+            raw.text.as_str(),
+            "who" | "what" | "which" | "where" | "why" | "he" | "him" | "his" | "she" | "her" | "they" | "them"
+        )
+    };
+    clause.len() <= MAX_COURTESY
+        && !clause.iter().any(asks)
+        && clause.iter().all(listed)
+        && polite
+        && (conditional || !uses(Use::Negator))
+}

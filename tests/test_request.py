@@ -329,6 +329,8 @@ def test_messages_may_end_with_the_query():
     with_it, without = (identifier.identify(None, "q", messages=turns).key for turns in ([turn], []))
     assert with_it == without == identifier.identify(None, "q").key
     assert with_it != identifier.identify(None, "q", messages=[{**turn, "name": "n"}]).key
+    # A fingerprint is told the turns before the query alone.
+    assert fingerprint(messages=[{"role": "user", "content": ""}]) != fingerprint()
 
 
 @pytest.mark.parametrize("name", ["query", "model", "system", "version"])

@@ -239,9 +239,10 @@ class Identifier:
         version: str,
         router: str = "",
         stream: bool = False,
-        api: str = "",
     ) -> builtins.bytes:
         """Return the compatibility fingerprint (32 bytes): everything that can change the answer but query and scope.
+
+        `messages` are the turns before the query, without it.
 
         Raises TypeError for data that is not JSON, InvalidTextError for lone surrogates, ConfigError for bottomless
         nesting.

@@ -8,7 +8,7 @@ use crate::errors::to_py;
 use crate::request_identity::{PyIdentity, PyNormal};
 use crate::support::requests::{api_named, optional, text};
 use crate::support::scopes::{Public, ScopeArg};
-use crate::support::values::{str_utf8, utf8};
+use crate::support::values::{str_utf8, utf8, value};
 
 type Any<'py> = Bound<'py, PyAny>;
 
@@ -66,9 +66,7 @@ impl Identifier {
         identity.map(PyIdentity).map_err(to_py)
     }
 
-    #[pyo3(signature = (
-        *, model, system, messages, params, context, version, router = "", stream = false, api = ""
-    ))]
+    #[pyo3(signature = (*, model, system, messages, params, context, version, router = "", stream = false))]
     #[allow(clippy::too_many_arguments)] // keywords, one for each field of a request
     fn fingerprint<'py>(
         &self,
@@ -81,14 +79,13 @@ impl Identifier {
         version: &Any<'py>,
         router: &str,
         stream: bool,
-        api: &str,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let query = pyo3::types::PyString::intern(py, "").into_any();
-        let (model, system, version, context) = (Some(model), Some(system), Some(version), Some(context));
-        let (messages, params, scope) = (Some(messages), Some(params), ScopeArg(llmfast_core::request::Scope::Single));
-        let identity = self
-            .identify(scope, &query, model, system, messages, params, context, version, router, stream, false, api)?;
-        Ok(identity.fingerprint(py))
+        let (model, system) = (text(Some(model), "model")?, text(Some(system), "system")?);
+        let version = text(Some(version), "version")?;
+        let fields = Fields { model, system, version, router, stream, ..Fields::default() };
+        let (messages, params) = (value(messages, "messages")?, value(params, "params")?);
+        let print = self.0.fingerprint_fields(fields, messages, params, value(context, "context")?);
+        print.map(|print| PyBytes::new(py, &print)).map_err(to_py)
     }
 
     fn exact_key<'py>(

@@ -26,7 +26,7 @@ impl PyIdentity {
     }
 
     #[getter]
-    pub(crate) fn fingerprint<'py>(&self, py: Python<'py>) -> Bytes<'py> {
+    fn fingerprint<'py>(&self, py: Python<'py>) -> Bytes<'py> {
         PyBytes::new(py, &self.0.fingerprint)
     }
 }

@@ -3,7 +3,7 @@
 use super::api::{Api, HEADERS_THAT_COUNT};
 use super::turns::{ExactOnly, LastTurn, normalise, take_last};
 use super::value::{Entries, Value, set, take};
-use super::{Identity, Request, Scope, Secret, json};
+use super::{Fingerprint, Identity, Request, Scope, Secret, json};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A request in normal form.
@@ -55,6 +55,16 @@ pub struct Fields<'a> {
     pub stream: bool,
 }
 
+impl<'a> Fields<'a> {
+    /// A request of the application's own. Nothing is copied.
+    fn request(self, history: &'a Value, params: &'a Value, context: &'a Value) -> Request<'a> {
+        const NOTHING: &Value = &Value::Null;
+        let Self { query, model, system, version, router, stream, .. } = self;
+        let (api, query, turn) = (Api::Plain, Some(query), NOTHING);
+        Request { api, query, model, system, history, turn, params, context, version, router, stream }
+    }
+}
+
 impl Secret {
     /// Fingerprint, exact key and normal key of a request that is made of a query and keywords.
     ///
@@ -72,17 +82,32 @@ impl Secret {
         context: Value,
         fold_case: bool,
     ) -> Result<Identity> {
-        let Fields { api, query, model, system, version, router, stream } = fields;
+        let Fields { api, query, version, router, .. } = fields;
         if api != Api::Plain {
             let normal = Normal::from_fields(fields, messages, params)?;
             return self.identify_normal(scope, &normal, context, version, router, fold_case);
         }
-        let context = or_empty(context, Value::List(Vec::new()));
-        // The usual way of a hit: nothing is copied.
-        let (history, params) = (&without_query(messages, query), &or_empty(params, Value::Map(Vec::new())));
-        let (query, turn, context) = (Some(query), &Value::Null, &context);
-        let request = Request { api, query, model, system, history, turn, params, context, version, router, stream };
-        self.identify(scope, &request, fold_case)
+        let history = without_query(messages, query);
+        let (params, context) = (or_empty(params, Value::Map(Vec::new())), or_empty(context, Value::List(Vec::new())));
+        self.identify(scope, &fields.request(&history, &params, &context), fold_case)
+    }
+
+    /// The fingerprint of a request of the application's own: [`Fields::query`] and [`Fields::api`] are not looked at, and
+    /// `messages` are the turns before the query, without it.
+    ///
+    /// # Errors
+    /// `Config` if a value is nested too deeply.
+    pub fn fingerprint_fields(
+        &self,
+        fields: Fields<'_>,
+        messages: Value,
+        params: Value,
+        context: Value,
+    ) -> Result<Fingerprint> {
+        let (history, context) =
+            (or_empty(messages, Value::List(Vec::new())), or_empty(context, Value::List(Vec::new())));
+        let params = or_empty(params, Value::Map(Vec::new()));
+        self.fingerprint(&fields.request(&history, &params, &context))
     }
 
     /// Fingerprint, exact key and normal key of a request in normal form, with what the application and the router add.

@@ -56,7 +56,17 @@ const ALWAYS: &[(f64, &str)] = &[
     ),
 ];
 
-type Holds = fn(&Words, usize) -> bool;
+/// Whether the phrase at a word asks for something fresh there.
+type Holds = fn(&Words, usize, Whole) -> bool;
+
+/// What the whole question is.
+#[derive(Clone, Copy)]
+struct Whole {
+    /// Somebody tells what they did or want.
+    tells: bool,
+    /// The value of something is asked for, not how it came about.
+    asks: bool,
+}
 
 /// Phrases that ask for something fresh unless the words around them say otherwise.
 const SOMETIMES: &[(f64, &str, Holds)] = &[
@@ -90,12 +100,15 @@ pub(super) fn find(words: &Words) -> Option<Fresh> {
         Phrases::new(always().map(|(_, phrase)| phrase).chain(SOMETIMES.iter().map(|(_, word, _)| *word)))
     });
     let table = always().count();
-    let found = phrases.find(words).filter_map(|(number, at)| {
+    let mut found = phrases.find(words).peekable();
+    found.peek()?;
+    let whole = Whole { tells: tells(words), asks: asks_for_value(words) };
+    let found = found.filter_map(|(number, at)| {
         if let Some((horizon_seconds, phrase)) = always().nth(number) {
             return Some(Fresh { phrase, horizon_seconds });
         }
         let (horizon_seconds, phrase, holds) = SOMETIMES[number - table];
-        holds(words, at).then_some(Fresh { phrase, horizon_seconds })
+        holds(words, at, whole).then_some(Fresh { phrase, horizon_seconds })
     });
     found.min_by(|a, b| a.horizon_seconds.total_cmp(&b.horizon_seconds))
 }
@@ -106,13 +119,13 @@ fn always() -> impl Iterator<Item = (f64, &'static str)> {
 
 /// A day, unless the question only tells when something happened ("the deposit I made this morning is missing") or means an
 /// age ("in today's world").
-fn is_day(words: &Words, at: usize) -> bool {
+fn is_day(words: &Words, at: usize, whole: Whole) -> bool {
     let noun = if words.get(at + 1) == "s" { words.get(at + 2) } else { words.get(at + 1) };
     let is_age = matches!(
         noun,
         "world" | "society" | "age" | "era" | "generation" | "youth" | "times" | "economy" | "scenario" | "education"
     );
-    !is_age && !tells(words)
+    !is_age && !whole.tells
 }
 
 /// Whether somebody tells what they did or want: "i", not behind the verb of a question.
@@ -144,12 +157,16 @@ fn tells(words: &Words) -> bool {
 }
 
 /// The time of day, not a time frame or difference.
-fn is_clock(words: &Words, at: usize) -> bool {
+fn is_clock(words: &Words, at: usize, _: Whole) -> bool {
     matches!(words.get(at + 4), "" | "now" | "in" | "right" | "at" | "there" | "here" | "please" | "zone")
 }
 
-/// What has a value that is asked for, not how it came about.
-fn is_asked_for(words: &Words, _: usize) -> bool {
+/// What has a value, if it is that which is asked for.
+fn is_asked_for(_: &Words, _: usize, whole: Whole) -> bool {
+    whole.asks
+}
+
+fn asks_for_value(words: &Words) -> bool {
     let asks = matches!(
         words.get(0),
         "what" | "whats" | "show" | "tell" | "give" | "check" | "find" | "get" | "is" | "will" | "s"
@@ -187,7 +204,7 @@ fn is_asked_for(words: &Words, _: usize) -> bool {
 }
 
 /// "current", unless it is a current account or flows.
-fn is_current(words: &Words, at: usize) -> bool {
+fn is_current(words: &Words, at: usize, _: Whole) -> bool {
     let after = words.get(at + 1);
     let is_account = matches!(after, "account" | "accounts" | "acct" | "affairs");
     let flows = matches!(
@@ -243,16 +260,16 @@ fn is_current(words: &Words, at: usize) -> bool {
 }
 
 /// "now", unless it is part of what somebody tells, or marks where a time begins or a reason.
-fn is_now(words: &Words, at: usize) -> bool {
+fn is_now(words: &Words, at: usize, whole: Whole) -> bool {
     let (before, after) = (words.before(at, 1), words.get(at + 1));
-    !(tells(words)
+    !(whole.tells
         || after == "that"
         || matches!(before, "from" | "until" | "till" | "by" | "before" | "up")
         || words.begins(at + 1, "a days"))
 }
 
 /// The balance of an account, as opposed to what a balance is or has to be.
-fn is_own_balance(words: &Words, at: usize) -> bool {
+fn is_own_balance(words: &Words, at: usize, _: Whole) -> bool {
     let own = (1..=3).any(|back| matches!(words.before(at, back), "my" | "our"));
     let asks = (0..3)
         .any(|first| matches!(words.get(first), "what" | "whats" | "show" | "check" | "tell" | "give" | "see"))

@@ -260,6 +260,39 @@ fn without_a_text_of_a_user_nothing_is_compared() {
     assert_eq!(with(vec![part("text"), part("text")]), None);
 }
 
+/// Each of these would take many seconds if the time grew with the square of the text.
+#[test]
+fn hostile_texts_take_linear_time() {
+    let (history, nothing) = (conversation(), Value::Null);
+    for piece in [
+        "now ",
+        "weather ",
+        "it ",
+        "that the ",
+        "a-",
+        "1 ",
+        "1234 ",
+        "@a.",
+        "a@",
+        "GB82 ",
+        "GB82WEST ",
+        "my ",
+        "i ",
+        "(",
+        "\u{301}",
+        "what is the ",
+        "balance my ",
+        "this week ",
+    ] {
+        let query = format!("please {}", piece.repeat(100_000 / piece.len()));
+        let asked = Asked { query: Some(&query), history: &history, turn: &nothing, params: &nothing };
+        let terms = |public| Terms { ttl_seconds: Some(1.0), public, max_temperature: 1.0, read_only_tools: &[] };
+        let alone = Asked { history: &nothing, ..asked };
+        refusal(asked, terms(true));
+        refusal(alone, terms(true));
+    }
+}
+
 proptest! {
     /// Whatever the text, a verdict comes back, and asking for less is never refused more.
     #[test]

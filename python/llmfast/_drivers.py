@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ._bridge import Bridge
 from ._flight import ABANDONED, Abandoned, Failed, Seat
-from ._loops import is_async_generator, on_loop, resolve, running_loop
+from ._loops import is_async_generator, on_loop, running_loop, wake
 from ._stream import breathe, close_source, is_stream
 from ._types import Reply
 from ._worker import Worker
@@ -186,7 +186,7 @@ class AsyncDriver:
             flight.soon = partial(on_loop, loop)
             flight.cancel = partial(on_loop, loop, task.cancel)
         landed = loop.create_future()
-        flights.listen(flight, lambda: on_loop(loop, resolve, landed))
+        flights.listen(flight, partial(wake, loop, landed))
         try:
             await landed
         except BaseException:

@@ -27,6 +27,15 @@ def on_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *argu
             raise
 
 
+def wake(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:
+    """Wake who waits for `future` on `loop`, from any thread."""
+    if running_loop() is loop:
+        # Its own thread needs no byte in its pipe, and no turn more.
+        resolve(future)
+    else:
+        on_loop(loop, resolve, future)
+
+
 def resolve(future: asyncio.Future[None]) -> None:
     """Wake who waits for `future`, on its loop."""
     if not future.done():

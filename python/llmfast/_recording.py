@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._errors import ClosedError
 from ._flight import Abandoned, Failed
-from ._loops import on_loop, resolve, resolve_all, running_loop
+from ._loops import on_loop, resolve_all, running_loop, wake
 from ._stream import TURN, Ending, breathe
 from ._values import Events, freeze, size, thaw
 
@@ -131,7 +131,7 @@ class Recording:
         with self._lock:
             room, self._room = self._room, None
         if room is not None:
-            on_loop(room[0], resolve, room[1])
+            wake(*room)
 
     def read(self, reader: Reader) -> tuple[Frozen | None, asyncio.Future[None] | None]:
         """Return the next item of a reader, or the future to wait for, on the running loop, before it asks again.

@@ -32,11 +32,12 @@ fn polarity(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
     let near = difference.shared >= left;
     let odd = (a.negators + b.negators) % 2 == 1;
     let text = |reading: &Reading, at: u32| reading.tokens[at as usize].text.clone();
-    let less = opposed(a, b).is_some_and(|pair| matches!(pair.0.as_str(), "more" | "less"));
     if let Some(&(x, y)) = difference.opposites.first() {
+        let less = opposed(a, b).is_some_and(|pair| matches!(pair.0.as_str(), "more" | "less"));
         let graded = difference.opposites.len() == 1
             && a.tokens[x as usize].scale != Scale::Converse
-            && b.tokens[y as usize].scale != Scale::Converse;
+            && b.tokens[y as usize].scale != Scale::Converse
+            && (turned(a, x) || turned(b, y));
         let cancelled = graded && (odd != less);
         return (!cancelled && near).then(|| Veto::new(Rule::Antonym, text(a, x), text(b, y)));
     }
@@ -45,6 +46,14 @@ fn polarity(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
         return Some(Veto::new(Rule::Negation, negated(a, b), negated(b, a)));
     }
     None
+}
+
+/// Whether a negator or "less" stands right before a word: not thin, less passive. Further away it turns something else.
+fn turned(reading: &Reading, at: u32) -> bool {
+    let at = at as usize;
+    reading.tokens[at.saturating_sub(2)..at]
+        .iter()
+        .any(|token| token.role == Role::Negator || matches!(token.text.as_str(), "less" | "fewer" | "least"))
 }
 
 fn negated(own: &Reading, other: &Reading) -> String {

@@ -61,10 +61,13 @@ pub(super) struct Lexicon {
     numbers: Table<&'static str, u32>,
     foreign_numbers: Table<&'static str, u32>,
     months: Table<&'static str, u32>,
+    /// All words that may belong to a number.
+    numeric: Set<&'static str>,
     contractions: Table<&'static str, Vec<&'static str>>,
     /// By the hash of their first two words.
     templates: Table<u64, Vec<Template>>,
     courtesy: Set<&'static str>,
+    courteous_fillers: Vec<&'static str>,
     light: Set<String>,
     weighty: Set<String>,
 }
@@ -78,6 +81,11 @@ pub(super) fn lexicon() -> &'static Lexicon {
 impl Lexicon {
     fn new() -> Self {
         let (concepts, stems) = concepts();
+        let (measures, multipliers, months) = (measures(), multipliers(), months());
+        let (numbers, foreign_numbers) = (numbers(), foreign_numbers());
+        let others = ["noon", "midday", "midnight"].iter().chain(multipliers.keys()).chain(numbers.keys());
+        let numeric =
+            others.chain(foreign_numbers.keys()).chain(months.keys()).chain(measures.keys()).copied().collect();
         let mut uses = Table::default();
         for (list, what) in
             [(english::FUNCTION, Use::Function), (english::FILLERS, Use::Filler), (english::NEGATORS, Use::Negator)]
@@ -89,13 +97,18 @@ impl Lexicon {
             bases: bases(),
             concepts,
             stems,
-            measures: measures(),
-            multipliers: multipliers(),
-            numbers: numbers(),
-            foreign_numbers: foreign_numbers(),
-            months: months(),
+            measures,
+            multipliers,
+            numbers,
+            foreign_numbers,
+            months,
+            numeric,
             contractions: pairs(english::CONTRACTIONS).map(|(short, long)| (short, words(long).collect())).collect(),
             templates: templates(),
+            courteous_fillers: english::FILLERS
+                .split_whitespace()
+                .filter(|word| word.len() > 3 && english::COURTESY.split_whitespace().any(|other| other == *word))
+                .collect(),
             courtesy: english::COURTESY.split_whitespace().collect(),
             light: english::LIGHT.split_whitespace().map(stem).collect(),
             weighty: english::WEIGHTY.split_whitespace().map(stem).collect(),
@@ -129,6 +142,11 @@ impl Lexicon {
         if english { self.numbers.get(word).copied() } else { self.foreign_numbers.get(word).copied() }
     }
 
+    /// Whether a number may begin with the word.
+    pub(super) fn is_numeric(&self, word: &str) -> bool {
+        self.numeric.contains(word)
+    }
+
     pub(super) fn month(&self, word: &str) -> Option<u32> {
         self.months.get(word).copied()
     }
@@ -147,8 +165,8 @@ impl Lexicon {
     }
 
     /// Words of courtesy that stand in the middle of questions; they are often typed in a hurry.
-    pub(super) fn fillers_of_courtesy(&self) -> impl Iterator<Item = &'static str> {
-        self.courtesy.iter().copied().filter(|word| self.uses.get(word) == Some(&Use::Filler))
+    pub(super) fn courteous_fillers(&self) -> &[&'static str] {
+        &self.courteous_fillers
     }
 
     pub(super) fn is_light(&self, stem: &str) -> bool {
@@ -162,11 +180,6 @@ impl Lexicon {
     /// Whether the form is one that no suffix explains.
     pub(super) fn is_irregular(&self, word: &str) -> bool {
         self.bases.contains_key(word)
-    }
-
-    /// Whether the word is one that the guards know, and so no misspelling of another.
-    pub(super) fn knows(&self, word: &str, stem: &str) -> bool {
-        self.uses.contains_key(word) || self.concept(word, stem).is_some() || self.bases.contains_key(word)
     }
 }
 

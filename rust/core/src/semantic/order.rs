@@ -177,15 +177,17 @@ fn plural_kinds(roles: &Roles<'_>) -> bool {
 /// Whether a preposition has another object: from A to B, from B to A.
 fn other_objects(a: &Roles<'_>, b: &Roles<'_>) -> bool {
     let has = |roles: &Roles<'_>, key: u64| roles.keys.contains(&key);
-    let at = |roles: &Roles<'_>, marker: &str| roles.tokens().iter().position(|token| token.text == marker);
-    let both_ways =
-        |roles: &Roles<'_>, marker: &str| at(roles, marker).is_some_and(|at| symmetric(roles.tokens(), at, at));
-    let free = |marker: &str| both_ways(a, marker) || both_ways(b, marker);
-    MARKERS.iter().filter(|marker| !free(marker)).any(|marker| {
+    let at = |roles: &Roles<'_>, marker: &str| {
+        roles.tokens().iter().position(|token| token.role == Role::Function && token.text == marker)
+    };
+    MARKERS.iter().any(|marker| {
+        let (Some(p), Some(q)) = (at(a, marker), at(b, marker)) else { return false };
         let (x, y) = (objects(a, marker), objects(b, marker));
         let new = x.iter().find(|key| !y.contains(key));
         let old = y.iter().find(|key| !x.contains(key));
         matches!((new, old), (Some(&new), Some(&old)) if has(b, new) && has(a, old))
+            && !symmetric(a.tokens(), p, p)
+            && !symmetric(b.tokens(), q, q)
     })
 }
 

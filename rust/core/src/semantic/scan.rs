@@ -153,6 +153,10 @@ impl Scanner {
 
     /// A run without white space.
     fn chunk(&mut self, chunk: &str) {
+        if chunk.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            self.word(chunk);
+            return;
+        }
         let inner = chunk.trim_start_matches(|c: char| "([{<\"'`\u{201c}\u{ab}".contains(c));
         let inner = inner.trim_end_matches(|c: char| ")]}>\"'`\u{201d}\u{bb}.,;:!?\u{2026}".contains(c));
         if chunk.starts_with('(') {

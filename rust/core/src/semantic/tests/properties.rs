@@ -111,7 +111,7 @@ proptest! {
 /// Texts that would take minutes if any step looked at all words for each word.
 #[test]
 fn hostile_texts_take_linear_time() {
-    const BYTES: usize = 1 << 20;
+    const BYTES: usize = 1 << 18;
     let parts = [
         "a",
         "\"",

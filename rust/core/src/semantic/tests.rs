@@ -101,6 +101,7 @@ fn identifiers_are_compared_letter_by_letter() {
         ("what is on https://www.example.com/a/", "what is on http://example.com/a"),
         ("the routing number of branch #0471", "the routing number of branch 0471"),
         ("is my iphone6 ok", "is my iPhone 6 ok"),
+        ("how to learn ASP.NET", "how to learn asp.net"),
     ]);
 }
 

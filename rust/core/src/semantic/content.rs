@@ -10,7 +10,7 @@ use super::scan::Case;
 use super::veto::{Rule, Veto};
 
 /// With more words without counterpart than this, a plain number that one text has more is part of a rewording.
-const MAX_REST_OF_NUMBER: usize = 2;
+const MAX_REST_OF_NUMBER: usize = 1;
 
 /// Rules for English.
 pub(super) fn english(a: &Reading, b: &Reading) -> Option<Veto> {
@@ -138,13 +138,18 @@ fn words(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
     if agree == 0 {
         return None;
     }
+    // What stands between are the words without counterpart and nothing else.
+    let minimal = [&x, &y]
+        .iter()
+        .zip(frame.between)
+        .all(|(rest, between)| between == rest.heavy.len() + rest.light && (1..=MAX_NAMED).contains(&between));
     if !x.heavy.is_empty() && !y.heavy.is_empty() {
-        // What stands between are the words without counterpart and nothing else.
-        let minimal = [&x, &y]
-            .iter()
-            .zip(frame.between)
-            .all(|(rest, between)| between == rest.heavy.len() && rest.light == 0 && between <= MAX_NAMED);
         return minimal.then(|| Veto::new(Rule::Substitution, x.shown(), y.shown()));
+    }
+    let (rest, longer) = if x.heavy.is_empty() { (&y, b) } else { (&x, a) };
+    // A word of little weight is a counterpart to none that no list knows: "find the table", "varnish the table".
+    if minimal && rest.heavy.iter().any(|(_, token)| !token.known) {
+        return Some(Veto::new(Rule::Substitution, x.shown(), y.shown()));
     }
     let (rest, longer) = if x.heavy.is_empty() { (&y, b) } else { (&x, a) };
     narrows(rest, longer, &frame, x.light + y.light).then(|| Veto::new(Rule::Modifier, x.shown(), y.shown()))

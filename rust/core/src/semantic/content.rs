@@ -151,7 +151,6 @@ fn words(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
     if minimal && rest.heavy.iter().any(|(_, token)| !token.known) {
         return Some(Veto::new(Rule::Substitution, x.shown(), y.shown()));
     }
-    let (rest, longer) = if x.heavy.is_empty() { (&y, b) } else { (&x, a) };
     narrows(rest, longer, &frame, x.light + y.light).then(|| Veto::new(Rule::Modifier, x.shown(), y.shown()))
 }
 

@@ -70,6 +70,8 @@ pub(super) struct Lexicon {
     courteous_fillers: Vec<&'static str>,
     light: Set<String>,
     weighty: Set<String>,
+    symmetric: Set<String>,
+    distances: Set<String>,
 }
 
 /// The lexicon, built on first use: some milliseconds.
@@ -110,6 +112,8 @@ impl Lexicon {
                 .filter(|word| word.len() > 3 && english::COURTESY.split_whitespace().any(|other| other == *word))
                 .collect(),
             courtesy: english::COURTESY.split_whitespace().collect(),
+            symmetric: english::SYMMETRIC.split_whitespace().map(stem).collect(),
+            distances: english::DISTANCES.split_whitespace().map(stem).collect(),
             light: english::LIGHT.split_whitespace().map(stem).collect(),
             weighty: english::WEIGHTY.split_whitespace().map(stem).collect(),
         }
@@ -169,6 +173,16 @@ impl Lexicon {
         &self.courteous_fillers
     }
 
+    /// Whether what a word says of two sides holds in either direction.
+    pub(super) fn is_symmetric(&self, stem: &str) -> bool {
+        self.symmetric.contains(stem)
+    }
+
+    /// Whether a word says how far it is, there and back.
+    pub(super) fn is_distance(&self, stem: &str) -> bool {
+        self.distances.contains(stem)
+    }
+
     pub(super) fn is_light(&self, stem: &str) -> bool {
         self.light.contains(stem)
     }
@@ -195,7 +209,7 @@ pub fn guard_words() -> Vec<&'static str> {
     all
 }
 
-const LISTS: [&str; 29] = [
+const LISTS: [&str; 30] = [
     english::FILLERS,
     english::FUNCTION,
     english::NEGATORS,
@@ -204,6 +218,7 @@ const LISTS: [&str; 29] = [
     english::COURTESY,
     english::LIGHT,
     english::WEIGHTY,
+    english::SYMMETRIC,
     english::MONTHS,
     english::MONTHS_SHORT,
     english::UNITS,

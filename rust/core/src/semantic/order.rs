@@ -5,44 +5,6 @@ use super::fnv::hash;
 use super::lexicon::lexicon;
 use super::reading::{Reading, Role, Token};
 
-/// Stems of words that hold between two sides in either direction.
-const SYMMETRIC: [&str; 34] = [
-    "relat",
-    "engag",
-    "marri",
-    "similar",
-    "same",
-    "equal",
-    "equivalent",
-    "identical",
-    "different",
-    "differ",
-    "differenc",
-    "compar",
-    "vs",
-    "versus",
-    "near",
-    "close",
-    "friend",
-    "compatibl",
-    "dating",
-    "connect",
-    "link",
-    "alik",
-    "common",
-    "acquaintanc",
-    "colleagu",
-    "neighbor",
-    "cousin",
-    "sibl",
-    "partner",
-    "classmat",
-    "roommat",
-    "twin",
-    "spous",
-    "rival",
-];
-
 /// Prepositions whose object has a role that no other part of the sentence has.
 const MARKERS: [&str; 10] = ["from", "to", "into", "than", "before", "after", "over", "by", "against", "onto"];
 
@@ -68,16 +30,11 @@ pub(super) fn exchanged(a: &Reading, b: &Reading, difference: &Difference) -> bo
 /// from and to, only distances do, and what "from" itself belongs to: different from.
 fn symmetric(tokens: &[Token], first: usize, last: usize) -> bool {
     let range = first.saturating_sub(SYMMETRIC_BEFORE)..(last + 1).min(tokens.len());
-    let listed =
-        |list: &[&str], token: &Token| list.contains(&token.stem.as_str()) || list.contains(&token.text.as_str());
+    let distance = |token: &Token| lexicon().is_distance(&token.stem);
     let from = range.clone().find(|&at| tokens[at].text == "from");
     let free = |at: usize| from.is_none_or(|from| at + 1 == from);
-    tokens[..last].iter().any(|token| listed(&DISTANCES, token))
-        || range.clone().any(|at| free(at) && listed(&SYMMETRIC, &tokens[at]))
+    tokens[..last].iter().any(distance) || range.clone().any(|at| free(at) && lexicon().is_symmetric(&tokens[at].stem))
 }
-
-/// Stems of words for what is the same there and back.
-const DISTANCES: [&str; 4] = ["between", "distanc", "distant", "far"];
 
 /// "How far is it from A to B": so many words before the first side.
 const SYMMETRIC_BEFORE: usize = 4;

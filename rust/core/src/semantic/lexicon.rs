@@ -112,7 +112,7 @@ impl Lexicon {
                 .filter(|word| word.len() > 3 && english::COURTESY.split_whitespace().any(|other| other == *word))
                 .collect(),
             courtesy: english::COURTESY.split_whitespace().collect(),
-            symmetric: english::SYMMETRIC.split_whitespace().map(stem).collect(),
+            symmetric: symmetric(),
             distances: english::DISTANCES.split_whitespace().map(stem).collect(),
             light: english::LIGHT.split_whitespace().map(stem).collect(),
             weighty: english::WEIGHTY.split_whitespace().map(stem).collect(),
@@ -174,8 +174,8 @@ impl Lexicon {
     }
 
     /// Whether what a word says of two sides holds in either direction.
-    pub(super) fn is_symmetric(&self, stem: &str) -> bool {
-        self.symmetric.contains(stem)
+    pub(super) fn is_symmetric(&self, word: &str, stem: &str) -> bool {
+        self.symmetric.contains(word) || self.symmetric.contains(stem)
     }
 
     /// Whether a word says how far it is, there and back.
@@ -289,6 +289,12 @@ fn concepts() -> (Table<String, Concept>, Table<String, Concept>) {
 
 const CONCEPTS: [(&str, Scale); 3] =
     [(opposites::GRADED, Scale::Graded), (opposites::CONVERSE, Scale::Converse), (synonyms::GROUPS, Scale::None)];
+
+/// The words, and the stems of those whose other forms mean the same: a date is not dating.
+fn symmetric() -> Set<String> {
+    let words = || english::SYMMETRIC.split_whitespace();
+    words().map(str::to_owned).chain(words().filter(|word| !word.ends_with("ing")).map(stem)).collect()
+}
 
 fn measures() -> Table<&'static str, Measure> {
     let mut out = Table::default();

@@ -33,7 +33,8 @@ fn symmetric(tokens: &[Token], first: usize, last: usize) -> bool {
     let distance = |token: &Token| lexicon().is_distance(&token.stem);
     let from = range.clone().find(|&at| tokens[at].text == "from");
     let free = |at: usize| from.is_none_or(|from| at + 1 == from);
-    tokens[..last].iter().any(distance) || range.clone().any(|at| free(at) && lexicon().is_symmetric(&tokens[at].stem))
+    tokens[..last].iter().any(distance)
+        || range.clone().any(|at| free(at) && lexicon().is_symmetric(&tokens[at].text, &tokens[at].stem))
 }
 
 /// "How far is it from A to B": so many words before the first side.

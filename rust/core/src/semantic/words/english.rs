@@ -418,7 +418,7 @@ instead forever today nowadays generally normally typically commonly fully actua
 /// Words that hold between two sides in either direction.
 pub(in crate::semantic) const SYMMETRIC: &str = "
 related engaged married similar same equal equivalent identical different differ difference compare comparison vs versus near
-close friend compatible connected linked alike common acquaintance colleague neighbor neighbour cousin sibling partner
+close friend compatible dating connected linked alike common acquaintance colleague neighbor neighbour cousin sibling partner
 classmate roommate twin spouse rival between distance distant far
 ";
 

@@ -7,8 +7,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import llmfast
 from llmfast._llmfast import Reading, guard_words
@@ -80,7 +79,9 @@ def test_paraphrases_and_swaps_of_recorded_questions(evaluation_data):
     """CheckList: of what a threshold of .95 would serve wrongly, hardly anything passes; paraphrases do."""
     with gzip.open(evaluation_data / "semantic/checklist_pairs.jsonl.gz", "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
-    vetoed = {same: [Reading(row["a"]).veto(row["b"]) is not None for row in rows if row["same"] == same] for same in (0, 1)}
+    vetoed = {
+        same: [Reading(row["a"]).veto(row["b"]) is not None for row in rows if row["same"] == same] for same in (0, 1)
+    }
     assert sum(vetoed[0]) / len(vetoed[0]) > 0.95
     kept = [row for row in rows if row["same"] and "modifiers" in row["test"]]
     assert not any(Reading(row["a"]).veto(row["b"]) for row in kept)

@@ -481,8 +481,8 @@ class Reading:
 
     def __new__(cls, text: str) -> Self: ...
     def veto(self, stored_text: str) -> tuple[str, str] | None:
-        """The name of the rule that tells the two texts apart and a sentence with the words that differ; None if no rule
-        can tell. The rule is the same with the texts exchanged. Raises InvalidTextError for a lone surrogate."""
+        """The name of the rule that tells the two texts apart, and a sentence with the words that differ; None if no
+        rule can tell. The rule is the same with the texts exchanged. Raises InvalidTextError for a lone surrogate."""
 
 @final
 class RouterTable:

@@ -194,6 +194,9 @@ fn small_typos(out: &mut Difference, a: &Reading, b: &Reading) {
     for (side, (own, other)) in [(a, b), (b, a)].into_iter().enumerate() {
         out.only[side].retain(|&at| {
             let token = &own.tokens[at as usize];
+            if token.known && token.stem != "becom" {
+                return true;
+            }
             let function = |reading: &Reading, word: &str| {
                 reading.tokens.iter().filter(|token| token.role == Role::Function && token.text == word).count()
             };
@@ -206,7 +209,7 @@ fn small_typos(out: &mut Difference, a: &Reading, b: &Reading) {
                     .iter()
                     .find(|word| typo(&token.text, word))
                     .is_some_and(|word| !own.fillers.contains(word))
-                || lexicon().fillers_of_courtesy().any(|word| typo(&token.text, word));
+                || lexicon().courteous_fillers().iter().any(|word| typo(&token.text, word));
             // "How to be one" asks what "how to become one" does.
             let becomes = token.stem == "becom" && function(own, "be") < function(other, "be");
             !becomes && (token.known || !misspelt)

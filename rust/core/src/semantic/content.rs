@@ -10,7 +10,7 @@ use super::scan::Case;
 use super::veto::{Rule, Veto};
 
 /// With more words without counterpart than this, a plain number that one text has more is part of a rewording.
-const MAX_REST_OF_NUMBER: usize = 2;
+const MAX_REST_OF_NUMBER: usize = 1;
 
 /// Rules for English.
 pub(super) fn english(a: &Reading, b: &Reading) -> Option<Veto> {
@@ -32,11 +32,12 @@ fn polarity(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
     let near = difference.shared >= left;
     let odd = (a.negators + b.negators) % 2 == 1;
     let text = |reading: &Reading, at: u32| reading.tokens[at as usize].text.clone();
-    let less = opposed(a, b).is_some_and(|pair| matches!(pair.0.as_str(), "more" | "less"));
     if let Some(&(x, y)) = difference.opposites.first() {
+        let less = opposed(a, b).is_some_and(|pair| matches!(pair.0.as_str(), "more" | "less"));
         let graded = difference.opposites.len() == 1
             && a.tokens[x as usize].scale != Scale::Converse
-            && b.tokens[y as usize].scale != Scale::Converse;
+            && b.tokens[y as usize].scale != Scale::Converse
+            && (turned(a, x) || turned(b, y));
         let cancelled = graded && (odd != less);
         return (!cancelled && near).then(|| Veto::new(Rule::Antonym, text(a, x), text(b, y)));
     }
@@ -45,6 +46,14 @@ fn polarity(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
         return Some(Veto::new(Rule::Negation, negated(a, b), negated(b, a)));
     }
     None
+}
+
+/// Whether a negator or "less" stands right before a word: not thin, less passive. Further away it turns something else.
+fn turned(reading: &Reading, at: u32) -> bool {
+    let at = at as usize;
+    reading.tokens[at.saturating_sub(2)..at]
+        .iter()
+        .any(|token| token.role == Role::Negator || matches!(token.text.as_str(), "less" | "fewer" | "least"))
 }
 
 fn negated(own: &Reading, other: &Reading) -> String {
@@ -129,15 +138,19 @@ fn words(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
     if agree == 0 {
         return None;
     }
+    // What stands between are the words without counterpart and nothing else.
+    let minimal = [&x, &y]
+        .iter()
+        .zip(frame.between)
+        .all(|(rest, between)| between == rest.heavy.len() + rest.light && (1..=MAX_NAMED).contains(&between));
     if !x.heavy.is_empty() && !y.heavy.is_empty() {
-        // What stands between are the words without counterpart and nothing else.
-        let minimal = [&x, &y]
-            .iter()
-            .zip(frame.between)
-            .all(|(rest, between)| between == rest.heavy.len() && rest.light == 0 && between <= MAX_NAMED);
         return minimal.then(|| Veto::new(Rule::Substitution, x.shown(), y.shown()));
     }
     let (rest, longer) = if x.heavy.is_empty() { (&y, b) } else { (&x, a) };
+    // A word of little weight is a counterpart to none that no list knows: "find the table", "varnish the table".
+    if minimal && rest.heavy.iter().any(|(_, token)| !token.known) {
+        return Some(Veto::new(Rule::Substitution, x.shown(), y.shown()));
+    }
     narrows(rest, longer, &frame, x.light + y.light).then(|| Veto::new(Rule::Modifier, x.shown(), y.shown()))
 }
 

@@ -32,6 +32,9 @@ pub(super) fn count(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> (Vec<
 /// The quantity that begins at a token, and how many tokens it takes.
 fn quantity(tokens: &[Raw], at: usize, english: bool, lexicon: &Lexicon) -> (usize, Option<Quantity>) {
     let raw = &tokens[at];
+    if raw.shape == Shape::Word && !lexicon.is_numeric(&raw.text) {
+        return (1, None);
+    }
     let sign =
         |at: usize| tokens.get(at).filter(|raw| raw.shape == Shape::Sign).and_then(|raw| lexicon.measure(&raw.text));
     let word = |at: usize| tokens.get(at).filter(|raw| raw.shape == Shape::Word).map_or("", |raw| raw.text.as_str());

@@ -107,7 +107,7 @@ const DIRECTIONS: [(&[&str], &[&str]); 8] = [
 pub(super) fn opposed(a: &Reading, b: &Reading) -> Option<(String, String)> {
     let ends = |reading: &Reading| {
         let mut ends = [[0_u32; 2]; DIRECTIONS.len()];
-        for token in &reading.tokens {
+        for token in reading.tokens.iter().filter(|token| token.role == Role::Function) {
             if let Some((pair, end)) = direction(&token.text) {
                 ends[pair][end] += 1;
             }

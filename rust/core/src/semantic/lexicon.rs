@@ -61,12 +61,17 @@ pub(super) struct Lexicon {
     numbers: Table<&'static str, u32>,
     foreign_numbers: Table<&'static str, u32>,
     months: Table<&'static str, u32>,
+    /// All words that may belong to a number.
+    numeric: Set<&'static str>,
     contractions: Table<&'static str, Vec<&'static str>>,
     /// By the hash of their first two words.
     templates: Table<u64, Vec<Template>>,
     courtesy: Set<&'static str>,
+    courteous_fillers: Vec<&'static str>,
     light: Set<String>,
     weighty: Set<String>,
+    symmetric: Set<String>,
+    distances: Set<String>,
 }
 
 /// The lexicon, built on first use: some milliseconds.
@@ -78,6 +83,11 @@ pub(super) fn lexicon() -> &'static Lexicon {
 impl Lexicon {
     fn new() -> Self {
         let (concepts, stems) = concepts();
+        let (measures, multipliers, months) = (measures(), multipliers(), months());
+        let (numbers, foreign_numbers) = (numbers(), foreign_numbers());
+        let others = ["noon", "midday", "midnight"].iter().chain(multipliers.keys()).chain(numbers.keys());
+        let numeric =
+            others.chain(foreign_numbers.keys()).chain(months.keys()).chain(measures.keys()).copied().collect();
         let mut uses = Table::default();
         for (list, what) in
             [(english::FUNCTION, Use::Function), (english::FILLERS, Use::Filler), (english::NEGATORS, Use::Negator)]
@@ -89,14 +99,21 @@ impl Lexicon {
             bases: bases(),
             concepts,
             stems,
-            measures: measures(),
-            multipliers: multipliers(),
-            numbers: numbers(),
-            foreign_numbers: foreign_numbers(),
-            months: months(),
+            measures,
+            multipliers,
+            numbers,
+            foreign_numbers,
+            months,
+            numeric,
             contractions: pairs(english::CONTRACTIONS).map(|(short, long)| (short, words(long).collect())).collect(),
             templates: templates(),
+            courteous_fillers: english::FILLERS
+                .split_whitespace()
+                .filter(|word| word.len() > 3 && english::COURTESY.split_whitespace().any(|other| other == *word))
+                .collect(),
             courtesy: english::COURTESY.split_whitespace().collect(),
+            symmetric: symmetric(),
+            distances: english::DISTANCES.split_whitespace().map(stem).collect(),
             light: english::LIGHT.split_whitespace().map(stem).collect(),
             weighty: english::WEIGHTY.split_whitespace().map(stem).collect(),
         }
@@ -129,6 +146,11 @@ impl Lexicon {
         if english { self.numbers.get(word).copied() } else { self.foreign_numbers.get(word).copied() }
     }
 
+    /// Whether a number may begin with the word.
+    pub(super) fn is_numeric(&self, word: &str) -> bool {
+        self.numeric.contains(word)
+    }
+
     pub(super) fn month(&self, word: &str) -> Option<u32> {
         self.months.get(word).copied()
     }
@@ -147,8 +169,18 @@ impl Lexicon {
     }
 
     /// Words of courtesy that stand in the middle of questions; they are often typed in a hurry.
-    pub(super) fn fillers_of_courtesy(&self) -> impl Iterator<Item = &'static str> {
-        self.courtesy.iter().copied().filter(|word| self.uses.get(word) == Some(&Use::Filler))
+    pub(super) fn courteous_fillers(&self) -> &[&'static str] {
+        &self.courteous_fillers
+    }
+
+    /// Whether what a word says of two sides holds in either direction.
+    pub(super) fn is_symmetric(&self, word: &str, stem: &str) -> bool {
+        self.symmetric.contains(word) || self.symmetric.contains(stem)
+    }
+
+    /// Whether a word says how far it is, there and back.
+    pub(super) fn is_distance(&self, stem: &str) -> bool {
+        self.distances.contains(stem)
     }
 
     pub(super) fn is_light(&self, stem: &str) -> bool {
@@ -162,11 +194,6 @@ impl Lexicon {
     /// Whether the form is one that no suffix explains.
     pub(super) fn is_irregular(&self, word: &str) -> bool {
         self.bases.contains_key(word)
-    }
-
-    /// Whether the word is one that the guards know, and so no misspelling of another.
-    pub(super) fn knows(&self, word: &str, stem: &str) -> bool {
-        self.uses.contains_key(word) || self.concept(word, stem).is_some() || self.bases.contains_key(word)
     }
 }
 
@@ -182,7 +209,7 @@ pub fn guard_words() -> Vec<&'static str> {
     all
 }
 
-const LISTS: [&str; 29] = [
+const LISTS: [&str; 30] = [
     english::FILLERS,
     english::FUNCTION,
     english::NEGATORS,
@@ -191,6 +218,7 @@ const LISTS: [&str; 29] = [
     english::COURTESY,
     english::LIGHT,
     english::WEIGHTY,
+    english::SYMMETRIC,
     english::MONTHS,
     english::MONTHS_SHORT,
     english::UNITS,
@@ -261,6 +289,12 @@ fn concepts() -> (Table<String, Concept>, Table<String, Concept>) {
 
 const CONCEPTS: [(&str, Scale); 3] =
     [(opposites::GRADED, Scale::Graded), (opposites::CONVERSE, Scale::Converse), (synonyms::GROUPS, Scale::None)];
+
+/// The words, and the stems of those whose other forms mean the same: a date is not dating.
+fn symmetric() -> Set<String> {
+    let words = || english::SYMMETRIC.split_whitespace();
+    words().map(str::to_owned).chain(words().filter(|word| !word.ends_with("ing")).map(stem)).collect()
+}
 
 fn measures() -> Table<&'static str, Measure> {
     let mut out = Table::default();

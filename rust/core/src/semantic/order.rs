@@ -5,44 +5,6 @@ use super::fnv::hash;
 use super::lexicon::lexicon;
 use super::reading::{Reading, Role, Token};
 
-/// Stems of words that hold between two sides in either direction.
-const SYMMETRIC: [&str; 34] = [
-    "relat",
-    "engag",
-    "marri",
-    "similar",
-    "same",
-    "equal",
-    "equivalent",
-    "identical",
-    "different",
-    "differ",
-    "differenc",
-    "compar",
-    "vs",
-    "versus",
-    "near",
-    "close",
-    "friend",
-    "compatibl",
-    "dating",
-    "connect",
-    "link",
-    "alik",
-    "common",
-    "acquaintanc",
-    "colleagu",
-    "neighbor",
-    "cousin",
-    "sibl",
-    "partner",
-    "classmat",
-    "roommat",
-    "twin",
-    "spous",
-    "rival",
-];
-
 /// Prepositions whose object has a role that no other part of the sentence has.
 const MARKERS: [&str; 10] = ["from", "to", "into", "than", "before", "after", "over", "by", "against", "onto"];
 
@@ -68,16 +30,12 @@ pub(super) fn exchanged(a: &Reading, b: &Reading, difference: &Difference) -> bo
 /// from and to, only distances do, and what "from" itself belongs to: different from.
 fn symmetric(tokens: &[Token], first: usize, last: usize) -> bool {
     let range = first.saturating_sub(SYMMETRIC_BEFORE)..(last + 1).min(tokens.len());
-    let listed =
-        |list: &[&str], token: &Token| list.contains(&token.stem.as_str()) || list.contains(&token.text.as_str());
+    let distance = |token: &Token| lexicon().is_distance(&token.stem);
     let from = range.clone().find(|&at| tokens[at].text == "from");
     let free = |at: usize| from.is_none_or(|from| at + 1 == from);
-    tokens[..last].iter().any(|token| listed(&DISTANCES, token))
-        || range.clone().any(|at| free(at) && listed(&SYMMETRIC, &tokens[at]))
+    tokens[..last].iter().any(distance)
+        || range.clone().any(|at| free(at) && lexicon().is_symmetric(&tokens[at].text, &tokens[at].stem))
 }
-
-/// Stems of words for what is the same there and back.
-const DISTANCES: [&str; 4] = ["between", "distanc", "distant", "far"];
 
 /// "How far is it from A to B": so many words before the first side.
 const SYMMETRIC_BEFORE: usize = 4;
@@ -177,15 +135,17 @@ fn plural_kinds(roles: &Roles<'_>) -> bool {
 /// Whether a preposition has another object: from A to B, from B to A.
 fn other_objects(a: &Roles<'_>, b: &Roles<'_>) -> bool {
     let has = |roles: &Roles<'_>, key: u64| roles.keys.contains(&key);
-    let at = |roles: &Roles<'_>, marker: &str| roles.tokens().iter().position(|token| token.text == marker);
-    let both_ways =
-        |roles: &Roles<'_>, marker: &str| at(roles, marker).is_some_and(|at| symmetric(roles.tokens(), at, at));
-    let free = |marker: &str| both_ways(a, marker) || both_ways(b, marker);
-    MARKERS.iter().filter(|marker| !free(marker)).any(|marker| {
+    let at = |roles: &Roles<'_>, marker: &str| {
+        roles.tokens().iter().position(|token| token.role == Role::Function && token.text == marker)
+    };
+    MARKERS.iter().any(|marker| {
+        let (Some(p), Some(q)) = (at(a, marker), at(b, marker)) else { return false };
         let (x, y) = (objects(a, marker), objects(b, marker));
         let new = x.iter().find(|key| !y.contains(key));
         let old = y.iter().find(|key| !x.contains(key));
         matches!((new, old), (Some(&new), Some(&old)) if has(b, new) && has(a, old))
+            && !symmetric(a.tokens(), p, p)
+            && !symmetric(b.tokens(), q, q)
     })
 }
 

@@ -146,7 +146,7 @@ fn token(
         concept = lexicon.concept(&base, &base);
         stem = base;
     }
-    let known = lexicon.knows(&text, &stem);
+    let known = concept.is_some() || lexicon.is_irregular(&text);
     let key = concept.map_or_else(|| hash(&stem), |concept| u64::from(concept.number));
     make(text, stem, key, Role::Content, concept, known)
 }

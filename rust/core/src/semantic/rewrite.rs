@@ -27,8 +27,9 @@ pub(super) fn expand(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> Vec<
             out.push(raw);
             continue;
         }
-        let bare: String = raw.text.chars().filter(|c| *c != '\'').collect();
-        if let Some(long) = lexicon.contraction(&bare) {
+        let whole = !raw.text.contains('\'');
+        let bare = if whole { String::new() } else { raw.text.replace('\'', "") };
+        if let Some(long) = lexicon.contraction(if whole { &raw.text } else { &bare }) {
             let capital = (raw.case, raw.first);
             out.extend(long.iter().map(|word| like(&raw, word)));
             let at = out.len() - long.len();

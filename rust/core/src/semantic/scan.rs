@@ -153,6 +153,10 @@ impl Scanner {
 
     /// A run without white space.
     fn chunk(&mut self, chunk: &str) {
+        if chunk.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            self.word(chunk);
+            return;
+        }
         let inner = chunk.trim_start_matches(|c: char| "([{<\"'`\u{201c}\u{ab}".contains(c));
         let inner = inner.trim_end_matches(|c: char| ")]}>\"'`\u{201d}\u{bb}.,;:!?\u{2026}".contains(c));
         if chunk.starts_with('(') {
@@ -344,7 +348,9 @@ fn code(chunk: &str) -> Option<String> {
         return Some(chunk.to_lowercase());
     }
     let letters = bytes.iter().any(u8::is_ascii_alphabetic);
-    let rooted = bytes.len() > 1 && (chunk.starts_with('/') || chunk.starts_with("~/") || chunk.starts_with("./"));
+    // "/memes" is a word behind a stroke.
+    let deep = bytes.iter().skip(1).any(|byte| matches!(byte, b'/' | b'.' | b'_'));
+    let rooted = deep && (chunk.starts_with('/') || chunk.starts_with("~/") || chunk.starts_with("./"));
     let flag = chunk.starts_with("--") && bytes.len() > 3;
     let inner_sign = |sign: u8| bytes.len() > 2 && bytes[1..bytes.len() - 1].contains(&sign);
     if letters && (rooted || flag || inner_sign(b'_') || inner_sign(b'\\') || chunk.contains("::")) {
@@ -367,5 +373,8 @@ fn dotted(chunk: &str) -> bool {
         .rsplit('.')
         .next()
         .is_some_and(|last| lexicon().use_of(last).is_some() || (last.len() > 4 && chunk.matches('.').count() == 1));
-    !word && chunk.split('.').all(good) && chunk.split('.').skip(1).all(|part| part.as_bytes()[0].is_ascii_lowercase())
+    let upper = !chunk.bytes().any(|byte| byte.is_ascii_lowercase());
+    !word
+        && chunk.split('.').all(good)
+        && (upper || chunk.split('.').skip(1).all(|part| part.as_bytes()[0].is_ascii_lowercase()))
 }

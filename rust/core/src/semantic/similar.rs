@@ -57,7 +57,7 @@ fn negated(a: &str, b: &str) -> bool {
 /// Whether one is the other with a slip of the fingers. Short words are too close to other words.
 pub(super) fn typo(a: &str, b: &str) -> bool {
     // Bytes first: most pairs end here. Two letters of four bytes are the most that a slip adds.
-    if a.len().abs_diff(b.len()) > 8 || a.len().min(b.len()) < 4 {
+    if a.len().abs_diff(b.len()) > 8 || a.len().min(b.len()) < 4 || !close(a, b) {
         return false;
     }
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
@@ -74,6 +74,21 @@ pub(super) fn typo(a: &str, b: &str) -> bool {
         2 => short.len() >= 8 && short[0] == long[0],
         _ => false,
     }
+}
+
+/// Whether words that may be one slip apart agree before and behind it, and those that may be two apart in their first
+/// letter. What this refuses is never measured.
+fn close(a: &str, b: &str) -> bool {
+    let longer = a.len().max(b.len());
+    if !(a.is_ascii() && b.is_ascii()) || longer > MAX_LETTERS {
+        return longer <= 4 * MAX_LETTERS;
+    }
+    if a.len().min(b.len()) >= 8 {
+        return a.as_bytes()[0] == b.as_bytes()[0] || a.as_bytes()[1] == b.as_bytes()[1];
+    }
+    let front = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
+    let back = a.bytes().rev().zip(b.bytes().rev()).take_while(|(x, y)| x == y).count();
+    front + back + 2 >= longer
 }
 
 /// One letter missing: doubled letters anywhere, others only inside of longer words.

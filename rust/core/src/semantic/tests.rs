@@ -101,6 +101,7 @@ fn identifiers_are_compared_letter_by_letter() {
         ("what is on https://www.example.com/a/", "what is on http://example.com/a"),
         ("the routing number of branch #0471", "the routing number of branch 0471"),
         ("is my iphone6 ok", "is my iPhone 6 ok"),
+        ("how to learn ASP.NET", "how to learn asp.net"),
     ]);
 }
 
@@ -152,7 +153,10 @@ fn opposites_separate() {
         ],
     );
     // Two opposites at once do not cancel out.
-    vetoed(&[("how to buy a cheap car", "how to sell an expensive car")]);
+    vetoed(&[
+        ("how to buy a cheap car", "how to sell an expensive car"),
+        ("Is it wise not to eat hot food?", "Is it wise to eat cold food?"),
+    ]);
 }
 
 #[test]
@@ -189,6 +193,8 @@ fn names_and_words_that_no_list_holds() {
         ("where does zorblax live", "where does quimby live"),
         ("what is the address of tom", "what is the address of tim"),
         ("how do i varnish an oak table", "how do i sand an oak table"),
+        ("how do i varnish an oak table", "how do i find an oak table"),
+        ("where is the best buy in town", "where is the home depot in town"),
         ("how do i place a market order", "how do i place a limit order"),
         ("the weather in new brinton", "the weather in old harwich"),
         ("Is Ann an economist?", "Is Ann a celebrated economist?"),

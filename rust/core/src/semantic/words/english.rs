@@ -415,6 +415,16 @@ always usually often sometimes easily successfully properly correctly mostly mai
 instead forever today nowadays generally normally typically commonly fully actually personally globally
 ";
 
+/// Words that hold between two sides in either direction.
+pub(in crate::semantic) const SYMMETRIC: &str = "
+related engaged married similar same equal equivalent identical different differ difference compare comparison vs versus near
+close friend compatible dating connected linked alike common acquaintance colleague neighbor neighbour cousin sibling partner
+classmate roommate twin spouse rival between distance distant far
+";
+
+/// Those of them that hold between two places as well.
+pub(in crate::semantic) const DISTANCES: &str = "between distance distant far";
+
 /// Words that change what is asked wherever they are put in: phase, time, exclusiveness, extent.
 pub(in crate::semantic) const WEIGHTY: &str = "
 formerly previously originally eventually finally initially temporarily simultaneously jointly separately

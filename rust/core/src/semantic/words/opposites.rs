@@ -110,7 +110,7 @@ equal | unequal
 free | paid
 available | unavailable
 allow permit let | forbid prohibit ban disallow
-mandatory compulsory obligatory | optional voluntary
+mandatory compulsory obligatory required | optional voluntary
 valid | invalid expired void
 included covered | excluded
 online | offline

@@ -8,7 +8,7 @@ show display view see look
 tell inform notify
 explain describe clarify
 know understand
-help assist aid
+help assist aid assistance support
 fix repair mend resolve solve
 make do perform
 choose select pick
@@ -23,7 +23,7 @@ talk speak chat
 think believe according opinion consider
 say state mention
 work function operate
-improve enhance boost
+improve enhance boost hone upgrade
 grow develop
 delete erase
 verify confirm validate
@@ -68,7 +68,7 @@ read peruse
 study revise
 practice rehearse
 train coach
-calculate compute
+calculate compute determine
 count tally
 measure gauge
 compare contrast
@@ -338,14 +338,21 @@ retrieve recover
 center middle
 legit legitimate
 former ex
-hone sharpen
-upgrade modernize
+sharpen whet
 amazing awesome incredible wonderful fantastic
 yummy delicious tasty
 meaningless pointless
 fingernail nail
 events incident incidents
-tech technology
+tech technology technological
+gender sex
+psycho psychopath
+stance position viewpoint standpoint
+role responsibility
+opportunity chance
+tool equipment gadget device
+ability skill
+acne pimple
 engineering engg
 america usa us
 uk britain
@@ -395,7 +402,6 @@ fulfil fulfill
 skilful skillful
 judgement judgment
 ageing aging
-storey story
 plough plow
 mum mom
 pyjamas pajamas

@@ -90,7 +90,8 @@ impl Canonical {
         if let Some(order) = order_of_names(entries, &mut order) {
             return order.iter().try_for_each(|&at| {
                 let (name, value) = &entries[usize::from(at)];
-                self.text(name);
+                // It is ASCII, and so in NFC.
+                self.part(b't', name.as_bytes());
                 self.nested(value, depth)
             });
         }
@@ -122,11 +123,11 @@ impl Canonical {
         entries.truncate(first);
     }
 
+    /// As few bytes as hold the number and its sign.
     fn integer(&mut self, number: i128) {
-        match i64::try_from(number) {
-            Ok(number) => self.part(b'i', &number.to_le_bytes()),
-            Err(_) => self.part(b'i', &number.to_le_bytes()),
-        }
+        let magnitude = if number < 0 { !number } else { number };
+        let length = (128 - magnitude.leading_zeros()) as usize / 8 + 1;
+        self.part(b'i', &number.to_le_bytes()[..length]);
     }
 
     fn float(&mut self, number: f64) {

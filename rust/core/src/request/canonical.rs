@@ -1,5 +1,5 @@
-//! Canonical bytes: every part carries its type and, where types leave it open, its length, so that no two different values
-//! share their bytes and no sequence of parts is the beginning of another.
+//! Canonical bytes: every part carries its type and, where types leave it open, its length, so that no two different
+//! values share their bytes and no sequence of parts is the beginning of another.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,8 @@ pub(super) const MAX_DEPTH: usize = 128;
 /// From 2^127 on a float is encoded by its bits; below, a whole one by its value like an integer.
 const WHOLE_FLOAT_LIMIT: f64 = 1.7e38;
 
-/// Maps of up to this many entries with names in ASCII are put in order before they are written, larger ones afterwards.
+/// Maps of up to this many entries with names in ASCII are put in order before they are written, larger ones
+/// afterwards.
 const SMALL_MAP: usize = 16;
 
 /// Bytes being collected.
@@ -106,8 +107,8 @@ impl Canonical {
         Ok(())
     }
 
-    /// Sorts the map whose entries begin at `begin` and are noted from `first` on. Whole entries are compared, so names that
-    /// become equal in NFC still have one order.
+    /// Sorts the map whose entries begin at `begin` and are noted from `first` on. Whole entries are compared, so names
+    /// that become equal in NFC still have one order.
     fn sort(&mut self, first: usize, begin: usize) {
         let Self { out, entries, sorting } = self;
         let spans = &mut entries[first..];

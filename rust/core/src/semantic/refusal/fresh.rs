@@ -117,14 +117,15 @@ fn always() -> impl Iterator<Item = (f64, &'static str)> {
     ALWAYS.iter().flat_map(|(horizon, phrases)| phrases.split(", ").map(|phrase| (*horizon, phrase)))
 }
 
-/// A day, unless the question only tells when something happened ("the deposit I made this morning is missing") or means an
-/// age ("in today's world").
+/// A day, unless the question only tells when something happened ("the deposit I made this morning is missing") or
+/// means an age ("in today's world").
 fn is_day(words: &Words, at: usize, whole: Whole) -> bool {
     let noun = if words.get(at + 1) == "s" { words.get(at + 2) } else { words.get(at + 1) };
     !is_in("world, society, age, era, generation, youth, times, economy, scenario, education", noun) && !whole.tells
 }
 
-/// Whether somebody tells what they did: "i", neither behind the verb of a question nor before a wish ("I need today's rate").
+/// Whether somebody tells what they did: "i", neither behind the verb of a question nor before a wish ("I need today's
+/// rate").
 fn tells(words: &Words) -> bool {
     (0..words.len()).any(|at| {
         is_in("i, ive, im, we", words.get(at))
@@ -133,8 +134,8 @@ fn tells(words: &Words) -> bool {
     })
 }
 
-const BEFORE_A_QUESTION_S_SUBJECT: &str =
-    "did, do, does, have, had, can, could, should, will, would, am, was, may, must, shall, if, when";
+const BEFORE_A_QUESTION_S_SUBJECT: &str = "\
+    did, do, does, have, had, can, could, should, will, would, am, was, may, must, shall, if, when";
 
 /// The time of day, not a time frame or difference.
 fn is_clock(words: &Words, at: usize, _: Whole) -> bool {
@@ -154,8 +155,9 @@ fn asks_for_value(words: &Words) -> bool {
 }
 
 /// Words of those who ask how a value comes about, or why it is not what they expected.
-const EXPLAINS: &str = "wrong, incorrect, right, correct, why, used, use, apply, applied, calculated, determined, based, affect, \
-     affects, happens, mean, cause, causes, difference, between, best";
+const EXPLAINS: &str = "\
+    wrong, incorrect, right, correct, why, used, use, apply, applied, calculated, determined, based, affect, \
+    affects, happens, mean, cause, causes, difference, between, best";
 
 /// "current", unless it is a current account or flows.
 fn is_current(words: &Words, at: usize, _: Whole) -> bool {
@@ -165,11 +167,13 @@ fn is_current(words: &Words, at: usize, _: Whole) -> bool {
         && !is_in(KINDS_THAT_FLOW, words.before(at, 1))
 }
 
-const BEHIND_WHAT_FLOWS: &str = "through, flow, flows, flowing, density, voltage, divider, transformer, transformers, source, carrying, in, \
-     of, is, and, or, when, from, which, that, leakage";
+const BEHIND_WHAT_FLOWS: &str = "\
+    through, flow, flows, flowing, density, voltage, divider, transformer, transformers, source, carrying, in, of, \
+    is, and, or, when, from, which, that, leakage";
 
-const KINDS_THAT_FLOW: &str = "electric, electrical, alternating, direct, ac, dc, eddy, ocean, water, induced, leakage, saturation, \
-     displacement, against, base, collector, short, circuit, drift, conventional";
+const KINDS_THAT_FLOW: &str = "\
+    electric, electrical, alternating, direct, ac, dc, eddy, ocean, water, induced, leakage, saturation, \
+    displacement, against, base, collector, short, circuit, drift, conventional";
 
 /// "now", unless it is part of what somebody tells, or marks where a time begins or a reason.
 fn is_now(words: &Words, at: usize, whole: Whole) -> bool {

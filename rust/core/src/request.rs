@@ -1,8 +1,8 @@
 //! What makes two requests the same: normal form, canonical bytes, exact key, compatibility fingerprint, partition.
 //!
-//! A request that can be made in several ways has one normal form ([`Normal`]). Every field of it that can change the answer
-//! goes into length-prefixed canonical bytes (`canonical`), and those through keyed BLAKE3, which is a MAC: without the secret
-//! nobody can make a key or a partition, or tell a scope from one.
+//! A request that can be made in several ways has one normal form ([`Normal`]). Every field of it that can change the
+//! answer goes into length-prefixed canonical bytes (`canonical`), and those through keyed BLAKE3, which is a MAC:
+//! without the secret nobody can make a key or a partition, or tell a scope from one.
 
 mod api;
 mod canonical;
@@ -114,7 +114,8 @@ impl Secret {
         Ok(Identity { fingerprint, key, normal_key })
     }
 
-    /// The same without the last user turn and the scope: only requests with one fingerprint may be compared by meaning.
+    /// The same without the last user turn and the scope: only requests with one fingerprint may be compared by
+    /// meaning.
     ///
     /// # Errors
     /// `Config` if a value is nested too deeply.
@@ -142,11 +143,11 @@ impl Secret {
 
     /// The exact key of the same request with its question in normal form; None if it is in normal form already.
     ///
-    /// A row that is found under either key is an exact answer if its own exact key or its own normal key is the one that was
-    /// looked up: so a question in normal form, whose key is its normal key, finds the rows of all others that are
-    /// written in other ways, and they find its. In the normal form white space, width and typographic signs are one (the
-    /// module `text` says which), and with `fold_case` case as well. Keys without case are a domain of their own: who did not
-    /// ask for them never meets one.
+    /// A row that is found under either key is an exact answer if its own exact key or its own normal key is the one
+    /// that was looked up: so a question in normal form, whose key is its normal key, finds the rows of all others that
+    /// are written in other ways, and they find its. In the normal form white space, width and typographic signs are
+    /// one (the module `text` says which), and with `fold_case` case as well. Keys without case are a domain of their
+    /// own: who did not ask for them never meets one.
     pub fn normal_key(
         &self,
         scope: Scope<'_>,
@@ -196,8 +197,8 @@ impl Secret {
     }
 }
 
-/// Two steps: the secret makes a key for scope and fingerprint, and that one hashes the query where it lies. A query of a
-/// kilobyte stays one chunk of BLAKE3 so, and nobody copies it.
+/// Two steps: the secret makes a key for scope and fingerprint, and that one hashes the query where it lies. A query of
+/// a kilobyte stays one chunk of BLAKE3 so, and nobody copies it.
 fn keyed(secret: &[u8; 32], scope: Scope<'_>, fingerprint: &Fingerprint, query: &str) -> ExactKey {
     let mut bytes = Canonical::with_capacity(128);
     bytes.scope(scope);

@@ -12,7 +12,8 @@ type Why = Option<(&'static str, String)>;
 
 #[pyfunction]
 #[pyo3(signature = (
-    query, messages = None, params = None, *, ttl, public, max_temperature = MAX_TEMPERATURE, read_only_tools = Vec::new()
+    query, messages = None, params = None, *, ttl, public, max_temperature = MAX_TEMPERATURE,
+    read_only_tools = Vec::new()
 ), text_signature = "(query, messages=None, params=None, *, ttl, public, max_temperature=1.0, read_only_tools=())")]
 fn refusal(
     query: Option<&Bound<'_, PyAny>>,

@@ -1,7 +1,7 @@
 //! Which fields of the providers' APIs count, in tables.
 //!
-//! By the APIs' own references, as their Python libraries declare them (openai 1.x and 2.x, anthropic 0.x). What no table
-//! names counts: an unknown field may change the answer.
+//! By the APIs' own references, as their Python libraries declare them (openai 1.x and 2.x, anthropic 0.x). What no
+//! table names counts: an unknown field may change the answer.
 
 /// The form in which a request is made, and in which its answer comes back.
 ///
@@ -159,13 +159,14 @@ pub(super) const ITEMS_WITH_IDLE_ID: &[&str] = &[
     "computer_call_output",
 ];
 
-/// Items of the responses API whose ids say which answer belongs to which call, and nothing else. The ids of other items stand
-/// for what the provider keeps (`item_reference`, `reasoning` without its content, images), and count.
+/// Items of the responses API whose ids say which answer belongs to which call, and nothing else. The ids of other
+/// items stand for what the provider keeps (`item_reference`, `reasoning` without its content, images), and count.
 pub(super) const ITEMS_WITH_LINKS: &[&str] =
     &["local_shell_call", "local_shell_call_output", "mcp_approval_request", "mcp_approval_response", "mcp_call"];
 
 /// Names of ids that link items of a conversation.
 pub(super) const LINKS: &[&str] = &["id", "call_id", "tool_call_id", "tool_use_id", "approval_request_id"];
 
-/// Endings of the headers that can change an answer: versions and betas of the API. Others carry keys, traces and labels.
+/// Endings of the headers that can change an answer: versions and betas of the API. Others carry keys, traces and
+/// labels.
 pub(super) const HEADERS_THAT_COUNT: &[&str] = &["-beta", "-version"];

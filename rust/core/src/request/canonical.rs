@@ -1,5 +1,5 @@
-//! Canonical bytes: every part carries its type and, where types leave it open, its length, so that no two different values
-//! share their bytes and no sequence of parts is the beginning of another.
+//! Canonical bytes: every part carries its type and, where types leave it open, its length, so that no two different
+//! values share their bytes and no sequence of parts is the beginning of another.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,8 @@ pub(super) const MAX_DEPTH: usize = 128;
 /// From 2^127 on a float is encoded by its bits; below, a whole one by its value like an integer.
 const WHOLE_FLOAT_LIMIT: f64 = 1.7e38;
 
-/// Maps of up to this many entries with names in ASCII are put in order before they are written, larger ones afterwards.
+/// Maps of up to this many entries with names in ASCII are put in order before they are written, larger ones
+/// afterwards.
 const SMALL_MAP: usize = 16;
 
 /// Bytes being collected.
@@ -90,7 +91,8 @@ impl Canonical {
         if let Some(order) = order_of_names(entries, &mut order) {
             return order.iter().try_for_each(|&at| {
                 let (name, value) = &entries[usize::from(at)];
-                self.text(name);
+                // It is ASCII, and so in NFC.
+                self.part(b't', name.as_bytes());
                 self.nested(value, depth)
             });
         }
@@ -105,8 +107,8 @@ impl Canonical {
         Ok(())
     }
 
-    /// Sorts the map whose entries begin at `begin` and are noted from `first` on. Whole entries are compared, so names that
-    /// become equal in NFC still have one order.
+    /// Sorts the map whose entries begin at `begin` and are noted from `first` on. Whole entries are compared, so names
+    /// that become equal in NFC still have one order.
     fn sort(&mut self, first: usize, begin: usize) {
         let Self { out, entries, sorting } = self;
         let spans = &mut entries[first..];
@@ -122,11 +124,11 @@ impl Canonical {
         entries.truncate(first);
     }
 
+    /// As few bytes as hold the number and its sign.
     fn integer(&mut self, number: i128) {
-        match i64::try_from(number) {
-            Ok(number) => self.part(b'i', &number.to_le_bytes()),
-            Err(_) => self.part(b'i', &number.to_le_bytes()),
-        }
+        let magnitude = if number < 0 { !number } else { number };
+        let length = (128 - magnitude.leading_zeros()) as usize / 8 + 1;
+        self.part(b'i', &number.to_le_bytes()[..length]);
     }
 
     fn float(&mut self, number: f64) {

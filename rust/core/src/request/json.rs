@@ -13,8 +13,9 @@ const MAX_DIGITS: usize = 4300;
 
 /// Reads JSON in UTF-8.
 ///
-/// It is read as Python's `json` reads it: whole numbers are exact, others are the nearest f64 (infinite beyond its range),
-/// and of two entries with one name the last counts. **Cost:** each level is scanned once for each level around it.
+/// It is read as Python's `json` reads it: whole numbers are exact, others are the nearest f64 (infinite beyond its
+/// range), and of two entries with one name the last counts. **Cost:** each level is scanned once for each level around
+/// it.
 ///
 /// # Errors
 /// `Config` if it is not JSON, if it is nested too deeply, or if a whole number has more than 4,300 digits.

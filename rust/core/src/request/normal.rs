@@ -8,9 +8,10 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// A request in normal form.
 ///
-/// What can be written in several ways is written in one: a list of one part of text is the text, an optional parameter that
-/// is null is absent, ids that only link a call with its result count up from 0, and fields that say nothing about the answer
-/// are gone ([`super::VOLATILE`]). So `query`, `system`, `history` and so on are the same whichever builder made them.
+/// What can be written in several ways is written in one: a list of one part of text is the text, an optional parameter
+/// that is null is absent, ids that only link a call with its result count up from 0, and fields that say nothing about
+/// the answer are gone ([`super::VOLATILE`]). So `query`, `system`, `history` and so on are the same whichever builder
+/// made them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Normal {
     /// The form in which the request is made and answered.
@@ -23,8 +24,8 @@ pub struct Normal {
     pub system: String,
     /// The turns before the last user turn; all turns if there is no query.
     pub history: Value,
-    /// What the last user turn holds beside its text: Null if nothing, else the text's place (−1: all of the content) and
-    /// the turn without it.
+    /// What the last user turn holds beside its text: Null if nothing, else the text's place (−1: all of the content)
+    /// and the turn without it.
     pub turn: Value,
     /// Every other parameter.
     pub params: Value,
@@ -68,8 +69,8 @@ impl<'a> Fields<'a> {
 impl Secret {
     /// Fingerprint, exact key and normal key of a request that is made of a query and keywords.
     ///
-    /// `messages` are the turns before the query, with or without it as the last. Null stands for no messages, parameters or
-    /// documents.
+    /// `messages` are the turns before the query, with or without it as the last. Null stands for no messages,
+    /// parameters or documents.
     ///
     /// # Errors
     /// `Config` as [`Normal::from_fields`], and if a value is nested too deeply.
@@ -92,7 +93,8 @@ impl Secret {
         self.identify(scope, &fields.request(&history, &params, &context), fold_case)
     }
 
-    /// The fingerprint of a request of the application's own: [`Fields::query`] and [`Fields::api`] are not looked at, and
+    /// The fingerprint of a request of the application's own: [`Fields::query`] and [`Fields::api`] are not looked at,
+    /// and
     /// `messages` are the turns before the query, without it.
     ///
     /// # Errors
@@ -131,8 +133,8 @@ impl Secret {
 impl Normal {
     /// The normal form of an SDK's keyword arguments, a map.
     ///
-    /// `extra_body` counts as if its entries were arguments, which is how it is sent. Of `extra_headers` those count that name
-    /// a version or a beta of the API.
+    /// `extra_body` counts as if its entries were arguments, which is how it is sent. Of `extra_headers` those count that
+    /// name a version or a beta of the API.
     ///
     /// # Errors
     /// `Config` if `keywords` is no map, or if `api` is [`Api::Plain`], which has no keywords of its own.
@@ -163,13 +165,14 @@ impl Normal {
         json::parse(body).and_then(|keywords| Self::from_keywords(api, keywords))
     }
 
-    /// The normal form of a query and keywords; `messages` are the turns before the query, with or without it as the last.
+    /// The normal form of a query and keywords; `messages` are the turns before the query, with or without it as the
+    /// last.
     ///
-    /// For [`Api::Plain`] everything counts as it is. For another API it is the request that says the same: the system prompt,
-    /// the turns and the query stand where the API wants them.
+    /// For [`Api::Plain`] everything counts as it is. For another API it is the request that says the same: the system
+    /// prompt, the turns and the query stand where the API wants them.
     ///
     /// # Errors
-    /// `Config` if an API's `params` are no map or name what the other arguments stand for, or if its `messages` are no list.
+    /// `Config` if an API's `params` are no map or name what the other arguments stand for, or its `messages` are no list.
     pub fn from_fields(fields: Fields<'_>, messages: Value, params: Value) -> Result<Self> {
         let Fields { api, query, model, system, stream, .. } = fields;
         let (history, params) = (without_query(messages, query), or_empty(params, Value::Map(Vec::new())));
@@ -306,8 +309,9 @@ fn take_text(params: &mut Entries, name: &str) -> String {
     }
 }
 
-/// Takes the first turn of a chat if it is a system prompt of nothing but text. A developer's stays a turn: servers other
-/// than OpenAI's may tell the two apart. So does an empty one, since a model may have a prompt of its own where there is none.
+/// Takes the first turn of a chat if it is a system prompt of nothing but text. A developer's stays a turn: servers
+/// other than OpenAI's may tell the two apart. So does an empty one, since a model may have a prompt of its own where
+/// there is none.
 fn take_system_turn(turns: &mut Vec<Value>) -> String {
     let is_prompt = |turn: &Value| {
         matches!(turn, Value::Map(entries) if entries.len() == 2)

@@ -4,13 +4,13 @@ use unicode_normalization::UnicodeNormalization;
 
 /// The question in normal form; None if it is in normal form already.
 ///
-/// In a text of one line without code, runs of white space of any kind count as one space, and two or more question marks
-/// at the end as one. What stands at a letter or digit may be written in full or half width, as a typographic apostrophe,
-/// quotation mark, hyphen, minus or en dash, or as a ligature. White space around any text goes.
+/// In a text of one line without code, runs of white space of any kind count as one space, and two or more question
+/// marks at the end as one. What stands at a letter or digit may be written in full or half width, as a typographic
+/// apostrophe, quotation mark, hyphen, minus or en dash, or as a ligature. White space around any text goes.
 ///
 /// Left as they are, since they may be what is asked about or change what is said: case, accents, superscripts (`x²`),
-/// fractions, signs that stand alone, other punctuation, white space in text that is laid out (line breaks, tabs, backticks)
-/// or quoted. **Cost:** linear; no copy of a text in normal form, if it is ASCII.
+/// fractions, signs that stand alone, other punctuation, white space in text that is laid out (line breaks, tabs,
+/// backticks) or quoted. **Cost:** linear; no copy of a text in normal form, if it is ASCII.
 pub(super) fn normal(text: &str) -> Option<String> {
     if text.is_ascii() && is_plainly_normal(text.as_bytes()) {
         return None;
@@ -93,7 +93,8 @@ fn one_question_mark(mut out: String) -> String {
     out
 }
 
-/// Appends a sign as it is usually typed. `touching`: a letter or digit stands next to it, so it is not itself the subject.
+/// Appends a sign as it is usually typed. `touching`: a letter or digit stands next to it, so it is not itself the
+/// subject.
 fn push(out: &mut String, c: char, touching: bool) {
     match c {
         '\u{2018}' | '\u{2019}' | '\u{201b}' if touching => out.push('\''),

@@ -95,7 +95,8 @@ fn item(entries: &mut Entries, ids: &mut Ids) {
     }
 }
 
-/// The parts of a turn's content: marks for the provider's prompt cache go, and one part of nothing but text is the text.
+/// The parts of a turn's content: marks for the provider's prompt cache go, and one part of nothing but text is the
+/// text.
 fn parts(content: &mut Value, ids: &mut Ids) {
     let Value::List(parts) = content else { return };
     for part in parts.iter_mut() {

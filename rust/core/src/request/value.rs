@@ -13,7 +13,8 @@ pub enum Value {
     Bool(bool),
     /// A whole number.
     Integer(i128),
-    /// A whole number of more than 127 bits, in lower-case hexadecimal digits, with a sign if negative and no leading zeros.
+    /// A whole number of more than 127 bits, in lower-case hexadecimal digits, with a sign if negative and no leading
+    /// zeros.
     BigInteger(String),
     /// Any other number.
     Float(f64),

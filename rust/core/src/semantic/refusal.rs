@@ -1,8 +1,9 @@
 //! Requests that are answered from exact repeats only, and why.
 //!
-//! Comparing by meaning sees the words of one question. Where an answer depends on something else (the moment, what was said
-//! before, what a tool does, who asks) or where somebody asks for variety, a near question is no reason to take its answer.
-//! Each reason has a name, which does not change, and a sentence. Rules err towards refusing: a refusal costs a hit.
+//! Comparing by meaning sees the words of one question. Where an answer depends on something else (the moment, what was
+//! said before, what a tool does, who asks) or where somebody asks for variety, a near question is no reason to take
+//! its answer. Each reason has a name, which does not change, and a sentence. Rules err towards refusing: a refusal
+//! costs a hit.
 
 mod follow_up;
 mod fresh;
@@ -12,8 +13,8 @@ mod words;
 use crate::request::Value;
 use words::Words;
 
-/// The limit on the temperature by default: what both providers sample at if nothing is said. Who asks for more wants answers that
-/// differ.
+/// The limit on the temperature by default: what both providers sample at if nothing is said. Who asks for more wants
+/// answers that differ.
 pub const MAX_TEMPERATURE: f64 = 1.0;
 
 /// What is known of a request, in normal form.
@@ -59,7 +60,7 @@ pub struct Refusal {
 /// - `temperature`: it is above the limit.
 /// - `fresh`: the question asks for what changes sooner than the answer would be forgotten.
 /// - `follow_up`: it leans on earlier turns: it is short, goes on from them, or points to something in them.
-/// - `personal_data`: the answer would be public, and the question holds an address, a number or an account of somebody.
+/// - `personal_data`: the answer would be public, and the question holds somebody's address, number or account.
 ///
 /// Words are known in English, the commonest in German, Spanish, French and Russian. **Cost:** linear in the question.
 pub fn refusal(asked: Asked<'_>, terms: Terms<'_>) -> Option<Refusal> {

@@ -6,20 +6,22 @@ use super::words::{Words, is_in};
 const SHORT: usize = 3;
 
 /// Words and phrases with which somebody goes on from what was said.
-const GOES_ON: &str = "and, but, or, so, then, also, because, instead, what about, how about, what else, anything else, why not, \
-     how so, how come, which one, which ones, what if, yes, yeah, yep, no, nope, ok, okay, sure, another, same, \
-     more, go on, continue, tell me more, can you elaborate, in that case, thanks, explain more, elaborate, \
-     und, oder, aber, warum, was ist mit, y, pero, entonces, qué tal, qué pasa con, et, mais, donc, et si, а, \
-     и, но, почему, тогда, как насчет, как насчёт";
+const GOES_ON: &str = "\
+    and, but, or, so, then, also, because, instead, what about, how about, what else, anything else, why not, \
+    how so, how come, which one, which ones, what if, yes, yeah, yep, no, nope, ok, okay, sure, another, same, \
+    more, go on, continue, tell me more, can you elaborate, in that case, thanks, explain more, elaborate, und, \
+    oder, aber, warum, was ist mit, y, pero, entonces, qué tal, qué pasa con, et, mais, donc, et si, а, и, но, \
+    почему, тогда, как насчет, как насчёт";
 
 /// Words that point to something, unless the question named it before.
 const POINTS: &str = "he, him, his, she, her, hers, they, them, their, theirs, its";
 
-/// Words that point back whatever else the question names. Of other languages all are here: what names nothing in them is not
-/// known.
-const POINTS_BACK: &str = "this, these, those, former, latter, aforementioned, above, previous, earlier, again, instead, davon, dazu, \
-     dafür, damit, darüber, daran, darauf, eso, esto, ello, aquello, él, ellos, cela, ça, celui, celle, ceux, \
-     celles, ils, elles, он, она, оно, они, его, её, ее, ему, ей, их, этот, эта, это, этого, этому";
+/// Words that point back whatever else the question names. Of other languages all are here: what names nothing in them
+/// is not known.
+const POINTS_BACK: &str = "\
+    this, these, those, former, latter, aforementioned, above, previous, earlier, again, instead, davon, dazu, \
+    dafür, damit, darüber, daran, darauf, eso, esto, ello, aquello, él, ellos, cela, ça, celui, celle, ceux, \
+    celles, ils, elles, он, она, оно, они, его, её, ее, ему, ей, их, этот, эта, это, этого, этому";
 
 /// After "the second", "the other" and the like: something out of a list that was given.
 const OF_A_LIST: &str = "one, ones, option, point, step, answer, choice, example, part, paragraph, item";
@@ -76,9 +78,10 @@ fn is_impersonal(words: &Words, at: usize) -> bool {
     weather || (judged && goes_on)
 }
 
-const JUDGED: &str = "safe, possible, ok, okay, legal, illegal, normal, necessary, worth, true, better, good, bad, best, hard, \
-     easy, difficult, important, mandatory, required, free, cheaper, allowed, rude, wrong, right, likely, \
-     common, advisable, healthy, dangerous, smart, wise, take, takes, cost, costs, matter, make, mean";
+const JUDGED: &str = "\
+    safe, possible, ok, okay, legal, illegal, normal, necessary, worth, true, better, good, bad, best, hard, easy, \
+    difficult, important, mandatory, required, free, cheaper, allowed, rude, wrong, right, likely, common, \
+    advisable, healthy, dangerous, smart, wise, take, takes, cost, costs, matter, make, mean";
 
 /// "that" alone or with a thing that was named before, not "the card that I lost" and not "I think that".
 fn is_pointing_that(words: &Words, at: usize) -> bool {
@@ -92,13 +95,14 @@ fn is_pointing_that(words: &Words, at: usize) -> bool {
         || is_in(BEFORE_THAT, before)
 }
 
-const BEFORE_THAT: &str = "about, of, with, for, like, to, on, by, after, before, than, from, do, does, is, was, did, can, will, would, \
-     could, why, how, what, s";
+const BEFORE_THAT: &str = "\
+    about, of, with, for, like, to, on, by, after, before, than, from, do, does, is, was, did, can, will, would, \
+    could, why, how, what, s";
 
 /// Words that name nothing.
-const GRAMMAR: &str = "a, an, the, i, you, we, me, us, my, your, our, what, which, who, whom, whose, where, when, why, how, is, \
-     are, was, were, am, be, been, do, does, did, done, have, has, had, can, could, will, would, shall, should, \
-     may, might, must, not, no, of, in, on, at, by, for, with, about, to, from, as, into, if, there, here, \
-     please, tell, show, explain, give, s, t, re, ll, ve, d, m, don, doesn, didn, isn, won, much, many, long, \
-     often, just, really, then, now, still, want, need, like, know, say, get, make, use, work, works, more, \
-     some, any, all, it, that";
+const GRAMMAR: &str = "\
+    a, an, the, i, you, we, me, us, my, your, our, what, which, who, whom, whose, where, when, why, how, is, are, \
+    was, were, am, be, been, do, does, did, done, have, has, had, can, could, will, would, shall, should, may, \
+    might, must, not, no, of, in, on, at, by, for, with, about, to, from, as, into, if, there, here, please, tell, \
+    show, explain, give, s, t, re, ll, ve, d, m, don, doesn, didn, isn, won, much, many, long, often, just, really, \
+    then, now, still, want, need, like, know, say, get, make, use, work, works, more, some, any, all, it, that";

@@ -1,7 +1,7 @@
 //! Questions about what changes: each word or phrase with a horizon, how long an answer holds.
 
 use super::Refusal;
-use super::words::{Phrases, Words};
+use super::words::{Phrases, Words, is_in};
 use crate::sync::OnceLock;
 
 /// What holds for this moment alone.
@@ -117,44 +117,25 @@ fn always() -> impl Iterator<Item = (f64, &'static str)> {
     ALWAYS.iter().flat_map(|(horizon, phrases)| phrases.split(", ").map(|phrase| (*horizon, phrase)))
 }
 
-/// A day, unless the question only tells when something happened ("the deposit I made this morning is missing") or means an
-/// age ("in today's world").
+/// A day, unless the question only tells when something happened ("the deposit I made this morning is missing") or
+/// means an age ("in today's world").
 fn is_day(words: &Words, at: usize, whole: Whole) -> bool {
     let noun = if words.get(at + 1) == "s" { words.get(at + 2) } else { words.get(at + 1) };
-    let is_age = matches!(
-        noun,
-        "world" | "society" | "age" | "era" | "generation" | "youth" | "times" | "economy" | "scenario" | "education"
-    );
-    !is_age && !whole.tells
+    !is_in("world, society, age, era, generation, youth, times, economy, scenario, education", noun) && !whole.tells
 }
 
-/// Whether somebody tells what they did or want: "i", not behind the verb of a question.
+/// Whether somebody tells what they did: "i", neither behind the verb of a question nor before a wish ("I need today's
+/// rate").
 fn tells(words: &Words) -> bool {
     (0..words.len()).any(|at| {
-        let before = words.before(at, 1);
-        let asks = matches!(
-            before,
-            "did"
-                | "do"
-                | "does"
-                | "have"
-                | "had"
-                | "can"
-                | "could"
-                | "should"
-                | "will"
-                | "would"
-                | "am"
-                | "was"
-                | "may"
-                | "must"
-                | "shall"
-                | "if"
-                | "when"
-        );
-        matches!(words.get(at), "i" | "ive" | "im" | "we") && !asks
+        is_in("i, ive, im, we", words.get(at))
+            && !is_in(BEFORE_A_QUESTION_S_SUBJECT, words.before(at, 1))
+            && !is_in("need, want, wanna, d, would, wish, like, gotta, must, m, am", words.get(at + 1))
     })
 }
+
+const BEFORE_A_QUESTION_S_SUBJECT: &str = "\
+    did, do, does, have, had, can, could, should, will, would, am, was, may, must, shall, if, when";
 
 /// The time of day, not a time frame or difference.
 fn is_clock(words: &Words, at: usize, _: Whole) -> bool {
@@ -167,97 +148,32 @@ fn is_asked_for(_: &Words, _: usize, whole: Whole) -> bool {
 }
 
 fn asks_for_value(words: &Words) -> bool {
-    let asks = matches!(
-        words.get(0),
-        "what" | "whats" | "show" | "tell" | "give" | "check" | "find" | "get" | "is" | "will" | "s"
-    ) || words.begins(0, "how much")
-        || words.begins(0, "how s")
-        || words.begins(0, "how is")
-        || words.len() <= 4;
-    let about = (0..words.len()).any(|at| {
-        matches!(
-            words.get(at),
-            "wrong"
-                | "incorrect"
-                | "right"
-                | "correct"
-                | "why"
-                | "used"
-                | "use"
-                | "apply"
-                | "applied"
-                | "calculated"
-                | "determined"
-                | "based"
-                | "affect"
-                | "affects"
-                | "happens"
-                | "mean"
-                | "cause"
-                | "causes"
-                | "difference"
-                | "between"
-                | "best"
-        )
-    });
-    asks && !about
+    let asks = |at| is_in("what, whats, show, tell, give, check, find, get, know, see, need, is, will", words.get(at));
+    let how = |at| words.get(at) == "how" && is_in("much, s, is, will", words.get(at + 1));
+    let explains = |at| is_in(EXPLAINS, words.get(at));
+    (words.len() <= 4 || (0..8).any(|at| asks(at) || how(at))) && !(0..words.len()).any(explains)
 }
+
+/// Words of those who ask how a value comes about, or why it is not what they expected.
+const EXPLAINS: &str = "\
+    wrong, incorrect, right, correct, why, used, use, apply, applied, calculated, determined, based, affect, \
+    affects, happens, mean, cause, causes, difference, between, best";
 
 /// "current", unless it is a current account or flows.
 fn is_current(words: &Words, at: usize, _: Whole) -> bool {
-    let after = words.get(at + 1);
-    let is_account = matches!(after, "account" | "accounts" | "acct" | "affairs");
-    let flows = matches!(
-        after,
-        "through"
-            | "flow"
-            | "flows"
-            | "flowing"
-            | "density"
-            | "voltage"
-            | "divider"
-            | "transformer"
-            | "transformers"
-            | "source"
-            | "carrying"
-            | "in"
-            | "of"
-            | "is"
-            | "and"
-            | "or"
-            | "when"
-            | "from"
-            | "which"
-            | "that"
-            | "leakage"
-            | ""
-    );
-    let kind = words.before(at, 1);
-    let is_kind = matches!(
-        kind,
-        "electric"
-            | "electrical"
-            | "alternating"
-            | "direct"
-            | "ac"
-            | "dc"
-            | "eddy"
-            | "ocean"
-            | "water"
-            | "induced"
-            | "leakage"
-            | "saturation"
-            | "displacement"
-            | "against"
-            | "base"
-            | "collector"
-            | "short"
-            | "circuit"
-            | "drift"
-            | "conventional"
-    );
-    !(is_account || flows || is_kind)
+    !is_in("account, accounts, acct, affairs", words.get(at + 1))
+        && !words.get(at + 1).is_empty()
+        && !is_in(BEHIND_WHAT_FLOWS, words.get(at + 1))
+        && !is_in(KINDS_THAT_FLOW, words.before(at, 1))
 }
+
+const BEHIND_WHAT_FLOWS: &str = "\
+    through, flow, flows, flowing, density, voltage, divider, transformer, transformers, source, carrying, in, of, \
+    is, and, or, when, from, which, that, leakage";
+
+const KINDS_THAT_FLOW: &str = "\
+    electric, electrical, alternating, direct, ac, dc, eddy, ocean, water, induced, leakage, saturation, \
+    displacement, against, base, collector, short, circuit, drift, conventional";
 
 /// "now", unless it is part of what somebody tells, or marks where a time begins or a reason.
 fn is_now(words: &Words, at: usize, whole: Whole) -> bool {

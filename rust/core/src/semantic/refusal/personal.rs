@@ -3,15 +3,17 @@
 use super::words::{Words, is_in};
 
 /// Things of which "my …" says that the answer is about the asker.
-const OWN: &str = "account, accounts, balance, address, email, phone, password, pin, ssn, iban, salary, passport, order, \
-     orders, invoice, transactions, diagnosis, birthday, username, login";
+const OWN: &str = "\
+    account, accounts, balance, address, email, phone, password, pin, ssn, iban, salary, passport, order, orders, \
+    invoice, transactions, diagnosis, birthday, username, login";
 
 /// Phrases with which somebody says who they are.
-const SAYS_WHO: &str = "my name is, my name s, my date of birth, my social security, my card number, my phone number, \
-     my account number, my employee id, my customer id, my member id, my bank account, my checking account, \
-     my savings account, my current account, mein konto, mein name ist, ich heiße, meine adresse, \
-     meine kontonummer, mi cuenta, mi nombre es, me llamo, mi dirección, mon compte, mon nom est, je m appelle, \
-     mon adresse, мой счет, мой счёт, меня зовут, мой адрес, мой номер";
+const SAYS_WHO: &str = "\
+    my name is, my name s, my date of birth, my social security, my card number, my phone number, \
+    my account number, my employee id, my customer id, my member id, my bank account, my checking account, \
+    my savings account, my current account, mein konto, mein name ist, ich heiße, meine adresse, meine kontonummer, \
+    mi cuenta, mi nombre es, me llamo, mi dirección, mon compte, mon nom est, je m appelle, mon adresse, мой счет, \
+    мой счёт, меня зовут, мой адрес, мой номер";
 
 /// What the question holds of a person; None if nothing.
 pub(super) fn find(query: &str, words: &Words) -> Option<&'static str> {
@@ -117,7 +119,8 @@ fn begins_iban(text: &str) -> bool {
     false
 }
 
-/// Two letters, two digits, up to 30 signs; the first four moved to the end and letters from A as 10 on, it is 1 modulo 97.
+/// Two letters, two digits, up to 30 signs; the first four moved to the end and letters from A as 10 on, it is 1 modulo
+/// 97.
 fn is_iban(signs: &[u8]) -> bool {
     let Some((head, rest)) = signs.split_first_chunk::<4>() else { return false };
     let has_head = head[..2].iter().all(u8::is_ascii_uppercase) && head[2..].iter().all(u8::is_ascii_digit);

@@ -54,7 +54,7 @@ class Called:
 class ExactHit(Answer):
     """An exact hit, made a million times a second: what all have in common lies in the class, the rest in the row."""
 
-    __slots__ = ("_row",)
+    __slots__ = ("row",)
 
     source = "exact_hit"
     tier = "L1"
@@ -67,22 +67,22 @@ class ExactHit(Answer):
     def __init__(self, row: Row, age: float) -> None:
         self.response = unpack(row)
         self.age = age
-        self._row = row
+        self.row = row
 
     @property
     def key(self) -> bytes:  # type: ignore[override]  # read alone
         """Key of the stored row."""
-        return self._row.key
+        return self.row.key
 
     @property
     def model(self) -> str:
         """The model that served, as far as it is known."""
-        return self._row.model
+        return self.row.model
 
     @property
     def usage(self) -> Usage | None:
         """Tokens that the call took then."""
-        return _usage(self._row)
+        return _usage(self.row)
 
 
 class StaleHit(ExactHit):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ._admission import Bursts
+from ._answers import ExactHit
 from ._counts import Counts
 from ._engine import Engine
 from ._errors import ConfigError, ScopeRequiredError
@@ -39,6 +40,10 @@ _AT_ONCE = 64
 
 #: Stored questions that `explain` shows.
 _SHOWN = 5
+
+
+#: What is data as it is; of anything else the items are.
+_DATA = (tuple, list, dict, str, bytes)
 
 
 class _Any:
@@ -279,44 +284,40 @@ class Cache(Asking):
 
     # ---- the steps that the engine takes ----------------------------------------------------------------------------
 
-    def plan(self, ask: Ask, router_generation: str, streams: bool | None = None) -> Plan | None:
+    def begin(self, ask: Ask, router: str, streams: bool | None) -> ExactHit | Plan | None:
+        """Answer a request that is an exact repeat; else plan it, or return None if it cannot be cached.
+
+        This is `plan` and `exact`, without the plan where none is needed: of all that the cache does it is done most.
+        """
+        identified = self._identified(ask, router, streams)
+        if identified is None:
+            return None
+        scope, policy, ttl, identity, key = identified
+        now = self.clock()
+        if streams is None:
+            row = self._memory.rows_by_key.get(key)
+            age = None if row is None else row.answers(key, now, ask.kind if ask.ttl is None else None, ttl)
+            if row is not None and age is not None:
+                return ExactHit(row, age)
+        epoch = self._memory.invalidations.count
+        plan = Plan(ask, scope, policy, ttl, identity.fingerprint, key, now, epoch, streams)
+        found = self.exact(plan)
+        return plan if found is None else ExactHit(*found)
+
+    def plan(self, ask: Ask, router: str, streams: bool | None = None) -> Plan | None:
         """Identify a request; None if it cannot be cached, which costs the hit and not the call.
 
-        `streams` says whether the caller takes a stream only, none, or what comes (None).
+        `router` is the generation of the router's rules. `streams` says whether the caller takes a stream only, none,
+        or what comes (None).
 
         Raises ConfigError if the kind, the time to live or the scope is not acceptable: those are the caller's to mend.
         """
-        # What is of a wrong type is refused here or by the identifier; nothing right is looked at twice.
-        if ask.user is not None or ask.feature is not None or None in (ask.model, ask.system, ask.version):
-            check(ask)
-        policy = resolve(self.policies, ask.kind)
-        ttl = ask.ttl
-        if ttl is not None:
-            check_ttl(ttl)
-        scope = self._scope if ask.scope is None else ask.scope
-        if self._require_scope and (scope is None or scope == ""):
-            raise ScopeRequiredError("this cache was made with require_scope=True, and the request names no scope")
-        if self.disabled or (ask.normal is not None and ask.normal.uncacheable is not None):
+        identified = self._identified(ask, router, streams)
+        if identified is None:
             return None
-        try:
-            identity = self._identify(ask, scope, policy, router_generation, streams)
-        except Exception as error:  # noqa: BLE001 - whatever cannot be identified is called, not refused
-            check(ask)
-            self.failures.note("identity", error)
-            return None
-        # Of requests that say the same in other white space, width or signs there is one row.
-        key = identity.normal_key or identity.key
-        return Plan(
-            ask,
-            scope,
-            policy,
-            policy.ttl if ttl is None else ttl,
-            identity.fingerprint,
-            key,
-            self.clock(),
-            self._memory.invalidations.count,
-            streams,
-        )
+        scope, policy, ttl, identity, key = identified
+        epoch = self._memory.invalidations.count
+        return Plan(ask, scope, policy, ttl, identity.fingerprint, key, self.clock(), epoch, streams)
 
     def exact(self, plan: Plan, *, peek: bool = False) -> tuple[Row, float] | None:
         """Return the row of exactly this request and its age in seconds: the scope's own, else a public one.
@@ -345,11 +346,11 @@ class Cache(Asking):
             return None
         return row, max(0.0, now - row.created_at)
 
-    def confirms(self, plan: Plan, row: Row) -> bool:
+    def confirms(self, ask: Ask, row: Row) -> bool:
         """Return whether a second principal just asked what a held public row answers."""
-        if plan.scope is not PUBLIC or plan.ask.user is None or not self._memory.is_held(row.key):
+        if not self._memory.is_held(row.key) or (ask.scope or self._scope) is not PUBLIC:
             return False
-        return row.principal != self._identifier.principal(PUBLIC, plan.ask.user)
+        return row.principal != self._identifier.principal(PUBLIC, ask.user)
 
     def release(self, row: Row) -> None:
         """Let a public row be found by meaning, now that two principals asked for it."""
@@ -412,28 +413,47 @@ class Cache(Asking):
 
     # ---- inside -----------------------------------------------------------------------------------------------------
 
-    def _identify(self, ask: Ask, scope: Scope, policy: CachePolicy, router: str, streams: bool | None) -> Identity:
-        params, context = ask.params, ask.context
+    def _identified(
+        self, ask: Ask, router: str, streams: bool | None
+    ) -> tuple[Scope, CachePolicy, float | None, Identity, bytes] | None:
+        """Check a request; return its scope, policy, time to live and identity, and the key that its row lies under."""
+        # What is of a wrong type is refused here or by the identifier; nothing right is looked at twice.
+        if ask.user is not None or ask.feature is not None:
+            check(ask)
+        policy = resolve(self.policies, ask.kind)
+        ttl = policy.ttl
+        if ask.ttl is not None:
+            check_ttl(ask.ttl)
+            ttl = ask.ttl
+        scope = ask.scope
+        if scope is None:
+            scope = self._scope
+        if self._require_scope and (scope is None or scope == ""):
+            raise ScopeRequiredError("this cache was made with require_scope=True, and the request names no scope")
+        if self.disabled or (ask.normal is not None and ask.normal.uncacheable is not None):
+            return None
+        try:
+            identity = self._identify(ask, scope, router, streams, policy.fold_case)
+        except Exception as error:  # noqa: BLE001 - whatever cannot be identified is called, not refused
+            check(ask)
+            self.failures.note("identity", error)
+            return None
+        # Of requests that say the same in other white space, width or signs there is one row.
+        return scope, policy, ttl, identity, identity.normal_key or identity.key
+
+    def _identify(self, ask: Ask, scope: Scope, router: str, streams: bool | None, fold_case: bool) -> Identity:
+        context, version, identifier = ask.context, ask.version, self._identifier
         if ask.normal is not None:
-            return self._identifier.identify_request(
-                scope, ask.normal, context=context, version=ask.version, router=router, fold_case=policy.fold_case
+            return identifier.identify_request(
+                scope, ask.normal, context=context, version=version, router=router, fold_case=fold_case
             )
+        params = ask.params
         stream = bool(streams or (params is not None and streams is None and params.get("stream")))
-        if not isinstance(context, tuple | list | dict | str | bytes):
+        if not isinstance(context, _DATA):
             context = list(context or ())
         # By position: keywords would cost a tenth of it.
-        return self._identifier.identify(
-            scope,
-            ask.query,
-            ask.model,
-            ask.system,
-            ask.messages,
-            params,
-            context,
-            ask.version,
-            router,
-            stream,
-            policy.fold_case,
+        return identifier.identify(
+            scope, ask.query, ask.model, ask.system, ask.messages, params, context, version, router, stream, fold_case
         )
 
     def _key(self, scope: Scope, plan: Plan) -> bytes:

@@ -17,7 +17,6 @@ from ._answers import Called, ExactHit, Flown, StaleHit, from_call, from_flight,
 from ._drivers import AsyncDriver, Await, Behind, Call, LookUp, OffLoop, Pour, Share, drive_sync
 from ._failures import Failures
 from ._flight import Abandoned, Failed
-from ._llmfast import PUBLIC
 from ._loops import running_loop
 from ._recording import Recording
 from ._request import Asking
@@ -84,21 +83,15 @@ class Engine(Asking):
         cache, router = self.cache, self.router
         if cache is None:
             return None, None
-        plan = cache.plan(ask, "" if router is None else getattr(router, "generation", ""), streams)
-        if plan is None:
-            return None, None
-        try:
-            found = cache.exact(plan)
-            if found is None:
-                return plan, None
-            answer = ExactHit(*found)
-            if plan.scope is PUBLIC and cache.confirms(plan, found[0]):
-                self._driver.later(partial(cache.release, found[0]))
-        except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
-            self.failures.note("L1", error)
-            return plan, None
-        self._record("exact_hit", ask, answer)
-        return plan, answer
+        begun = cache.begin(ask, "" if router is None else getattr(router, "generation", ""), streams)
+        if not isinstance(begun, ExactHit):
+            return begun, None
+        if ask.user is not None and cache.confirms(ask, begun.row):
+            self._driver.later(partial(cache.release, begun.row))
+        cache.counts.outcome("exact_hit")
+        if self.ledger is not None:
+            self._enter("exact_hit", ask, begun)
+        return None, begun
 
     # ---- the way ----------------------------------------------------------------------------------------------------
 
@@ -301,8 +294,10 @@ class Engine(Asking):
     def _record(self, outcome: Outcome, ask: Ask, answer: Answer) -> None:
         if self.cache is not None:
             self.cache.counts.outcome(outcome)
-        if self.ledger is None:
-            return
+        if self.ledger is not None:
+            self._enter(outcome, ask, answer)
+
+    def _enter(self, outcome: Outcome, ask: Ask, answer: Answer) -> None:
         if isinstance(answer.response, Stream):
             # What it took is known at its end, also to those who did not read so far.
             answer.response.when_ended(partial(self._book, outcome, ask))

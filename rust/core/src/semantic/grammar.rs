@@ -97,7 +97,7 @@ const DIRECTIONS: [(&[&str], &[&str]); 8] = [
     (&["in", "inside", "into"], &["out", "outside"]),
     (&["on"], &["off"]),
     (&["over", "above"], &["under", "below"]),
-    (&["before", "until", "till"], &["after", "since"]),
+    (&["before", "until", "till", "within"], &["after", "since"]),
     (&["more"], &["less", "fewer"]),
     (&["most"], &["least"]),
     (&["from"], &["to"]),

@@ -195,6 +195,9 @@ impl Scanner {
             } else if "$€£¥₹₩₽₿%¢°".contains(c) {
                 self.push(c.to_string(), Shape::Sign, Case::Lower);
                 c.len_utf8()
+            } else if operates(c, &chunk[..at], &rest[c.len_utf8()..]) {
+                self.push(c.to_string(), Shape::Code, Case::Lower);
+                c.len_utf8()
             } else {
                 self.mark(c, &rest[c.len_utf8()..]);
                 c.len_utf8()
@@ -292,6 +295,20 @@ impl Scanner {
             '-' if gap && !self.glued => self.clause_over = true,
             _ => {}
         }
+    }
+}
+
+/// Whether a sign says something: "C++", "C#", "5 + 3", "x=1". Dashes and strokes mostly do not, brackets and stars are put
+/// around words.
+fn operates(c: char, before: &str, behind: &str) -> bool {
+    let joined = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || "+#=".contains(c));
+    let (left, right) = (joined(before.chars().next_back()), joined(behind.chars().next()));
+    match c {
+        '+' | '#' => left || (before.is_empty() && behind.is_empty()),
+        '*' | '=' | '<' | '>' | '^' | '\u{d7}' | '\u{f7}' => {
+            (left && right) || (before.is_empty() && behind.is_empty())
+        }
+        _ => false,
     }
 }
 

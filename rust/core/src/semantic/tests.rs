@@ -96,6 +96,10 @@ fn identifiers_are_compared_letter_by_letter() {
         ("delete /var/log/syslog", "delete /var/log/auth"),
         ("what does get_user do", "what does get_users do"),
         ("run main.py", "run test.py"),
+        ("how to learn C++", "how to learn C"),
+        ("how to learn C#", "how to learn C"),
+        ("what is 5 + 3", "what is 5 - 3"),
+        ("what is 5*3", "what is 5+3"),
     ]);
     alike(&[
         ("what is on https://www.example.com/a/", "what is on http://example.com/a"),
@@ -163,7 +167,11 @@ fn opposites_separate() {
 fn directions_and_roles() {
     apart(
         Rule::Direction,
-        &[("Is it ok to eat before a run?", "Is it ok to eat after a run?"), ("turn it on", "turn it off")],
+        &[
+            ("Is it ok to eat before a run?", "Is it ok to eat after a run?"),
+            ("turn it on", "turn it off"),
+            ("return it within a month", "return it after a month"),
+        ],
     );
     apart(
         Rule::Order,

@@ -263,7 +263,7 @@ up upward | down downward
 in inside into | out outside
 on | off
 over above | under below beneath underneath
-before prior until | after following since
+before prior until within | after following since
 with | without
 more | less fewer
 most | least

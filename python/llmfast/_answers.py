@@ -65,7 +65,7 @@ class ExactHit(Answer):
     _plan = None
 
     def __init__(self, row: Row, age: float) -> None:
-        self.response = unpack(row)
+        self.response = row.payload if row.is_plain else unpack(row)
         self.age = age
         self.row = row
 

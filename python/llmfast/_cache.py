@@ -418,9 +418,10 @@ class Cache(Asking):
     ) -> tuple[Scope, CachePolicy, float | None, Identity, bytes] | None:
         """Check a request; return its scope, policy, time to live and identity, and the key that its row lies under."""
         # What is of a wrong type is refused here or by the identifier; nothing right is looked at twice.
-        if ask.user is not None or ask.feature is not None:
+        if ask.user is not None or ask.feature is not None or ask.system is None:
             check(ask)
-        policy = resolve(self.policies, ask.kind)
+        kind = ask.kind
+        policy = (self.policies.get(kind) if isinstance(kind, str) else None) or resolve(self.policies, kind)
         ttl = policy.ttl
         if ask.ttl is not None:
             check_ttl(ask.ttl)
@@ -449,8 +450,10 @@ class Cache(Asking):
             )
         params = ask.params
         stream = bool(streams or (params is not None and streams is None and params.get("stream")))
-        if not isinstance(context, _DATA):
-            context = list(context or ())
+        if not context:
+            context = None
+        elif not isinstance(context, _DATA):
+            context = list(context)
         # By position: keywords would cost a tenth of it.
         return identifier.identify(
             scope, ask.query, ask.model, ask.system, ask.messages, params, context, version, router, stream, fold_case

@@ -88,7 +88,7 @@ class Engine(Asking):
             return begun, None
         if ask.user is not None and cache.confirms(ask, begun.row):
             self._driver.later(partial(cache.release, begun.row))
-        cache.counts.outcome("exact_hit")
+        cache.counts.exact_hit()
         if self.ledger is not None:
             self._enter("exact_hit", ask, begun)
         return None, begun

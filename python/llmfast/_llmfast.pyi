@@ -389,6 +389,9 @@ class Row:
     @property
     def question(self) -> str: ...
     @property
+    def is_plain(self) -> bool:
+        """Whether the payload is the answer, as for the codecs "text" and "bytes"."""
+    @property
     def codec(self) -> str:
         """ "text", "bytes", "json" or "events"."""
     @property

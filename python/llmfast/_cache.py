@@ -443,7 +443,8 @@ class Cache(Asking):
         return scope, policy, ttl, identity, identity.normal_key or identity.key
 
     def _identify(self, ask: Ask, scope: Scope, router: str, streams: bool | None, fold_case: bool) -> Identity:
-        context, version, identifier = ask.context, ask.version, self._identifier
+        context: Any = ask.context
+        version, identifier = ask.version, self._identifier
         if ask.normal is not None:
             return identifier.identify_request(
                 scope, ask.normal, context=context, version=version, router=router, fold_case=fold_case

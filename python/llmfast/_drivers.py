@@ -112,22 +112,33 @@ class AsyncDriver:
         #: Keys of what runs behind.
         self._behind: set[bytes] = set()
 
-    async def drive(self, way: Generator[Any, Any, Any]) -> Any:
-        """Run `way` to its end and return what it returns."""
-        result: Any = None
-        failure: BaseException | None = None
+    async def drive(self, way: Generator[Any, Any, Any], step: Step | None = None) -> Any:
+        """Run `way` to its end and return what it returns; `step` is what it has yielded already."""
         try:
-            while True:
-                step = way.send(result) if failure is None else way.throw(failure)
-                result, failure = None, None
-                try:
-                    result = await self._do(step)
-                except Exception as error:  # noqa: BLE001 - thrown into the way, which decides
-                    failure = error
-        except StopIteration as end:
-            return end.value
+            return (await self._advance(way, step))[1]
         finally:
             way.close()
+
+    async def _advance(
+        self, way: Generator[Any, Any, Any], step: Step | None, *, to_call: bool = False
+    ) -> tuple[Call | None, Any]:
+        """Do what `way` yields, to its end or `to_call`; return that call, and what the way returned at its end."""
+        result: Any = None
+        failure: BaseException | None = None
+        while True:
+            if step is None:
+                try:
+                    step = way.send(result) if failure is None else way.throw(failure)
+                except StopIteration as end:
+                    return None, end.value
+                if to_call and isinstance(step, Call):
+                    return step, None
+            result, failure = None, None
+            try:
+                result = await self._do(step)
+            except Exception as error:  # noqa: BLE001 - thrown into the way, which decides
+                failure = error
+            step = None
 
     def later(self, job: Callable[[], None]) -> None:
         """Run a job of some microseconds, or rarely milliseconds, on the worker thread; nobody waits for it."""
@@ -180,8 +191,12 @@ class AsyncDriver:
             flight, leads = flights.join(step.key, loop.is_closed, step.label)
         seat = Seat(flights, flight, drain=step.drain)
         if leads:
+            way = step.start(flight)
+            call = await self._to_call(flight, seat, way)
+            if call is None:
+                return Shared(leads, flight.outcome, seat)
             # A task of its own, so that the caller can leave and the others still get the answer.
-            task = loop.create_task(self._fly(flight, step.start(flight)))
+            task = loop.create_task(self._fly(flight, way, call))
             self._keep(task)
             flight.soon = partial(on_loop, loop)
             flight.cancel = partial(on_loop, loop, task.cancel)
@@ -197,12 +212,36 @@ class AsyncDriver:
             raise asyncio.CancelledError
         return Shared(leads, flight.outcome, seat)
 
-    async def _fly(self, flight: Flight, way: Generator[Any, Any, Any]) -> None:
+    async def _to_call(self, flight: Flight, seat: Seat, way: Generator[Any, Any, Any]) -> Call | None:
+        """Take a flight as far as the call, in the task of whoever leads it; None if it has landed without one.
+
+        Most that are answered by meaning need no task of their own so. Nothing has been paid for yet: if this caller is
+        cancelled, those who wait choose another one, who looks again.
+        """
+        assert self._flights is not None
+        before = _inside.get()
+        _inside.set(True)
+        try:
+            call, outcome = await self._advance(way, None, to_call=True)
+        except Exception as error:  # noqa: BLE001 - handed to everybody who waits
+            call, outcome = None, Failed(error, error.__traceback__)
+        except BaseException:
+            way.close()
+            seat.leave()
+            self._flights.land(flight, ABANDONED)
+            raise
+        finally:
+            _inside.set(before)
+        if call is None:
+            self._flights.land(flight, outcome)
+        return call
+
+    async def _fly(self, flight: Flight, way: Generator[Any, Any, Any], call: Call) -> None:
         assert self._flights is not None
         _inside.set(True)
         outcome: Any = ABANDONED
         try:
-            outcome = await self.drive(way)
+            outcome = await self.drive(way, call)
         except Exception as error:  # noqa: BLE001 - handed to everybody who waits
             outcome = Failed(error, error.__traceback__)
         finally:

@@ -3,7 +3,8 @@
     python benches/replay_bruteforce.py --gate
 
 The scan knows nothing of llmfast: a list of stored questions, their vectors in f64, and the policy in ten lines. It
-has no guards, so neither has the engine here. A mismatch is a request whose outcome differs, or that got another question's answer.
+has no guards, so neither has the engine here. A mismatch is a request whose outcome differs, or that got another
+question's answer.
 """
 
 from __future__ import annotations

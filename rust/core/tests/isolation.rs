@@ -47,6 +47,9 @@ impl Numbers {
 
 fn row(key: [u8; 32], partition: u128) -> Row {
     Row {
+        scope: 0,
+        question: String::new(),
+        stale_for_ms: 0,
         key,
         partition,
         payload: b"answer".to_vec(),

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     )
     from ._cache import (
         Cache as Cache,
-        TierStats as TierStats,
     )
     from ._cost import (
         MonthlyCost as MonthlyCost,
         calculate_monthly_cost as calculate_monthly_cost,
+    )
+    from ._counts import (
+        TierStats as TierStats,
     )
     from ._encoder import (
         BertEncoder as BertEncoder,
@@ -88,6 +90,7 @@ if TYPE_CHECKING:
     from ._types import (
         Answer as Answer,
         Explanation as Explanation,
+        Neighbour as Neighbour,
         Reply as Reply,
         Usage as Usage,
     )
@@ -126,6 +129,7 @@ _MODULE_OF = {
     "MiniLM": "_encoder",
     "MissingPackageError": "_errors",
     "MonthlyCost": "_cost",
+    "Neighbour": "_types",
     "OutOfMemoryError": "_errors",
     "OverloadedError": "_errors",
     "PUBLIC": "_llmfast",
@@ -139,7 +143,7 @@ _MODULE_OF = {
     "Stream": "_stream",
     "Summary": "_ledger",
     "TextTooLongError": "_errors",
-    "TierStats": "_cache",
+    "TierStats": "_counts",
     "UnknownIdError": "_errors",
     "UnknownPriceError": "_errors",
     "UnsupportedModelError": "_errors",
@@ -184,6 +188,7 @@ __all__ = [
     "MiniLM",
     "MissingPackageError",
     "MonthlyCost",
+    "Neighbour",
     "OutOfMemoryError",
     "OverloadedError",
     "Price",

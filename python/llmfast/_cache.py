@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ._admission import Bursts
 from ._answers import ExactHit
-from ._counts import Counts
+from ._counts import Counts, TierStats
 from ._engine import Engine
 from ._errors import ConfigError, ScopeRequiredError
 from ._failures import Failures
 from ._flight import FlightTable
 from ._invalidation import Criteria
-from ._llmfast import PUBLIC, CacheStats, Identifier, Identity, Row
+from ._llmfast import PUBLIC, Identifier, Identity, Row
 from ._memory import MemoryTier
 from ._plan import Plan
 from ._policy import POLICIES, CachePolicy, check_ttl, resolve, shortened
@@ -51,31 +50,6 @@ class _Any:
 
 
 _ANY = _Any()
-
-
-@dataclass(frozen=True, slots=True)
-class TierStats:
-    """What a cache did since it was made, and what it holds.
-
-    `requests` is the sum of `exact_hits` (tier L1), `semantic_hits` (tier L3), `llm_calls`, `coalesced` and
-    `uncacheable`. `not_stored` of the calls were not stored. `rows` answers are held, `vectors` of them found by
-    meaning; `l1` is the table of the exact tier. `reasons` counts why, by name: "refused:..." (not compared by
-    meaning), "veto:..." (a near question that did not serve), "not_stored:...", "not_compared:..." (stored, found on
-    exact repeats only), "stale:...", "shadow:...", "feedback:...", "invalidated". `failures` are ours, by step.
-    """
-
-    requests: int
-    exact_hits: int
-    semantic_hits: int
-    llm_calls: int
-    coalesced: int
-    uncacheable: int
-    not_stored: int
-    rows: int
-    vectors: int
-    l1: CacheStats
-    reasons: dict[str, int] = field(default_factory=dict)
-    failures: dict[str, int] = field(default_factory=dict)
 
 
 class Cache(Asking):

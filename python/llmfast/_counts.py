@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._llmfast import CacheStats
 
 OUTCOMES = ("exact_hit", "semantic_hit", "llm_call", "coalesced", "uncacheable")
 
@@ -36,3 +41,28 @@ class Counts:
         with self._lock:
             outcomes = {**self._outcomes, "exact_hit": self._outcomes["exact_hit"] + self._exact_hits}
             return outcomes, dict(sorted(self._reasons.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class TierStats:
+    """What a cache did since it was made, and what it holds.
+
+    `requests` is the sum of `exact_hits` (tier L1), `semantic_hits` (tier L3), `llm_calls`, `coalesced` and
+    `uncacheable`. `not_stored` of the calls were not stored. `rows` answers are held, `vectors` of them found by
+    meaning; `l1` is the table of the exact tier. `reasons` counts why, by name: "refused:..." (not compared by
+    meaning), "veto:..." (a near question that did not serve), "not_stored:...", "not_compared:..." (stored, found on
+    exact repeats only), "stale:...", "shadow:...", "feedback:...", "invalidated". `failures` are ours, by step.
+    """
+
+    requests: int
+    exact_hits: int
+    semantic_hits: int
+    llm_calls: int
+    coalesced: int
+    uncacheable: int
+    not_stored: int
+    rows: int
+    vectors: int
+    l1: CacheStats
+    reasons: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)

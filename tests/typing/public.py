@@ -44,6 +44,12 @@ async def cache_and_engine() -> None:
         await answer.response.aclose()
         assert_type(answer.response.usage, Usage | None)
     await cache.get_or_generate("q", streamed)
+    await cache.feedback(answer, ok=False)
+    assert_type(await cache.invalidate(tag="doc", scope=None, dry_run=True), int)
+    assert_type(cache.explain("q").neighbours, tuple[llmfast.Neighbour, ...])
+    assert_type(cache.stats().reasons, dict[str, int])
+    await cache.feedback(answer)  # type: ignore[call-arg]
+    CachePolicy(mode="strict")  # type: ignore[arg-type]
     await cache.get_or_generate("q", lambda query: query, threshold=0.9)  # type: ignore[call-arg]
 
 

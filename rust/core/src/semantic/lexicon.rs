@@ -125,7 +125,22 @@ impl Lexicon {
 
     /// The key of a word's forms: its base if it is irregular or a short form, cut to the stem.
     pub(super) fn stem(&self, word: &str) -> String {
-        stem(self.bases.get(word).copied().unwrap_or(word))
+        match (self.bases.get(word), self.prefixed(word)) {
+            (Some(base), _) => stem(base),
+            (None, Some((prefix, base))) => stem(&[prefix, base].concat()),
+            (None, None) => stem(word),
+        }
+    }
+
+    /// The prefix and the base of an irregular form with a prefix: "overtook", "misread".
+    fn prefixed<'w>(&self, word: &'w str) -> Option<(&'w str, &'static str)> {
+        const PREFIXES: [&str; 8] = ["over", "under", "out", "mis", "fore", "with", "re", "un"];
+        let split =
+            |prefix: &&str| word.strip_prefix(*prefix).filter(|form| form.len() >= 4 && prefix.len() + form.len() >= 7);
+        PREFIXES
+            .iter()
+            .filter_map(split)
+            .find_map(|form| self.bases.get(form).map(|base| (&word[..word.len() - form.len()], *base)))
     }
 
     /// The meaning of a word, if it or one of its inflections is listed.
@@ -193,7 +208,7 @@ impl Lexicon {
 
     /// Whether the form is one that no suffix explains.
     pub(super) fn is_irregular(&self, word: &str) -> bool {
-        self.bases.contains_key(word)
+        self.bases.contains_key(word) || self.prefixed(word).is_some()
     }
 }
 

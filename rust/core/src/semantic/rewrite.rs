@@ -128,6 +128,11 @@ pub(super) fn polite(mut tokens: Vec<Counted>, lexicon: &Lexicon) -> Vec<Counted
         }
         to = start;
     }
+    // "... in rome tia": no mark sets it off.
+    const CLOSINGS: [&str; 5] = ["tia", "ty", "tysm", "thx", "cheers"];
+    while to > from + 2 && tokens[to - 1].1.is_none() && CLOSINGS.contains(&tokens[to - 1].0.text.as_str()) {
+        to -= 1;
+    }
     tokens.truncate(to);
     tokens.drain(..from);
     tokens

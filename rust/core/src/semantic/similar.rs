@@ -84,7 +84,8 @@ fn close(a: &str, b: &str) -> bool {
         return longer <= 4 * MAX_LETTERS;
     }
     if a.len().min(b.len()) >= 8 {
-        return a.as_bytes()[0] == b.as_bytes()[0] || a.as_bytes()[1] == b.as_bytes()[1];
+        let (x, y) = (a.as_bytes(), b.as_bytes());
+        return x[0] == y[0] || x[1] == y[1] || (x[0] == y[1] && x[1] == y[0]);
     }
     let front = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
     let back = a.bytes().rev().zip(b.bytes().rev()).take_while(|(x, y)| x == y).count();

@@ -72,6 +72,8 @@ pub(super) struct Lexicon {
     weighty: Set<String>,
     symmetric: Set<String>,
     distances: Set<String>,
+    listed: Set<&'static str>,
+    listed_stems: Set<String>,
 }
 
 /// The lexicon, built on first use: some milliseconds.
@@ -113,6 +115,8 @@ impl Lexicon {
                 .collect(),
             courtesy: english::COURTESY.split_whitespace().collect(),
             symmetric: symmetric(),
+            listed: guard_words().into_iter().collect(),
+            listed_stems: guard_words().into_iter().map(stem).collect(),
             distances: english::DISTANCES.split_whitespace().map(stem).collect(),
             light: english::LIGHT.split_whitespace().map(stem).collect(),
             weighty: english::WEIGHTY.split_whitespace().map(stem).collect(),
@@ -196,6 +200,14 @@ impl Lexicon {
     /// Whether a word says how far it is, there and back.
     pub(super) fn is_distance(&self, stem: &str) -> bool {
         self.distances.contains(stem)
+    }
+
+    /// Whether any list has the word or another form of it.
+    pub(super) fn lists(&self, word: &str) -> bool {
+        let inflected = || Some(self.stem(word)).filter(|stem| stem != word);
+        self.listed.contains(word)
+            || self.is_irregular(word)
+            || inflected().is_some_and(|stem| self.listed.contains(stem.as_str()) || self.listed_stems.contains(&stem))
     }
 
     pub(super) fn is_light(&self, stem: &str) -> bool {

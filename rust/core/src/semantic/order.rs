@@ -67,9 +67,11 @@ impl Roles<'_> {
         range.filter(move |&at| content(&self.tokens()[at]) && self.keys[at] != verb).map(|at| self.keys[at])
     }
 
-    /// Where the run of content words that begins at a place ends.
+    /// Where the run of content words of one sentence that begins at a place ends.
     fn run(&self, from: usize) -> usize {
-        from + self.tokens()[from..].iter().take_while(|token| content(token)).count()
+        let sentence = self.tokens().get(from).map(|token| token.sentence);
+        let inside = |token: &&Token| content(token) && Some(token.sentence) == sentence;
+        from + self.tokens()[from..].iter().take_while(inside).count()
     }
 }
 

@@ -9,6 +9,7 @@
 mod align;
 mod content;
 mod count;
+mod edit;
 mod exact;
 mod fnv;
 mod grammar;
@@ -18,6 +19,7 @@ mod order;
 mod quantity;
 mod reading;
 pub mod refusal;
+mod repair;
 mod rewrite;
 mod scan;
 mod similar;
@@ -41,8 +43,20 @@ mod tests;
 pub fn veto(asked: &Reading, stored: &Reading) -> Option<Veto> {
     match asked.folded.cmp(&stored.folded) {
         std::cmp::Ordering::Equal => None,
-        std::cmp::Ordering::Less => judge(asked, stored),
-        std::cmp::Ordering::Greater => judge(stored, asked).map(Veto::turned),
+        std::cmp::Ordering::Less => mended(asked, stored),
+        std::cmp::Ordering::Greater => mended(stored, asked).map(Veto::turned),
+    }
+}
+
+/// Judges the texts as they are; what then differs once more without misspelt words.
+fn mended(a: &Reading, b: &Reading) -> Option<Veto> {
+    let veto = judge(a, b)?;
+    if a.language != Language::English || b.language != Language::English {
+        return Some(veto);
+    }
+    match repair::repaired(a, b) {
+        Some((a, b)) => judge(&a, &b),
+        None => Some(veto),
     }
 }
 

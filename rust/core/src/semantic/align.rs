@@ -192,6 +192,7 @@ fn relatives(out: &mut Difference, a: &Reading, b: &Reading) {
 /// A misspelt filler or function word is no difference: "pleae", "woulld"; nor is "become" for "be".
 fn small_typos(out: &mut Difference, a: &Reading, b: &Reading) {
     for (side, (own, other)) in [(a, b), (b, a)].into_iter().enumerate() {
+        let alone = out.only[1 - side].is_empty();
         out.only[side].retain(|&at| {
             let token = &own.tokens[at as usize];
             if token.known && token.stem != "becom" {
@@ -209,7 +210,7 @@ fn small_typos(out: &mut Difference, a: &Reading, b: &Reading) {
                     .iter()
                     .find(|word| typo(&token.text, word))
                     .is_some_and(|word| !own.fillers.contains(word))
-                || lexicon().courteous_fillers().iter().any(|word| typo(&token.text, word));
+                || alone && lexicon().courteous_fillers().iter().any(|word| typo(&token.text, word));
             // "How to be one" asks what "how to become one" does.
             let becomes = token.stem == "becom" && function(own, "be") < function(other, "be");
             !becomes && (token.known || !misspelt)
@@ -265,7 +266,7 @@ pub(super) fn frame(a: &Reading, b: &Reading, difference: &Difference) -> Frame 
 }
 
 /// Whether a word only carries tense and number.
-fn is_auxiliary(token: &Token) -> bool {
+pub(super) fn is_auxiliary(token: &Token) -> bool {
     const AUXILIARIES: [&str; 22] = [
         "is", "are", "was", "were", "be", "been", "being", "am", "do", "does", "did", "has", "have", "had", "will",
         "would", "i", "you", "we", "it", "my", "there",

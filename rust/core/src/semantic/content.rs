@@ -1,6 +1,7 @@
 //! What words without counterpart, negators and opposites say.
 
 use super::align::{Difference, Frame, align, frame, is_light, is_name, is_weighty};
+use super::edit::phrases;
 use super::exact::{self, numbers};
 use super::grammar::{Asks, conflict, grammar, opposed};
 use super::lexicon::Scale;
@@ -23,6 +24,7 @@ pub(super) fn english(a: &Reading, b: &Reading) -> Option<Veto> {
     let (left, right) = (rest(0), rest(1));
     polarity(a, b, &difference)
         .or_else(|| entities(a, b, &difference))
+        .or_else(|| phrases(a, b, &frame(a, b, &difference)))
         .or_else(|| if left == 0 && right == 0 { structure(a, b, &difference) } else { words(a, b, &difference) })
 }
 
@@ -138,11 +140,12 @@ fn words(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
     if agree == 0 {
         return None;
     }
-    // What stands between are the words without counterpart and nothing else.
-    let minimal = [&x, &y]
-        .iter()
-        .zip(frame.between)
-        .all(|(rest, between)| between == rest.heavy.len() + rest.light && (1..=MAX_NAMED).contains(&between));
+    let slack = if agree >= MIN_NEAR || (sentences(a) && sentences(b) && agree >= MIN_BESIDE) { MAX_LINKS } else { 0 };
+    // What stands between are the words without counterpart and, in texts that agree much, few that link them.
+    let minimal = [&x, &y].iter().zip(frame.between).all(|(rest, between)| {
+        let words = rest.heavy.len() + rest.light;
+        between >= words && between <= words + slack && words > 0 && (1..=MAX_NAMED + slack).contains(&between)
+    });
     if !x.heavy.is_empty() && !y.heavy.is_empty() {
         return minimal.then(|| Veto::new(Rule::Substitution, x.shown(), y.shown()));
     }
@@ -152,6 +155,17 @@ fn words(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
         return Some(Veto::new(Rule::Substitution, x.shown(), y.shown()));
     }
     narrows(rest, longer, &frame, x.light + y.light).then(|| Veto::new(Rule::Modifier, x.shown(), y.shown()))
+}
+
+/// Texts that agree in so many words are nearly the same.
+const MIN_NEAR: usize = 8;
+/// So are those of several sentences that agree in so many.
+const MIN_BESIDE: usize = 3;
+/// How many linking words a phrase may have more than its words of meaning: "in advance of".
+const MAX_LINKS: usize = 2;
+
+fn sentences(reading: &Reading) -> bool {
+    reading.tokens.last().is_some_and(|token| token.sentence > 0)
 }
 
 /// Names have at most this many words.

@@ -56,6 +56,13 @@ fn quantity(tokens: &[Raw], at: usize, english: bool, lexicon: &Lexicon) -> (usi
             _ => spelled(tokens, at, english, lexicon),
         };
     }
+    // "95V-72C": part of an identifier, no temperature.
+    let joined =
+        raw.glued && at > 0 && matches!(tokens[at - 1].shape, Shape::Word | Shape::Numeric | Shape::Identifier);
+    let letters = raw.text.len() - raw.text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len();
+    if joined && raw.shape == Shape::Numeric && letters == 1 && !raw.text.ends_with(['k', 'm', 'g', 'l']) {
+        return (1, Some(Quantity::bare(raw.text.clone())));
+    }
     let Some(numeral) = numeric(at) else { return (1, None) };
     match numeral {
         Numeral::Time(minutes) if matches!(word(at + 1), "am" | "pm") => match clock(&raw.text, word(at + 1)) {
@@ -141,6 +148,11 @@ fn spelled(tokens: &[Raw], at: usize, english: bool, lexicon: &Lexicon) -> (usiz
     let word = |at: usize| tokens.get(at).filter(|raw| raw.shape == Shape::Word).map_or("", |raw| raw.text.as_str());
     let (mut total, mut part, mut used) = (0.0_f64, 0.0_f64, 0);
     let mut tens = false;
+    // "Thanks a million" counts nothing.
+    let thanked = at >= 2 && word(at - 1) == "a" && matches!(word(at - 2), "thanks" | "thank" | "thx");
+    if thanked || matches!(word(at + 1), "thanks") {
+        return (1, None);
+    }
     loop {
         let next = word(at + used);
         if let Some(value) = lexicon.number(next, english) {

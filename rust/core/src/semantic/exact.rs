@@ -99,9 +99,10 @@ fn dates(mut a: Vec<Quantity>, mut b: Vec<Quantity>) -> (Vec<Quantity>, Vec<Quan
     (a, b)
 }
 
-/// All digits in a row: what groups of digits have in common however they are separated.
+/// All digits and letters in a row: what groups of digits have in common however they are separated.
 fn digits(numbers: &[Quantity]) -> String {
-    numbers.iter().flat_map(|quantity| quantity.plain.bytes()).filter(u8::is_ascii_digit).map(char::from).collect()
+    let signs = |byte: &u8| byte.is_ascii_alphanumeric();
+    numbers.iter().flat_map(|quantity| quantity.plain.bytes()).filter(signs).map(char::from).collect()
 }
 
 fn listed(numbers: &[Quantity]) -> String {

@@ -72,6 +72,8 @@ pub(super) struct Lexicon {
     weighty: Set<String>,
     symmetric: Set<String>,
     distances: Set<String>,
+    listed: Set<&'static str>,
+    listed_stems: Set<String>,
 }
 
 /// The lexicon, built on first use: some milliseconds.
@@ -113,6 +115,8 @@ impl Lexicon {
                 .collect(),
             courtesy: english::COURTESY.split_whitespace().collect(),
             symmetric: symmetric(),
+            listed: guard_words().into_iter().collect(),
+            listed_stems: guard_words().into_iter().map(stem).collect(),
             distances: english::DISTANCES.split_whitespace().map(stem).collect(),
             light: english::LIGHT.split_whitespace().map(stem).collect(),
             weighty: english::WEIGHTY.split_whitespace().map(stem).collect(),
@@ -125,7 +129,22 @@ impl Lexicon {
 
     /// The key of a word's forms: its base if it is irregular or a short form, cut to the stem.
     pub(super) fn stem(&self, word: &str) -> String {
-        stem(self.bases.get(word).copied().unwrap_or(word))
+        match (self.bases.get(word), self.prefixed(word)) {
+            (Some(base), _) => stem(base),
+            (None, Some((prefix, base))) => stem(&[prefix, base].concat()),
+            (None, None) => stem(word),
+        }
+    }
+
+    /// The prefix and the base of an irregular form with a prefix: "overtook", "misread".
+    fn prefixed<'w>(&self, word: &'w str) -> Option<(&'w str, &'static str)> {
+        const PREFIXES: [&str; 8] = ["over", "under", "out", "mis", "fore", "with", "re", "un"];
+        let split =
+            |prefix: &&str| word.strip_prefix(*prefix).filter(|form| form.len() >= 4 && prefix.len() + form.len() >= 7);
+        PREFIXES
+            .iter()
+            .filter_map(split)
+            .find_map(|form| self.bases.get(form).map(|base| (&word[..word.len() - form.len()], *base)))
     }
 
     /// The meaning of a word, if it or one of its inflections is listed.
@@ -183,6 +202,14 @@ impl Lexicon {
         self.distances.contains(stem)
     }
 
+    /// Whether any list has the word or another form of it.
+    pub(super) fn lists(&self, word: &str) -> bool {
+        let inflected = || Some(self.stem(word)).filter(|stem| stem != word);
+        self.listed.contains(word)
+            || self.is_irregular(word)
+            || inflected().is_some_and(|stem| self.listed.contains(stem.as_str()) || self.listed_stems.contains(&stem))
+    }
+
     pub(super) fn is_light(&self, stem: &str) -> bool {
         self.light.contains(stem)
     }
@@ -193,7 +220,7 @@ impl Lexicon {
 
     /// Whether the form is one that no suffix explains.
     pub(super) fn is_irregular(&self, word: &str) -> bool {
-        self.bases.contains_key(word)
+        self.bases.contains_key(word) || self.prefixed(word).is_some()
     }
 }
 

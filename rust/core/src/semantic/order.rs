@@ -29,11 +29,14 @@ pub(super) fn exchanged(a: &Reading, b: &Reading, difference: &Difference) -> bo
 /// Whether a word that holds in both directions stands in a range or shortly before it. Between places that something goes
 /// from and to, only distances do, and what "from" itself belongs to: different from.
 fn symmetric(tokens: &[Token], first: usize, last: usize) -> bool {
-    let range = first.saturating_sub(SYMMETRIC_BEFORE)..(last + 1).min(tokens.len());
-    let distance = |token: &Token| lexicon().is_distance(&token.stem);
+    let sentence = tokens[..first].iter().rposition(|token| token.sentence != tokens[first].sentence);
+    let sentence = sentence.map_or(0, |before| before + 1);
+    let range = first.saturating_sub(SYMMETRIC_BEFORE).max(sentence)..(last + 1).min(tokens.len());
     let from = range.clone().find(|&at| tokens[at].text == "from");
     let free = |at: usize| from.is_none_or(|from| at + 1 == from);
-    tokens[..last].iter().any(distance)
+    // "So far" is a time.
+    let how = |at: usize| tokens[at].text != "far" || (at > 0 && tokens[at - 1].text == "how");
+    (sentence..last).any(|at| lexicon().is_distance(&tokens[at].stem) && how(at))
         || range.clone().any(|at| free(at) && lexicon().is_symmetric(&tokens[at].text, &tokens[at].stem))
 }
 
@@ -64,9 +67,11 @@ impl Roles<'_> {
         range.filter(move |&at| content(&self.tokens()[at]) && self.keys[at] != verb).map(|at| self.keys[at])
     }
 
-    /// Where the run of content words that begins at a place ends.
+    /// Where the run of content words of one sentence that begins at a place ends.
     fn run(&self, from: usize) -> usize {
-        from + self.tokens()[from..].iter().take_while(|token| content(token)).count()
+        let sentence = self.tokens().get(from).map(|token| token.sentence);
+        let inside = |token: &&Token| content(token) && Some(token.sentence) == sentence;
+        from + self.tokens()[from..].iter().take_while(inside).count()
     }
 }
 
@@ -76,10 +81,14 @@ fn agent_first(roles: &Roles<'_>) -> Option<(Vec<u64>, u64)> {
     let tokens = roles.tokens();
     let by = tokens.iter().position(|token| token.text == "by")?;
     let at = by.checked_sub(1).filter(|&at| participle(&tokens[at]))?;
-    tokens[..by].iter().any(|token| BE.contains(&token.text.as_str())).then_some(())?;
-    let (verb, end) = (roles.keys[at], roles.run(by + 1));
-    let agent = roles.content(by + 1..end, verb);
-    Some((agent.chain(roles.content(0..by, verb)).chain(roles.content(end..tokens.len(), verb)).collect(), verb))
+    let inside = |at: usize| tokens[at].sentence == tokens[by].sentence;
+    let start = (0..by).find(|&at| inside(at))?;
+    tokens[start..by].iter().any(|token| BE.contains(&token.text.as_str())).then_some(())?;
+    // "by my neighbour": the agent has words like "my" in front.
+    let agent = (by + 1..tokens.len()).find(|&at| content(&tokens[at])).filter(|&at| at <= by + 3 && inside(at))?;
+    let (verb, end) = (roles.keys[at], roles.run(agent));
+    let order = [0..start, agent..end, start..by, end..tokens.len()];
+    Some((order.into_iter().flat_map(|range| roles.content(range, verb)).collect(), verb))
 }
 
 /// "-ed", "-en" and irregular participles: "by car" follows none.

@@ -65,10 +65,17 @@ pub(super) fn written(value: f64) -> String {
 pub(super) fn numeral(text: &str, english: bool, lexicon: &Lexicon) -> Numeral {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let suffix = &text[digits.len()..];
-    if text.len() > 64 {
-        return Numeral::Other(text.to_owned());
+    if text.len() > 64 || is_lettered(digits, suffix) {
+        return other(text);
     }
     special(digits, suffix).or_else(|| number(digits, suffix, english, lexicon)).unwrap_or_else(|| other(text))
+}
+
+/// Whether a letter belongs to an identifier rather than being a unit: behind four digits only those of usual units are
+/// one, behind more none is.
+fn is_lettered(digits: &str, suffix: &str) -> bool {
+    let whole = digits.bytes().all(|byte| byte.is_ascii_digit());
+    suffix.len() == 1 && whole && (digits.len() > 4 || (digits.len() == 4 && !"kmglwv".contains(suffix)))
 }
 
 /// Separators out: a telephone or card number is its digits.

@@ -12,7 +12,12 @@ fn like(raw: &Raw, text: &str) -> Raw {
 /// Writes short forms out: "don't" is "do not", "what's" "what is".
 pub(super) fn expand(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> Vec<Raw> {
     let mut out = Vec::with_capacity(tokens.len() + 4);
+    let cased = tokens.iter().any(|raw| raw.case == Case::Lower && raw.shape == Shape::Word);
     for mut raw in tokens {
+        // "the US": no pronoun.
+        if english && cased && raw.case == Case::Upper && raw.text == "us" {
+            raw.text = String::from("usa");
+        }
         if raw.shape != Shape::Word {
             out.push(raw);
             continue;
@@ -127,6 +132,11 @@ pub(super) fn polite(mut tokens: Vec<Counted>, lexicon: &Lexicon) -> Vec<Counted
             break;
         }
         to = start;
+    }
+    // "... in rome tia": no mark sets it off.
+    const CLOSINGS: [&str; 5] = ["tia", "ty", "tysm", "thx", "cheers"];
+    while to > from + 2 && tokens[to - 1].1.is_none() && CLOSINGS.contains(&tokens[to - 1].0.text.as_str()) {
+        to -= 1;
     }
     tokens.truncate(to);
     tokens.drain(..from);

@@ -386,10 +386,9 @@ fn dotted(chunk: &str) -> bool {
             && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' || byte == b'/')
     };
     // "hour.please": a sentence ends there.
-    let word = chunk
-        .rsplit('.')
-        .next()
-        .is_some_and(|last| lexicon().use_of(last).is_some() || (last.len() > 4 && chunk.matches('.').count() == 1));
+    let word = chunk.rsplit('.').next().is_some_and(|last| {
+        lexicon().use_of(&last.to_ascii_lowercase()).is_some() || (last.len() > 4 && chunk.matches('.').count() == 1)
+    });
     let upper = !chunk.bytes().any(|byte| byte.is_ascii_lowercase());
     !word
         && chunk.split('.').all(good)

@@ -20,10 +20,12 @@ const MAX_LETTERS: usize = 40;
 const NEGATING: [&str; 8] = ["un", "in", "im", "il", "ir", "non", "dis", "de"];
 
 /// Endings that make one part of speech of another, longest first; "less" is not among them.
-const DERIVING: [&str; 43] = [
+const DERIVING: [&str; 51] = [
     "ization", "isation", "ational", "ically", "ation", "ition", "ement", "iness", "ility", "ative", "ology", "ogist",
     "ical", "ment", "ness", "ance", "ence", "able", "ible", "tion", "sion", "ship", "ist", "ion", "ity", "ive", "ing",
     "ant", "ent", "ate", "ize", "ers", "ism", "ian", "er", "or", "al", "ic", "ed", "th", "y", "e", "t",
+    // Stems have lost their silent e.
+    "ativ", "anc", "enc", "abl", "ibl", "iv", "at", "iz",
 ];
 
 pub(super) fn kinship(a: &Token, b: &Token) -> Option<Kinship> {
@@ -31,16 +33,27 @@ pub(super) fn kinship(a: &Token, b: &Token) -> Option<Kinship> {
     if x.len() > MAX_LETTERS || y.len() > MAX_LETTERS {
         return None;
     }
-    if negated(x, y) || negated(&a.stem, &b.stem) {
+    if negated(x, y) || negated(&a.stem, &b.stem) || party(x, y) || party(y, x) {
         return Some(Kinship::Negated);
     }
-    if !(a.known && b.known) && typo(x, y) {
+    if !(a.known && b.known) && typo(x, y) && !longer(a, b) && !longer(b, a) {
         return Some(Kinship::Typo);
     }
     if derived(&a.stem, &b.stem) {
         return Some(Kinship::Derived);
     }
     None
+}
+
+/// Whether one does what is done to the other: "payer" and "payee", "licensor" and "licensee".
+fn party(agent: &str, other: &str) -> bool {
+    let base = agent.strip_suffix("er").or_else(|| agent.strip_suffix("or"));
+    base.is_some_and(|base| base.len() >= 3 && other.strip_suffix("ee") == Some(base))
+}
+
+/// Whether a word no list knows is one letter longer than a known one without a slip to explain it: "hostel", "hotel".
+fn longer(long: &Token, short: &Token) -> bool {
+    short.known && !long.known && long.text.len() == short.text.len() + 1 && !slip(&long.text, &short.text)
 }
 
 /// One is the other behind a negating prefix, or they end in "less" and "ful" (or nothing).
@@ -76,6 +89,39 @@ pub(super) fn typo(a: &str, b: &str) -> bool {
     }
 }
 
+/// Whether `word`, which no list knows, is the known word `meant` with one slip of the fingers: two letters exchanged, one
+/// left out, one doubled, or a neighbour on the keyboard struck instead or as well.
+pub(super) fn slip(word: &str, meant: &str) -> bool {
+    if meant.len() < 4
+        || meant.len() > MAX_LETTERS
+        || word.len().abs_diff(meant.len()) > 1
+        || !(word.is_ascii() && meant.is_ascii())
+    {
+        return false;
+    }
+    let (w, m) = (word.as_bytes(), meant.as_bytes());
+    let at = w.iter().zip(m).take_while(|(x, y)| x == y).count();
+    match w.len().cmp(&m.len()) {
+        std::cmp::Ordering::Less => m.len() >= 5 && w[at..] == m[at + 1..],
+        std::cmp::Ordering::Greater => w[at + 1..] == m[at..] && struck_twice(w, at),
+        std::cmp::Ordering::Equal if at + 1 < w.len() && w[at] == m[at + 1] && w[at + 1] == m[at] => {
+            w[at + 2..] == m[at + 2..]
+        }
+        std::cmp::Ordering::Equal => {
+            at < w.len()
+                && w[at + 1..] == m[at + 1..]
+                && (at > 0 || w.len() >= 6)
+                && beside(char::from(w[at]), char::from(m[at]))
+        }
+    }
+}
+
+/// Whether the letter at a place may have come in with one next to it.
+fn struck_twice(word: &[u8], at: usize) -> bool {
+    let same = |other: Option<&u8>| other.is_some_and(|other| beside(char::from(*other), char::from(word[at])));
+    same(word.get(at + 1)) || at.checked_sub(1).is_some_and(|before| same(word.get(before)))
+}
+
 /// Whether words that may be one slip apart agree before and behind it, and those that may be two apart in their first
 /// letter. What this refuses is never measured.
 fn close(a: &str, b: &str) -> bool {
@@ -84,7 +130,8 @@ fn close(a: &str, b: &str) -> bool {
         return longer <= 4 * MAX_LETTERS;
     }
     if a.len().min(b.len()) >= 8 {
-        return a.as_bytes()[0] == b.as_bytes()[0] || a.as_bytes()[1] == b.as_bytes()[1];
+        let (x, y) = (a.as_bytes(), b.as_bytes());
+        return x[0] == y[0] || x[1] == y[1] || (x[0] == y[1] && x[1] == y[0]);
     }
     let front = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
     let back = a.bytes().rev().zip(b.bytes().rev()).take_while(|(x, y)| x == y).count();
@@ -107,13 +154,17 @@ fn slipped(a: &[char], b: &[char]) -> bool {
 
 /// Whether two letters lie side by side on a keyboard, or are vowels that are often taken for each other.
 fn neighbours(a: char, b: char) -> bool {
+    beside(a, b) || ("aeiou".contains(a) && "aeiou".contains(b))
+}
+
+/// Whether two letters are the same or lie side by side on a keyboard.
+fn beside(a: char, b: char) -> bool {
     const ROWS: [&str; 3] = ["qwertyuiop", "asdfghjkl", "zxcvbnm"];
     let place = |c: char| ROWS.iter().enumerate().find_map(|(row, keys)| keys.find(c).map(|at| (row, at)));
-    let near = match (place(a), place(b)) {
+    match (place(a), place(b)) {
         (Some((r, x)), Some((s, y))) => r.abs_diff(s) <= 1 && x.abs_diff(y) <= 1,
         _ => false,
-    };
-    near || ("aeiou".contains(a) && "aeiou".contains(b))
+    }
 }
 
 /// Edits between two words: letters put in, left out, replaced, or exchanged with their neighbour (Damerau–Levenshtein

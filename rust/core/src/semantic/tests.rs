@@ -214,6 +214,79 @@ fn names_and_words_that_no_list_holds() {
 }
 
 #[test]
+fn phrases_in_the_place_of_others() {
+    vetoed(&[
+        ("Should I refuse to renew the lease?", "Should I renew the lease?"),
+        ("why did i omit to tip the waiter", "why did i tip the waiter"),
+        ("The lift stopped. Call Ann.", "The lift failed to stop. Call Ann."),
+        ("Bees entered the hive. Call Ann.", "Bees were kept from entering the hive. Call Ann."),
+        ("The parcel has arrived. Call Ann.", "The parcel has yet to arrive. Call Ann."),
+        ("The form is far from legible. Call Ann.", "The form is fully legible. Call Ann."),
+        ("I saw it in advance of the sale. Call Ann.", "I saw it subsequent to the sale. Call Ann."),
+        ("when is the picnic ahead of our trip to Rome", "when is the picnic after our trip to Rome"),
+        ("the kiosk stands behind the oak on Elm Road", "the kiosk stands beyond the oak on Elm Road"),
+        ("I will rent out the flat in Elm Road", "I will rent the flat in Elm Road"),
+        ("I am the payer of the annuity", "I am the payee of the annuity"),
+        ("is the hotel in Elm Road any good", "is the hostel in Elm Road any good"),
+    ]);
+    alike(&[
+        ("Why do cats like to sleep?", "Why do cats sleep?"),
+        ("How do I learn to swim?", "How do I swim?"),
+        ("Is oak used to build ships?", "Is oak used in order to build ships?"),
+    ]);
+}
+
+#[test]
+fn roles_in_one_of_several_sentences() {
+    apart(
+        Rule::Order,
+        &[
+            ("my nurse was replaced by my cook. call Ann", "my nurse replaced my cook. call Ann"),
+            ("is it linked? zora overtook quimby", "is it linked? quimby overtook zora"),
+            ("call Ann. zora was overtaken by quimby", "call Ann. zora overtook quimby"),
+        ],
+    );
+    alike(&[
+        ("call Ann. my nurse was replaced by my cook", "call Ann. my cook replaced my nurse"),
+        ("my nurse was replaced by my cook. call Ann", "my cook replaced my nurse. call Ann"),
+    ]);
+}
+
+#[test]
+fn a_letter_belongs_to_its_identifier() {
+    vetoed(&[
+        ("the balance of account 9876-7846", "the balance of account 9876-7846C"),
+        ("the parcels of zip 86345", "the parcels of zip 86345K"),
+        ("where is ISBN 978-6-19-738766-6", "where is ISBN 978-6-19-738766-6A"),
+        ("the state of part 95V-72", "the state of part 95V-72C"),
+    ]);
+    alike(&[("a race of 1500m", "a race of 1500 m"), ("is 72F warm", "is 72 fahrenheit warm")]);
+}
+
+#[test]
+fn slips_of_the_fingers_in_listed_words() {
+    alike(&[
+        ("the oven is set to what right now", "the oven is set to what rigth now"),
+        ("I think the oven broke", "I thnik the oven broke"),
+        ("wait three hours at the zoo", "wait thrwe hours at the zoo"),
+        ("come from August 1 to August 5", "come from August 1 to Augsut 5"),
+        ("I cannot see the zoo", "I cannit see the zoo"),
+        ("was a fee charged for the zoo?", "was a fee chared for the zoo?"),
+        ("are there lions in the zoo", "are ther lions in the zoo"),
+    ]);
+}
+
+#[test]
+fn courtesies_without_a_mark() {
+    alike(&[
+        ("how wide is the river", "how wide is the river thanks a million"),
+        ("how wide is the river", "how wide is the river thank you in advance!"),
+        ("how wide is the river", "Not sure who to ask, but how wide is the river tia"),
+        ("how wide is the river", "I'd like to ask: how wide is the river? Much appreciated."),
+    ]);
+}
+
+#[test]
 fn kinds_of_question() {
     apart(Rule::QuestionType, &[("Who won the war?", "When was the war won?"), ("How much is rent?", "Why is rent?")]);
     apart(Rule::Modality, &[("Can I feed my dog rice?", "Should I feed my dog rice?")]);

@@ -332,7 +332,7 @@ reset restore
 link url
 parcel package
 india bharat
-overcome cope handle combat tackle conquer control
+overcome cope handle combat tackle conquer control fight
 identify recognize detect diagnose
 retrieve recover
 center middle
@@ -352,6 +352,7 @@ role responsibility
 opportunity chance
 tool equipment gadget device
 ability skill
+related linked associated
 acne pimple
 engineering engg
 america usa us

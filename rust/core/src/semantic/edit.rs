@@ -1,0 +1,131 @@
+//! What a phrase in the place of another, or put in, changes in texts that agree otherwise.
+
+use super::align::{Frame, is_auxiliary, is_light};
+use super::reading::{Reading, Role, Token};
+use super::veto::{Rule, Veto};
+
+/// Longer phrases are rewordings.
+const MAX_PHRASE: usize = 4;
+
+/// How many words must agree around a phrase for each rule: the surer the rule, the fewer.
+const MIN_GOVERNED: usize = 2;
+const MIN_PLACE: usize = 5;
+const MIN_PARTICLE: usize = 5;
+
+/// Verbs that take another and do not change whether it happens.
+const KEEPING: [&str; 12] =
+    ["like", "love", "wish", "choose", "decide", "intend", "plan", "prepare", "manage", "learn", "train", "study"];
+
+/// Prepositions and particles that say where, when or whither; of those on one line each may stand for the others.
+const PLACES: [&[&str]; 17] = [
+    &["before", "until", "till"],
+    &["after", "since"],
+    &["behind"],
+    &["beyond"],
+    &["within", "inside"],
+    &["through", "throughout", "during"],
+    &["around"],
+    &["across"],
+    &["outside"],
+    &["above", "over"],
+    &["under", "below"],
+    &["against"],
+    &["along"],
+    &["between", "among"],
+    &["beside", "near"],
+    &["without"],
+    &["towards", "toward"],
+];
+
+/// The words in which two readings differ, without those that only carry tense and number.
+pub(super) struct Phrases<'r> {
+    phrase: [Vec<&'r Token>; 2],
+    /// The word behind each phrase.
+    next: [Option<&'r Token>; 2],
+    /// How many words agree around the phrases.
+    agree: usize,
+}
+
+impl<'r> Phrases<'r> {
+    pub(super) fn new(a: &'r Reading, b: &'r Reading, frame: &Frame) -> Self {
+        let words = |reading: &'r Reading, side: usize| {
+            let mut rest = reading.tokens.iter().filter(|token| !is_auxiliary(token)).skip(frame.front);
+            let phrase: Vec<_> = rest.by_ref().take(frame.between[side]).collect();
+            (phrase, rest.next())
+        };
+        let ((x, p), (y, q)) = (words(a, 0), words(b, 1));
+        Self { phrase: [x, y], next: [p, q], agree: frame.front + frame.back }
+    }
+
+    fn are_short(&self) -> bool {
+        self.phrase.iter().all(|phrase| phrase.len() <= MAX_PHRASE)
+    }
+
+    fn shown(&self, side: usize) -> String {
+        self.phrase[side].iter().map(|token| token.text.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn veto(&self, rule: Rule) -> Veto {
+        Veto::new(rule, self.shown(0), self.shown(1))
+    }
+}
+
+/// What two phrases say otherwise between words that agree.
+pub(super) fn phrases(a: &Reading, b: &Reading, frame: &Frame) -> Option<Veto> {
+    let phrases = Phrases::new(a, b, frame);
+    if !phrases.are_short() {
+        return None;
+    }
+    let either = |rule: fn(&Phrases<'_>, usize) -> bool| rule(&phrases, 0) || rule(&phrases, 1);
+    let rule = match phrases.agree {
+        MIN_GOVERNED.. if either(governed) => Rule::Modifier,
+        MIN_PLACE.. if other_place(&phrases) => Rule::Direction,
+        MIN_PLACE.. if either(place_for_word) => Rule::Substitution,
+        MIN_PARTICLE.. if either(particle) => Rule::Modifier,
+        _ => return None,
+    };
+    Some(phrases.veto(rule))
+}
+
+/// Whether a verb is put in that governs the verb of the other text: neglect to pay, kept from paying.
+fn governed(phrases: &Phrases<'_>, side: usize) -> bool {
+    let (phrase, other) = (&phrases.phrase[side], &phrases.phrase[1 - side]);
+    let [verb, link, rest @ ..] = phrase.as_slice() else { return false };
+    let heavy = match link.text.as_str() {
+        "to" => !is_light(verb) && !KEEPING.contains(&verb.text.as_str()),
+        "from" => true,
+        _ => false,
+    };
+    let next = rest.first().copied().or(phrases.next[side]);
+    let verbal = next.is_some_and(|next| next.role == Role::Content || is_auxiliary(next));
+    let replaced = other.iter().all(|token| link.text == "from" && token.role == Role::Content && is_light(token));
+    replaced && verb.role == Role::Content && heavy && verbal && rest.iter().all(|token| is_light(token))
+}
+
+/// Whether each phrase has a preposition of place or time that the other has none like.
+fn other_place(phrases: &Phrases<'_>) -> bool {
+    let [x, y] = [0, 1].map(|side| places(&phrases.phrase[side]));
+    !x.is_empty() && !y.is_empty() && x.iter().all(|place| !y.contains(place))
+}
+
+fn places(phrase: &[&Token]) -> Vec<usize> {
+    let place = |token: &&Token| PLACES.iter().position(|line| line.contains(&token.text.as_str()));
+    phrase.iter().filter(|token| token.role == Role::Function).filter_map(place).collect()
+}
+
+/// Whether a single particle is put in: rent, rent out.
+fn particle(phrases: &Phrases<'_>, side: usize) -> bool {
+    let [token] = phrases.phrase[side][..] else { return false };
+    phrases.phrase[1 - side].is_empty()
+        && matches!(token.text.as_str(), "out" | "off" | "away" | "without" | "down" | "against")
+}
+
+/// Whether a word stands for a preposition of place or time: ahead of, after.
+fn place_for_word(phrases: &Phrases<'_>, side: usize) -> bool {
+    let (phrase, other) = (&phrases.phrase[side], &phrases.phrase[1 - side]);
+    let content = |phrase: &[&Token]| phrase.iter().filter(|token| token.role == Role::Content).count();
+    content(phrase) == 1
+        && content(other) == 0
+        && phrase.iter().any(|token| token.role == Role::Content && !is_light(token))
+        && places(other).iter().any(|place| !places(phrase).contains(place))
+}

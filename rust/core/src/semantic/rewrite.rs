@@ -22,6 +22,11 @@ pub(super) fn expand(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> Vec<
             out.push(raw);
             continue;
         }
+        // "non-refundable" is one word.
+        if english && raw.glued && out.last().is_some_and(|last: &Raw| last.text == "non") {
+            raw.text.insert_str(0, "non");
+            out.pop();
+        }
         if !english {
             // French elision: l'argent, n'est.
             if let Some((_, rest)) =

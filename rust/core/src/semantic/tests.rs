@@ -274,6 +274,7 @@ fn slips_of_the_fingers_in_listed_words() {
         ("come from August 1 to August 5", "come from August 1 to Augsut 5"),
         ("I cannot see the zoo", "I cannit see the zoo"),
         ("was a fee charged for the zoo?", "was a fee chared for the zoo?"),
+        ("How big are lions in the US?", "how big are lions in the us?"),
         ("are there lions in the zoo", "are ther lions in the zoo"),
     ]);
 }

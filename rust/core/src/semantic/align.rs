@@ -195,12 +195,16 @@ fn small_typos(out: &mut Difference, a: &Reading, b: &Reading) {
         let alone = out.only[1 - side].is_empty();
         out.only[side].retain(|&at| {
             let token = &own.tokens[at as usize];
-            if token.known && token.stem != "becom" {
-                return true;
-            }
             let function = |reading: &Reading, word: &str| {
                 reading.tokens.iter().filter(|token| token.role == Role::Function && token.text == word).count()
             };
+            // "the us" is "the US".
+            if token.text == "usa" && function(own, "us") < function(other, "us") {
+                return false;
+            }
+            if token.known && token.stem != "becom" {
+                return true;
+            }
             let more = |word: &str| function(own, word) < function(other, word);
             let functions =
                 || other.tokens.iter().filter(|other| other.role == Role::Function).map(|other| &other.text);

@@ -97,7 +97,7 @@ fn governed(phrases: &Phrases<'_>, side: usize) -> bool {
         _ => false,
     };
     let next = rest.first().copied().or(phrases.next[side]);
-    let verbal = next.is_some_and(|next| next.role == Role::Content || is_auxiliary(next));
+    let verbal = next.is_some_and(|next| next.role == Role::Content || is_auxiliary(next) || next.text == "get");
     let replaced = other.iter().all(|token| link.text == "from" && token.role == Role::Content && is_light(token));
     replaced && verb.role == Role::Content && heavy && verbal && rest.iter().all(|token| is_light(token))
 }

@@ -6,7 +6,7 @@
 use super::fnv::Set;
 use super::lexicon::lexicon;
 use super::reading::Reading;
-use super::similar::{slip, typo};
+use super::similar::misspelt;
 
 /// With more words that only one text has, they differ anyway.
 const MAX_OWN: usize = 12;
@@ -43,7 +43,7 @@ fn own<'w>(words: &'w Set<String>, other: &Set<String>) -> Option<Vec<&'w str>> 
 fn slips<'w>(own: &[&'w str], other: &'w Set<String>) -> Vec<(&'w str, &'w str)> {
     let lists = |word: &str| lexicon().lists(word);
     let meant = |word: &'w str| -> Option<(&'w str, &'w str)> {
-        let found = other.iter().map(String::as_str).filter(|meant| slip(word, meant) || typo(word, meant));
+        let found = other.iter().map(String::as_str).filter(|meant| misspelt(word, meant));
         let found = found.filter(|meant| lists(meant)).min();
         found.map(|meant| (word, meant))
     };

@@ -22,6 +22,11 @@ pub(super) fn expand(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> Vec<
             out.push(raw);
             continue;
         }
+        // "non-refundable" is one word.
+        if english && raw.glued && out.last().is_some_and(|last: &Raw| last.text == "non") {
+            raw.text.insert_str(0, "non");
+            out.pop();
+        }
         if !english {
             // French elision: l'argent, n'est.
             if let Some((_, rest)) =
@@ -109,6 +114,9 @@ fn template<'l>(tokens: &[Counted], lexicon: &'l Lexicon) -> Option<&'l Template
 /// Longer clauses are no mere courtesy.
 const MAX_COURTESY: usize = 9;
 
+/// Thanks that end a text without a mark before them.
+const CLOSINGS: [&str; 5] = ["tia", "ty", "tysm", "thx", "cheers"];
+
 /// Takes clauses off both ends that hold nothing but politeness.
 pub(super) fn polite(mut tokens: Vec<Counted>, lexicon: &Lexicon) -> Vec<Counted> {
     let empty = |tokens: &[Counted]| courtesy(tokens, lexicon);
@@ -134,7 +142,6 @@ pub(super) fn polite(mut tokens: Vec<Counted>, lexicon: &Lexicon) -> Vec<Counted
         to = start;
     }
     // "... in rome tia": no mark sets it off.
-    const CLOSINGS: [&str; 5] = ["tia", "ty", "tysm", "thx", "cheers"];
     while to > from + 2 && tokens[to - 1].1.is_none() && CLOSINGS.contains(&tokens[to - 1].0.text.as_str()) {
         to -= 1;
     }

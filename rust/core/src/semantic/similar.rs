@@ -36,7 +36,13 @@ pub(super) fn kinship(a: &Token, b: &Token) -> Option<Kinship> {
     if negated(x, y) || negated(&a.stem, &b.stem) || party(x, y) || party(y, x) {
         return Some(Kinship::Negated);
     }
-    if !(a.known && b.known) && typo(x, y) && !longer(a, b) && !longer(b, a) {
+    let same = match (a.known, b.known) {
+        (true, true) => false,
+        (true, false) => misspelt(y, x),
+        (false, true) => misspelt(x, y),
+        (false, false) => typo(x, y),
+    };
+    if same {
         return Some(Kinship::Typo);
     }
     if derived(&a.stem, &b.stem) {
@@ -49,11 +55,6 @@ pub(super) fn kinship(a: &Token, b: &Token) -> Option<Kinship> {
 fn party(agent: &str, other: &str) -> bool {
     let base = agent.strip_suffix("er").or_else(|| agent.strip_suffix("or"));
     base.is_some_and(|base| base.len() >= 3 && other.strip_suffix("ee") == Some(base))
-}
-
-/// Whether a word no list knows is one letter longer than a known one without a slip to explain it: "hostel", "hotel".
-fn longer(long: &Token, short: &Token) -> bool {
-    short.known && !long.known && long.text.len() == short.text.len() + 1 && !slip(&long.text, &short.text)
 }
 
 /// One is the other behind a negating prefix, or they end in "less" and "ful" (or nothing).
@@ -89,9 +90,15 @@ pub(super) fn typo(a: &str, b: &str) -> bool {
     }
 }
 
+/// Whether `word`, which no list knows, may be the known word `meant`. One letter more must be a slip: a "hostel" is no
+/// "hotel".
+pub(super) fn misspelt(word: &str, meant: &str) -> bool {
+    slip(word, meant) || (word.len() != meant.len() + 1 && typo(word, meant))
+}
+
 /// Whether `word`, which no list knows, is the known word `meant` with one slip of the fingers: two letters exchanged, one
 /// left out, one doubled, or a neighbour on the keyboard struck instead or as well.
-pub(super) fn slip(word: &str, meant: &str) -> bool {
+fn slip(word: &str, meant: &str) -> bool {
     if meant.len() < 4
         || meant.len() > MAX_LETTERS
         || word.len().abs_diff(meant.len()) > 1

@@ -152,6 +152,7 @@ fn opposites_separate() {
             ("Is the water hot?", "Is the water cold?"),
             // Never listed: the prefix says it.
             ("Is this a refundable deposit?", "Is this a nonrefundable deposit?"),
+            ("Why wasn't my ticket refundable?", "Why wasn't my ticket non-refundable?"),
             ("Is the dough kneadable?", "Is the dough unkneadable?"),
             ("Are wire transfers covered?", "Are wire transfers excluded?"),
         ],
@@ -217,6 +218,7 @@ fn names_and_words_that_no_list_holds() {
 fn phrases_in_the_place_of_others() {
     vetoed(&[
         ("Should I refuse to renew the lease?", "Should I renew the lease?"),
+        ("Should I neglect to get stamps?", "Should I get stamps?"),
         ("why did i omit to tip the waiter", "why did i tip the waiter"),
         ("The lift stopped. Call Ann.", "The lift failed to stop. Call Ann."),
         ("Bees entered the hive. Call Ann.", "Bees were kept from entering the hive. Call Ann."),
@@ -232,7 +234,7 @@ fn phrases_in_the_place_of_others() {
     alike(&[
         ("Why do cats like to sleep?", "Why do cats sleep?"),
         ("How do I learn to swim?", "How do I swim?"),
-        ("Is oak used to build ships?", "Is oak used in order to build ships?"),
+        ("which oaks are used to build ships", "which oaks are used in order to build ships"),
     ]);
 }
 
@@ -272,6 +274,7 @@ fn slips_of_the_fingers_in_listed_words() {
         ("come from August 1 to August 5", "come from August 1 to Augsut 5"),
         ("I cannot see the zoo", "I cannit see the zoo"),
         ("was a fee charged for the zoo?", "was a fee chared for the zoo?"),
+        ("How big are lions in the US?", "how big are lions in the us?"),
         ("are there lions in the zoo", "are ther lions in the zoo"),
     ]);
 }

@@ -79,7 +79,11 @@ def timed_fill(bench: Bench, stored: Stored, precision: str = "auto") -> llmfast
     cache = filled_cache(stored, precision)
     took = time.perf_counter() - start
     bench.note(f"a cache of {precision}", f"filled in {took:.0f} s")
-    bench.bar(f"a cache of {precision}: rows by meaning", float(cache.stats().vectors), at_least=float(LEAST_ROWS))
+    label, rows = f"a cache of {precision}: rows by meaning", cache.stats().vectors
+    if len(stored.texts) >= LEAST_ROWS:
+        bench.bar(label, float(rows), at_least=float(LEAST_ROWS))
+    else:
+        bench.note(label, f"{rows:,}")
     return cache
 
 

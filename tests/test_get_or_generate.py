@@ -15,6 +15,7 @@ import llmfast
 from asking import Clock, Model, ask, sources, static
 from encoders import TopicEncoder
 from llmfast import PUBLIC, Cache, CachePolicy, Engine, Reply, Usage
+from llmfast._llmfast import Row
 
 # ---- exact ----------------------------------------------------------------------------------------------------------
 
@@ -331,6 +332,15 @@ def test_a_broken_encoder_costs_the_hit_and_not_the_call(vector, caplog):
     assert len(caplog.records) == 1, "logged once"
 
 
+def test_a_row_that_cannot_be_read_costs_the_hit_and_not_the_call(caplog):
+    cache = Cache()
+    key = ask(cache, "q")[0].key
+    damaged = Row(key=key, partition=0, payload=b"{", codec="json", created_at=cache.clock())
+    cache._memory.rows_by_key.insert(key, damaged)
+    assert sources(ask(cache, "q", "q")) == ["llm_call", "exact_hit"], "the new answer takes its place"
+    assert cache.stats().failures == {"L1": 1}
+
+
 def test_an_encoder_that_raises_costs_the_hit_and_not_the_call(caplog):
     class Broken(TopicEncoder):
         def encode(self, texts):
@@ -392,6 +402,7 @@ def test_a_query_with_a_lone_surrogate_is_called(caplog):
         (lambda: Cache(scope=5), "scope must be a str"),
         (lambda: Cache(secret=b"short"), "secret must have at least 16 bytes, got 5"),
         (lambda: ask(Cache(), "q", kind="critcal"), "kind 'critcal' has no policy; the kinds are broad, critical"),
+        (lambda: ask(Cache(), "q", tags="doc"), "tags must be names in a list, got the str 'doc'"),
         (lambda: ask(Cache(), "q", ttl=-1.0), "ttl must be .* got -1"),
     ],
 )

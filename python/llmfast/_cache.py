@@ -267,16 +267,19 @@ class Cache(Asking):
         if identified is None:
             return None
         scope, policy, ttl, identity, key = identified
-        now = self.clock()
-        if streams is None:
-            row = self._memory.rows_by_key.get(key)
-            age = None if row is None else row.answers(key, now, ask.kind if ask.ttl is None else None, ttl)
-            if row is not None and age is not None:
-                return ExactHit(row, age)
-        epoch = self._memory.invalidations.count
-        plan = Plan(ask, scope, policy, ttl, identity.fingerprint, key, now, epoch, streams)
-        found = self.exact(plan)
-        return plan if found is None else ExactHit(*found)
+        now, epoch = self.clock(), self._memory.invalidations.count
+        try:
+            if streams is None:
+                row = self._memory.rows_by_key.get(key)
+                age = None if row is None else row.answers(key, now, ask.kind if ask.ttl is None else None, ttl)
+                if row is not None and age is not None:
+                    return ExactHit(row, age)
+            plan = Plan(ask, scope, policy, ttl, identity.fingerprint, key, now, epoch, streams)
+            found = self.exact(plan)
+            return plan if found is None else ExactHit(*found)
+        except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
+            self.failures.note("L1", error)
+            return Plan(ask, scope, policy, ttl, identity.fingerprint, key, now, epoch, streams)
 
     def plan(self, ask: Ask, router: str, streams: bool | None = None) -> Plan | None:
         """Identify a request; None if it cannot be cached, which costs the hit and not the call.
@@ -368,7 +371,10 @@ class Cache(Asking):
     def prepare(self, plan: Plan) -> None:
         """Note what admission and invalidation will ask of a request that missed."""
         plan.scope_id = self._identifier.scope(plan.scope)
-        plan.tags = tuple(plan.ask.tags or ())
+        tags = plan.ask.tags
+        if isinstance(tags, str):
+            raise ConfigError(f"tags must be names in a list, got the str {tags!r:.60}")
+        plan.tags = tuple(tags or ())
 
     def admit(self, plan: Plan, row: Row) -> str | None:
         """Store the row of a complete, successful answer; return why it was not stored, None if it was."""

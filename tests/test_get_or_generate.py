@@ -215,6 +215,7 @@ def test_a_text_longer_than_the_encoder_reads_is_not_compared():
     huge = "t/a " + "x" * 10_000_000
     assert sources(ask(cache, huge, huge)) == ["llm_call", "exact_hit"]
     assert encoder.texts == ["t/="]
+    assert cache.stats().reasons == {"refused:unread": 2}
 
 
 # ---- scopes ---------------------------------------------------------------------------------------------------------

@@ -336,6 +336,9 @@ def _nearest(cache: Cache, plan: Plan) -> Generator[LookUp | OffLoop | Await, An
                 decided, match = semantic.decide(plan, place, looked_up)
         if not decided:
             match = yield OffLoop(partial(semantic.nearest, plan, place))
+        if plan.refusal is not None:
+            # What the encoder does not read whole is known only now.
+            cache.counts.reason(f"refused:{plan.refusal}")
         if match is not None or plan.refusal is not None:
             break
     for neighbour in plan.neighbours:

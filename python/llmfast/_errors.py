@@ -19,6 +19,8 @@ LlmfastError
  ├── UnknownPriceError (LookupError)      a model without a price
  ├── EmptyLogError (ValueError)           a log without a single request
  ├── OverloadedError (RuntimeError)       a queue is full
+ ├── ItemTooLargeError (ValueError)       an item is larger than any batch may be
+ ├── DeadlineError (TimeoutError)         an item would miss its deadline, or has missed it
  ├── BatchSizeError (RuntimeError)        a batch function returned another number of results than it got items
  └── ClosedError (RuntimeError)           used after close()
 """
@@ -104,6 +106,14 @@ class EmptyLogError(LlmfastError, ValueError):
 
 class OverloadedError(LlmfastError, RuntimeError):
     """A queue is full."""
+
+
+class ItemTooLargeError(LlmfastError, ValueError):
+    """An item is larger than any batch may be."""
+
+
+class DeadlineError(LlmfastError, TimeoutError):
+    """An item would miss its deadline, or has missed it while it waited."""
 
 
 class BatchSizeError(LlmfastError, RuntimeError):

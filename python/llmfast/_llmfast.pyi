@@ -27,6 +27,7 @@ from ._prices import HasUsage
 
 __all__ = [
     "PUBLIC",
+    "BatchScheduler",
     "BertEncoderCore",
     "CacheStats",
     "CompletionQueue",
@@ -751,6 +752,58 @@ class FlightState:
     def counts(self) -> dict[str, int]:
         """Return how many flights were led, followed, answered, failed, abandoned and detached."""
     def __len__(self) -> int: ...
+
+@final
+class BatchScheduler:
+    """Forms batches out of single items; time is an argument, in seconds of any clock that does not go back.
+
+    A batch holds at most `max_batch_size` items and `max_batch_tokens` tokens: the sum of their costs or, with `padded`,
+    their number times the largest. `max_wait`: seconds that the oldest item waits for more. `concurrency`: batches at a
+    time. `max_queue`, `max_queue_tokens`: what may wait. `bins`: None (by cost with `padded` and `max_batch_tokens`, else
+    as they come), a number of bins, or the largest cost of each bin but the last. `ageing`: seconds of waiting that a step
+    of priority is worth. ConfigError for a bound below 1 or a time that is negative.
+    """
+
+    def __new__(
+        cls,
+        *,
+        max_batch_size: int = 64,
+        max_batch_tokens: int | None = None,
+        padded: bool = False,
+        max_wait: float = 0.0,
+        concurrency: int = 1,
+        max_queue: int = 10_000,
+        max_queue_tokens: int | None = None,
+        bins: int | Sequence[int] | None = None,
+        ageing: float = 1.0,
+    ) -> Self: ...
+    def submit(
+        self,
+        now: float,
+        *,
+        cost: int = 1,
+        priority: int = 0,
+        deadline: float | None = None,
+        tenant: int = 0,
+        key: int = 0,
+    ) -> int:
+        """Queue an item and return its ticket, whose low 32 bits are the lowest number that no other item has.
+
+        Raises OverloadedError if the queue is full, ItemTooLargeError if no batch can hold the item, DeadlineError if it
+        would miss its deadline, a time of the same clock, even alone.
+        """
+    def cancel(self, ticket: int) -> Literal["waiting", "running", "last", "unknown"]:
+        """Drop an item that waits. One that is running keeps its place; "last" when nobody wants its batch any more."""
+    def next(self, now: float) -> tuple[int, list[int], str] | None:
+        """Form the batch that is to be served now: its number, its tickets, and why it is no larger."""
+    def late(self) -> list[int]:
+        """Return the tickets that were dropped for their deadlines since this was asked last."""
+    def wake(self) -> float | None:
+        """Return when `next` could do something without another event; in the past if at once, None if never."""
+    def finish(self, now: float, batch: int, ended: Literal["served", "failed", "cancelled"] = "served") -> bool:
+        """End a batch; False if it is unknown. How long a batch takes is learned from those that were served."""
+    def stats(self) -> dict[str, Any]:
+        """Return all counts by name; the histograms are dicts of their own, with times in seconds."""
 
 @final
 class CompletionQueue:

@@ -224,7 +224,7 @@ impl BertEncoder {
                 while let Some((texts, out)) = Work::claim(&work, threads, self.dim()) {
                     self.encode_into(texts, overlong, out)?;
                 }
-                Ok(())
+                Ok::<(), Error>(())
             };
             let running: Vec<_> = (1..threads).map(|_| scope.spawn(encode)).collect();
             running.into_iter().map(join).fold(encode(), Result::and)

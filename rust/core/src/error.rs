@@ -35,6 +35,12 @@ pub enum ErrorKind {
     CorruptRow,
     /// An amount of money does not fit, or a reservation is unknown.
     Ledger,
+    /// A queue is full.
+    Overloaded,
+    /// An item is larger than any batch may be.
+    ItemTooLarge,
+    /// An item would miss its deadline.
+    Deadline,
     /// The memory that an operation needs is not to be had.
     OutOfMemory,
     /// The operating system refused an operation on a file.

@@ -3,6 +3,8 @@
 //! Nothing here knows Python, the network, a clock or a task: time is an argument, randomness a seed, and the only files
 //! read are the ones a caller names. Each module is usable alone.
 
+#[cfg(not(loom))]
+pub mod batch;
 pub mod cache;
 #[cfg(feature = "encoder")]
 #[cfg(not(loom))]

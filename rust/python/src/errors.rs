@@ -23,6 +23,9 @@ fn class_name(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::UnsupportedModel => Some("UnsupportedModelError"),
         ErrorKind::CorruptRow => Some("CorruptRowError"),
         ErrorKind::Ledger => Some("LedgerError"),
+        ErrorKind::Overloaded => Some("OverloadedError"),
+        ErrorKind::ItemTooLarge => Some("ItemTooLargeError"),
+        ErrorKind::Deadline => Some("DeadlineError"),
         ErrorKind::OutOfMemory => Some("OutOfMemoryError"),
         _ => None,
     }

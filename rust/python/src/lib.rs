@@ -3,6 +3,7 @@
 // pyo3 hands extracted arguments over by value, and methods take `self` whether or not they need it.
 #![allow(clippy::needless_pass_by_value, clippy::unused_self)]
 
+mod batch;
 mod bridge;
 mod cache;
 mod cache_protocol;
@@ -30,6 +31,7 @@ fn _llmfast(module: &Bound<'_, PyModule>) -> PyResult<()> {
         errors::warn_debug_build(module.py())?;
     }
     module.setattr("__version__", env!("CARGO_PKG_VERSION"))?;
+    batch::register(module)?;
     bridge::register(module)?;
     cache::register(module)?;
     encoder::register(module)?;

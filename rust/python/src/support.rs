@@ -1,6 +1,7 @@
 //! What is truly about Python: keys, values, vectors, durations, scopes.
 
 pub(crate) mod attached;
+pub(crate) mod batches;
 pub(crate) mod bridges;
 pub(crate) mod durations;
 pub(crate) mod fast_calls;

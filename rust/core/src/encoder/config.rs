@@ -236,7 +236,7 @@ pub(super) fn max_tokens(folder: &Path, shape: &Shape) -> Result<usize> {
         let path = folder.join(name);
         let number = if path.exists() { json(&path)?[key].as_f64() } else { None };
         // A number that is too large becomes the largest.
-        Ok(number.map(|number| (path, number as usize)))
+        Ok::<_, Error>(number.map(|number| (path, number as usize)))
     };
     if let Some((path, max)) = stated(SENTENCE_CONFIG, "max_seq_length")? {
         return check_limit(&path, max, shape);

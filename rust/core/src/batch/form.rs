@@ -1,0 +1,253 @@
+//! How a batch is formed.
+
+use super::clock::Ready;
+use super::item::{BatchId, Formed, Reason};
+use super::keyed::pair;
+use super::queue::Order;
+use super::scheduler::{Running, Scheduler};
+
+/// A batch in the making.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) worker: u32,
+    pub(super) slots: Vec<u32>,
+    pub(super) tokens: u64,
+    pub(super) largest: u32,
+    /// The earliest deadline of its items.
+    pub(super) deadline: u64,
+    /// Why nothing more goes in.
+    pub(super) full: Option<Reason>,
+    /// Items that would miss their deadlines in this batch: queue, order, slot.
+    aside: Vec<(u32, Order, u32)>,
+}
+
+/// Whether an item goes into a batch in the making.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Goes,
+    /// It would miss its deadline, which it need not in the next batch.
+    Waits,
+    /// Nothing more goes in.
+    Full(Reason),
+}
+
+impl Draft {
+    fn new(worker: u32) -> Self {
+        Self { worker, slots: Vec::new(), tokens: 0, largest: 0, deadline: u64::MAX, full: None, aside: Vec::new() }
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.slots.len() as u64
+    }
+
+    pub(super) fn add(&mut self, slot: u32, cost: u32, deadline: u64) {
+        self.slots.push(slot);
+        self.tokens += u64::from(cost);
+        self.largest = self.largest.max(cost);
+        self.deadline = self.deadline.min(deadline);
+    }
+}
+
+impl Scheduler {
+    /// Forms a batch. A worker is free and something waits.
+    pub(super) fn form(&mut self) -> Option<Formed> {
+        let (queue, ready) = self.lead()?;
+        let mut draft = Draft::new(self.free_worker());
+        let lane = &self.waiting.lanes[self.waiting.queues[queue].lane];
+        let (key, bin) = (lane.key, lane.bin);
+        self.try_head(&mut draft, queue);
+        self.fill(&mut draft, key, bin);
+        self.put_back(&mut draft);
+        Some(self.launch(draft, ready))
+    }
+
+    fn free_worker(&mut self) -> u32 {
+        let free = self.workers.iter().position(|worker| worker.running.is_none());
+        free.unwrap_or_else(|| {
+            self.workers.push(super::scheduler::Worker::default());
+            self.workers.len() - 1
+        }) as u32
+    }
+
+    /// The queue that gives the first item: of the tenant whose turn it is the one whose first item goes first.
+    fn lead(&mut self) -> Option<(u32, Ready)> {
+        if !self.holds_back() {
+            let tenant = self.waiting.tenants.turn(|_| true)?;
+            return Some((self.most_urgent(tenant, |_| true)?, Ready::Free));
+        }
+        let ready: Vec<(u32, Ready)> = self
+            .waiting
+            .lanes
+            .indices()
+            .filter_map(|lane| self.ready(&self.waiting.lanes[lane]).map(|ready| (lane, ready)))
+            .collect();
+        let of = |lane: u32| ready.iter().find(|(other, _)| *other == lane).map(|(_, ready)| *ready);
+        let queues = &self.waiting.queues;
+        let can = |queue: u32| of(queues[queue].lane).is_some();
+        let tenant = self.waiting.tenants.turn(|tenant| tenant.queues.iter().any(|&queue| can(queue)))?;
+        let queue = self.most_urgent(tenant, can)?;
+        Some((queue, of(self.waiting.queues[queue].lane)?))
+    }
+
+    fn most_urgent(&self, tenant: u32, can: impl Fn(u32) -> bool) -> Option<u32> {
+        match self.waiting.tenants.get(tenant).queues[..] {
+            [queue] => can(queue).then_some(queue),
+            ref queues => queues
+                .iter()
+                .copied()
+                .filter(|&queue| can(queue))
+                .min_by_key(|&queue| self.waiting.queues[queue].queue.peek().map(|(order, _)| order)),
+        }
+    }
+
+    /// Fills a batch from the lane of its first item, then from shorter ones of the key, nearest first, then longer ones.
+    fn fill(&mut self, draft: &mut Draft, key: u32, bin: u32) {
+        for bin in (0..=bin).rev().chain(bin + 1..self.bins()) {
+            if draft.full.is_some() {
+                return;
+            }
+            if let Some(lane) = self.waiting.lanes.find(pair(key, bin)) {
+                self.fill_from(draft, lane);
+            }
+        }
+    }
+
+    fn fill_from(&mut self, draft: &mut Draft, lane: u32) {
+        if self.waiting.tenants.is_one() {
+            let tenant = self.waiting.tenants.at(0);
+            if let Some(queue) = self.waiting.queues.find(pair(lane, tenant)) {
+                while self.try_head(draft, queue) {}
+            }
+            return;
+        }
+        // Each round: everybody who has credit uses it, in the order of turns; then everybody is granted more.
+        while let Some(credit) = self.round(draft, lane) {
+            self.waiting.tenants.grant(credit);
+        }
+    }
+
+    /// Lets all tenants with credit put their items of a lane into a batch. Returns the credit of the one who needs least
+    /// to go on; None if nobody could, or nothing more goes in.
+    fn round(&mut self, draft: &mut Draft, lane: u32) -> Option<i64> {
+        let (mut place, mut most) = (0, None);
+        while place < self.waiting.tenants.len() {
+            let tenant = self.waiting.tenants.at(place);
+            let items = self.waiting.tenants.len();
+            if let Some(queue) = self.waiting.queues.find(pair(lane, tenant)) {
+                let has_more = self.spend(draft, queue, tenant);
+                if draft.full.is_some() {
+                    return None;
+                }
+                if has_more {
+                    most = most.max(Some(self.waiting.tenants.credit(tenant)));
+                }
+            }
+            // Who has nothing left is out of the ring, and the next one in its place.
+            place += usize::from(items == self.waiting.tenants.len());
+        }
+        most
+    }
+
+    /// Lets a tenant use its credit; whether it has more items that could go.
+    fn spend(&mut self, draft: &mut Draft, queue: u32, tenant: u32) -> bool {
+        while self.waiting.tenants.credit(tenant) > 0 {
+            if !self.try_head(draft, queue) {
+                return false;
+            }
+        }
+        self.waiting.queues[queue].queue.peek().is_some()
+    }
+
+    /// Puts the first item of a queue into a batch if it goes in, or aside; false if the queue is empty or nothing more
+    /// goes in.
+    fn try_head(&mut self, draft: &mut Draft, queue: u32) -> bool {
+        let Some((order, slot)) = self.waiting.queues[queue].queue.peek() else { return false };
+        let cost = self.waiting.slots.get(slot).cost;
+        match self.verdict(draft, cost, order.deadline) {
+            Verdict::Goes => {
+                draft.add(slot, cost, order.deadline);
+                self.waiting.pop(queue, slot, draft.worker);
+                true
+            }
+            Verdict::Waits => {
+                draft.aside.push((queue, order, slot));
+                self.waiting.queues[queue].queue.pop(&self.waiting.slots);
+                true
+            }
+            Verdict::Full(reason) => {
+                draft.full = Some(reason);
+                false
+            }
+        }
+    }
+
+    fn verdict(&self, draft: &Draft, cost: u32, deadline: u64) -> Verdict {
+        if draft.slots.is_empty() {
+            return Verdict::Goes;
+        }
+        let items = draft.len() + 1;
+        if items > u64::from(self.limits.max_items) {
+            return Verdict::Full(Reason::Items);
+        }
+        let (tokens, largest) = (draft.tokens + u64::from(cost), draft.largest.max(cost));
+        if self.limits.max_tokens.is_some_and(|max| self.limits.charged(items, tokens, largest) > max) {
+            return Verdict::Full(Reason::Tokens);
+        }
+        if draft.deadline.min(deadline) == u64::MAX {
+            return Verdict::Goes;
+        }
+        let end = self.now.saturating_add(self.fitter.fit().predict(self.limits.work(items, tokens, largest)));
+        if end > draft.deadline {
+            Verdict::Full(Reason::Deadline)
+        } else if end > deadline {
+            Verdict::Waits
+        } else {
+            Verdict::Goes
+        }
+    }
+
+    /// Puts back what was set aside, the last one first, so that each one is the first of its queue again.
+    fn put_back(&mut self, draft: &mut Draft) {
+        if !draft.aside.is_empty() {
+            draft.full = draft.full.or(Some(Reason::Deadline));
+        }
+        while let Some((queue, order, slot)) = draft.aside.pop() {
+            self.waiting.queues[queue].queue.put_back(order, slot);
+        }
+    }
+
+    /// Starts a batch on its worker.
+    fn launch(&mut self, draft: Draft, ready: Ready) -> Formed {
+        let padded = self.limits.charged(draft.len(), draft.tokens, draft.largest);
+        let reason = self.reason(&draft, padded, ready);
+        for &slot in &draft.slots {
+            self.stats.queue_time.record(self.now - self.waiting.slots.get(slot).arrived);
+        }
+        let tickets: Vec<_> = draft.slots.iter().map(|&slot| self.waiting.slots.ticket(slot)).collect();
+        let worker = &mut self.workers[draft.worker as usize];
+        worker.running = Some(Running {
+            tickets: tickets.clone(),
+            wanted: tickets.len(),
+            since: self.now,
+            work: self.limits.work(draft.len(), draft.tokens, draft.largest),
+        });
+        self.running += 1;
+        let id = BatchId::new(draft.worker, worker.generation);
+        Formed { id, tickets, reason, tokens: draft.tokens, padded }
+    }
+
+    fn reason(&self, draft: &Draft, charged: u64, ready: Ready) -> Reason {
+        if draft.len() >= u64::from(self.limits.max_items) {
+            return Reason::Items;
+        }
+        if self.limits.max_tokens.is_some_and(|max| charged >= max) {
+            return Reason::Tokens;
+        }
+        draft.full.unwrap_or(match ready {
+            Ready::Waited => Reason::Wait,
+            Ready::LatestStart => Reason::Deadline,
+            Ready::Free if self.waiting.items == 0 => Reason::Worker,
+            Ready::Free => Reason::Compatible,
+        })
+    }
+}

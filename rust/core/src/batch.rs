@@ -17,6 +17,7 @@ mod slots;
 mod stats;
 mod tenants;
 mod waiting;
+mod window;
 
 pub use fit::Fit;
 pub use histogram::Histogram;
@@ -24,3 +25,6 @@ pub use item::{BatchId, Ended, Formed, Item, Left, Reason, Refusal, Ticket};
 pub use limits::{Bins, Limits};
 pub use scheduler::Scheduler;
 pub use stats::Stats;
+
+#[cfg(test)]
+mod tests;

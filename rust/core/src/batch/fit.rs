@@ -23,8 +23,12 @@ impl Fit {
         if left < 0.0 {
             return 0;
         }
-        // Without a slope every work does; the division gives infinity or NaN then.
-        if self.a > 0.0 { (left / self.a) as u64 } else { u64::MAX }
+        if self.a <= 0.0 {
+            return u64::MAX;
+        }
+        let work = (left / self.a) as u64;
+        // What rounding brought over the edge.
+        work - u64::from(self.predict(work) > time && work > 0)
     }
 }
 
@@ -125,8 +129,11 @@ mod tests {
                 let fit = fitter.fit();
                 prop_assert!(fit.a >= 0.0 && fit.b >= 0.0 && fit.a.is_finite() && fit.b.is_finite(), "{fit:?}");
             }
-            let time = fitter.fit().predict(work);
-            prop_assert!(fitter.fit().work_within(time + 1) >= work);
+            let fit = fitter.fit();
+            let time = fit.predict(work);
+            prop_assert!(fit.work_within(time + 1) >= work);
+            let within = fit.work_within(time);
+            prop_assert!(within == 0 || within == u64::MAX || fit.predict(within) <= time);
         }
     }
 

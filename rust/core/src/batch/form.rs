@@ -53,11 +53,11 @@ impl Scheduler {
     pub(super) fn form(&mut self) -> Option<Formed> {
         let (queue, ready) = self.lead()?;
         let mut draft = Draft::new(self.free_worker());
-        let lane = &self.waiting.lanes[self.waiting.queues[queue].lane];
-        let (key, bin) = (lane.key, lane.bin);
-        self.try_head(&mut draft, queue);
-        self.fill(&mut draft, key, bin);
-        self.put_back(&mut draft);
+        if self.limits.windowed() {
+            self.fill_window(&mut draft, queue);
+        } else {
+            self.fill_in_line(&mut draft, queue);
+        }
         Some(self.launch(draft, ready))
     }
 
@@ -98,6 +98,15 @@ impl Scheduler {
                 .filter(|&queue| can(queue))
                 .min_by_key(|&queue| self.waiting.queues[queue].queue.peek().map(|(order, _)| order)),
         }
+    }
+
+    /// Fills a batch with the first item of a queue and those that come next.
+    fn fill_in_line(&mut self, draft: &mut Draft, queue: u32) {
+        let lane = &self.waiting.lanes[self.waiting.queues[queue].lane];
+        let (key, bin) = (lane.key, lane.bin);
+        self.try_head(draft, queue);
+        self.fill(draft, key, bin);
+        self.put_back(draft);
     }
 
     /// Fills a batch from the lane of its first item, then from shorter ones of the key, nearest first, then longer ones.

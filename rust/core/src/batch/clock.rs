@@ -83,7 +83,7 @@ impl Scheduler {
             }
             earliest = earliest.min(self.last_start(deadline, slot));
         }
-        (earliest < u64::MAX).then_some(earliest + 1)
+        (earliest < u64::MAX).then(|| earliest + 1)
     }
 
     /// The last moment at which an item could start to be served, alone, and meet its deadline.

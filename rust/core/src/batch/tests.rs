@@ -2,6 +2,8 @@
 
 use super::*;
 
+mod model;
+mod oracle;
 mod quality;
 
 /// Numbers that look random: splitmix64.

@@ -11,6 +11,7 @@ mod histogram;
 mod item;
 mod keyed;
 mod limits;
+mod log;
 mod queue;
 mod scheduler;
 mod slots;
@@ -23,6 +24,7 @@ pub use fit::Fit;
 pub use histogram::Histogram;
 pub use item::{BatchId, Ended, Formed, Item, Left, Reason, Refusal, Ticket};
 pub use limits::{Bins, Limits};
+pub use log::{Decision, Event, Recorder, replay};
 pub use scheduler::Scheduler;
 pub use stats::Stats;
 

@@ -86,9 +86,9 @@ impl Fitter {
         }
     }
 
-    /// Whether the works differ by more than a thousandth of their mean.
+    /// Whether the works deviate by more than a twentieth of their mean: else noise decides what the slope is.
     fn is_separable(&self) -> bool {
-        self.spread > 1e-6 * self.weight * self.mean_work * self.mean_work
+        self.spread > 2.5e-3 * self.weight * self.mean_work * self.mean_work
     }
 
     /// All time is for work: a prediction that is too short for small batches refuses nothing that could be served.

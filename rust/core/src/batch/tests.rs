@@ -4,7 +4,9 @@ use super::*;
 
 mod model;
 mod oracle;
+mod properties;
 mod quality;
+mod speed;
 
 /// Numbers that look random: splitmix64.
 #[derive(Debug, Clone)]

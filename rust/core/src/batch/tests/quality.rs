@@ -36,12 +36,50 @@ fn padding(seed: u64, batches: Option<usize>, known: Option<(f64, f64)>) -> f64 
 
 #[test]
 fn little_is_padded() {
-    for known in
-        [None, Some((1000.0, 0.0)), Some((1000.0, 500_000.0)), Some((1000.0, 2_000_000.0)), Some((1000.0, 8e6))]
-    {
+    // Nothing known of the service, and calls that cost 500 and 2,000 tokens each; first come, first served pads 3.9-fold.
+    for known in [None, Some((1000.0, 500_000.0)), Some((1000.0, 2_000_000.0))] {
         for seed in 0..8 {
             let (standing, drained) = (padding(seed, Some(400), known), padding(seed, None, known));
             println!("{known:?} seed {seed}: standing {standing:.3}, drained {drained:.3}");
+            assert!(standing <= 1.45 && drained <= 1.45, "{known:?} seed {seed}: {standing:.3}, {drained:.3}");
+        }
+    }
+}
+
+#[test]
+fn quantile_bins_take_as_long_as_theory_says() {
+    // Uniform lengths, batches of B that take as long as their longest item, and k bins of the same share (multi-bin
+    // batching, Guldogan et al. 2024): E[T] = (lmin + lmax) / 2 + (lmax - lmin) (B - 1) / (2 k (B + 1)).
+    let (least, most, size) = (1u32, 1000u32, 16u32);
+    for bins in [1u32, 2, 3, 4, 8, 16, 32] {
+        for seed in 0..3 {
+            let mut numbers = Numbers(seed);
+            let standing = 40 * bins * size;
+            let limits =
+                Limits { max_items: size, queue_items: standing, bins: Bins::Quantiles(bins), ..Limits::default() };
+            let mut scheduler = Scheduler::new(limits).expect("limits");
+            let mut costs = vec![0; standing as usize + size as usize];
+            let (mut sum, mut counted) = (0, 0);
+            for round in 0..4000 {
+                while scheduler.waiting() < standing {
+                    let cost = least + numbers.below(u64::from(most - least + 1)) as u32;
+                    let ticket = scheduler.submit(round, Item { cost, ..Item::default() }).expect("room");
+                    costs[ticket.slot()] = cost;
+                }
+                let batch = scheduler.next(round, &mut Vec::new()).expect("a batch");
+                assert_eq!(batch.tickets.len(), size as usize);
+                // The items that came before there were good bins are gone by then.
+                if round > 4 * u64::from(standing / size) || round >= 3000 {
+                    sum += batch.tickets.iter().map(|ticket| u64::from(costs[ticket.slot()])).max().unwrap_or(0);
+                    counted += 1;
+                }
+                scheduler.finish(round, batch.id, Ended::Served);
+            }
+            let (b, k, range) = (f64::from(size), f64::from(bins), f64::from(most - least));
+            let expected = f64::from(least + most) / 2.0 + range * (b - 1.0) / (2.0 * k * (b + 1.0));
+            let ratio = sum as f64 / f64::from(counted) / expected;
+            println!("{bins} bins, seed {seed}: {:+.2} %", 100.0 * (ratio - 1.0));
+            assert!((ratio - 1.0).abs() < 0.02, "{bins} bins, seed {seed}: {ratio:.4} of the expected time");
         }
     }
 }

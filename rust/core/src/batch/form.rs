@@ -1,16 +1,19 @@
 //! How a batch is formed.
 
 use super::clock::Ready;
-use super::item::{BatchId, Formed, Reason};
+use super::item::{BatchId, Formed, Reason, Ticket};
 use super::keyed::pair;
 use super::queue::Order;
 use super::scheduler::{Running, Scheduler};
+
+/// Places that a batch in the making has from the start; a larger one grows.
+const MOST_AT_ONCE: u32 = 1024;
 
 /// A batch in the making.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) worker: u32,
-    pub(super) slots: Vec<u32>,
+    pub(super) tickets: Vec<Ticket>,
     pub(super) tokens: u64,
     pub(super) largest: u32,
     /// The earliest deadline of its items.
@@ -32,16 +35,24 @@ enum Verdict {
 }
 
 impl Draft {
-    fn new(worker: u32) -> Self {
-        Self { worker, slots: Vec::new(), tokens: 0, largest: 0, deadline: u64::MAX, full: None, aside: Vec::new() }
+    fn new(worker: u32, room: u32) -> Self {
+        Self {
+            worker,
+            tickets: Vec::with_capacity(room.min(MOST_AT_ONCE) as usize),
+            tokens: 0,
+            largest: 0,
+            deadline: u64::MAX,
+            full: None,
+            aside: Vec::new(),
+        }
     }
 
     pub(super) fn len(&self) -> u64 {
-        self.slots.len() as u64
+        self.tickets.len() as u64
     }
 
-    pub(super) fn add(&mut self, slot: u32, cost: u32, deadline: u64) {
-        self.slots.push(slot);
+    pub(super) fn add(&mut self, ticket: Ticket, cost: u32, deadline: u64) {
+        self.tickets.push(ticket);
         self.tokens += u64::from(cost);
         self.largest = self.largest.max(cost);
         self.deadline = self.deadline.min(deadline);
@@ -52,7 +63,7 @@ impl Scheduler {
     /// Forms a batch. A worker is free and something waits.
     pub(super) fn form(&mut self) -> Option<Formed> {
         let (queue, ready) = self.lead()?;
-        let mut draft = Draft::new(self.free_worker());
+        let mut draft = Draft::new(self.free_worker(), self.limits.max_items.min(self.waiting.items));
         if self.limits.windowed() {
             self.fill_window(&mut draft, queue);
         } else {
@@ -174,7 +185,7 @@ impl Scheduler {
         let cost = self.waiting.slots.get(slot).cost;
         match self.verdict(draft, cost, order.deadline) {
             Verdict::Goes => {
-                draft.add(slot, cost, order.deadline);
+                draft.add(self.waiting.slots.ticket(slot), cost, order.deadline);
                 self.waiting.pop(queue, slot, draft.worker);
                 true
             }
@@ -191,7 +202,7 @@ impl Scheduler {
     }
 
     fn verdict(&self, draft: &Draft, cost: u32, deadline: u64) -> Verdict {
-        if draft.slots.is_empty() {
+        if draft.tickets.is_empty() {
             return Verdict::Goes;
         }
         let items = draft.len() + 1;
@@ -229,20 +240,19 @@ impl Scheduler {
     fn launch(&mut self, draft: Draft, ready: Ready) -> Formed {
         let padded = self.limits.charged(draft.len(), draft.tokens, draft.largest);
         let reason = self.reason(&draft, padded, ready);
-        for &slot in &draft.slots {
-            self.stats.queue_time.record(self.now - self.waiting.slots.get(slot).arrived);
+        for ticket in &draft.tickets {
+            self.stats.queue_time.record(self.now - self.waiting.slots.get(ticket.slot() as u32).arrived);
         }
-        let tickets: Vec<_> = draft.slots.iter().map(|&slot| self.waiting.slots.ticket(slot)).collect();
         let worker = &mut self.workers[draft.worker as usize];
         worker.running = Some(Running {
-            tickets: tickets.clone(),
-            wanted: tickets.len(),
+            tickets: draft.tickets.clone(),
+            wanted: draft.tickets.len(),
             since: self.now,
             work: self.limits.work(draft.len(), draft.tokens, draft.largest),
         });
         self.running += 1;
         let id = BatchId::new(draft.worker, worker.generation);
-        Formed { id, tickets, reason, tokens: draft.tokens, padded }
+        Formed { id, tickets: draft.tickets, reason, tokens: draft.tokens, padded }
     }
 
     fn reason(&self, draft: &Draft, charged: u64, ready: Ready) -> Reason {

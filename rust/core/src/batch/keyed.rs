@@ -39,6 +39,11 @@ impl<T: Default> Keyed<T> {
         self.by_number.get(&number).copied()
     }
 
+    /// What is or was at an index; None if nothing ever was.
+    pub(super) fn get(&self, index: u32) -> Option<&T> {
+        self.things.get(index as usize)
+    }
+
     /// The index of a new thing, which is as the last one at this index was left.
     pub(super) fn insert(&mut self, number: u64) -> u32 {
         let index = self.free.pop().unwrap_or_else(|| {

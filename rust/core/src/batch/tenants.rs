@@ -34,12 +34,15 @@ pub(super) struct Tenants {
 }
 
 impl Tenants {
-    /// Counts one more item of a tenant, who joins the ring with its first one.
-    pub(super) fn add(&mut self, number: u32, cost: u64) -> u32 {
+    /// The index of a tenant, who joins the ring before its first item is added.
+    pub(super) fn find_or_join(&mut self, number: u32) -> u32 {
+        self.table.find(u64::from(number)).unwrap_or_else(|| self.join(number))
+    }
+
+    /// Counts one more item of a tenant.
+    pub(super) fn add(&mut self, index: u32, cost: u64) {
         self.count(cost);
-        let index = self.table.find(u64::from(number)).unwrap_or_else(|| self.join(number));
         self.table[index].items += 1;
-        index
     }
 
     fn join(&mut self, number: u32) -> u32 {

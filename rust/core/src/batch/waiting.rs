@@ -53,6 +53,8 @@ pub(super) struct Waiting {
     pub(super) costliest: u32,
     pub(super) items: u32,
     pub(super) tokens: u64,
+    /// The queue that the last item went to.
+    last: u32,
     keeps_costs: bool,
     keeps_arrivals: bool,
     counts_tokens: bool,
@@ -69,6 +71,7 @@ impl Waiting {
             costliest: 0,
             items: 0,
             tokens: 0,
+            last: 0,
             keeps_costs: limits.windowed() || (limits.padded && limits.max_wait > 0),
             keeps_arrivals: limits.max_wait > 0,
             counts_tokens: limits.max_tokens.is_some(),
@@ -81,15 +84,33 @@ impl Waiting {
     }
 
     pub(super) fn insert(&mut self, key: u32, bin: u32, tenant: u32, order: Order, arrived: u64, cost: u32) -> Ticket {
-        let tenant = self.tenants.add(tenant, self.charge(cost));
-        let lane = self.lanes.find(pair(key, bin)).unwrap_or_else(|| self.open_lane(key, bin));
-        let queue = self.queues.find(pair(lane, tenant)).unwrap_or_else(|| self.open_queue(lane, tenant));
+        let queue =
+            if self.is_queue_of(self.last, key, bin, tenant) { self.last } else { self.queue_of(key, bin, tenant) };
+        self.last = queue;
         let ticket = self.slots.insert(Slot::new(order, arrived, cost, queue));
         let slot = ticket.slot() as u32;
-        self.queues[queue].items += 1;
-        self.queues[queue].queue.push(order, slot);
+        let charge = self.charge(cost);
+        let found = &mut self.queues[queue];
+        found.items += 1;
+        found.queue.push(order, slot);
+        self.tenants.add(found.tenant, charge);
+        let lane = found.lane;
         self.enter(lane, slot, order, cost);
         ticket
+    }
+
+    /// Whether a queue is open and that of these. What one item was, the next one mostly is, and that is quickly seen.
+    fn is_queue_of(&self, index: u32, key: u32, bin: u32, tenant: u32) -> bool {
+        self.queues.get(index).is_some_and(|queue| {
+            let lane = &self.lanes[queue.lane];
+            queue.items > 0 && (lane.key, lane.bin) == (key, bin) && self.tenants.get(queue.tenant).number == tenant
+        })
+    }
+
+    fn queue_of(&mut self, key: u32, bin: u32, tenant: u32) -> u32 {
+        let tenant = self.tenants.find_or_join(tenant);
+        let lane = self.lanes.find(pair(key, bin)).unwrap_or_else(|| self.open_lane(key, bin));
+        self.queues.find(pair(lane, tenant)).unwrap_or_else(|| self.open_queue(lane, tenant))
     }
 
     fn open_lane(&mut self, key: u32, bin: u32) -> u32 {

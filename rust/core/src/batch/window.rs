@@ -5,8 +5,11 @@ use super::item::Reason;
 use super::scheduler::Scheduler;
 use super::slots::Slot;
 
-/// Items that are looked at on either side of the first one.
+/// Items that are looked at on either side of the first one at most.
 const REACH: usize = 4096;
+
+/// Items above the first one that are looked at, for each that fits in a batch of its cost.
+const TOPS_A_PLACE: usize = 8;
 
 /// The first item of a batch and those that could go with it.
 #[derive(Debug)]
@@ -90,7 +93,7 @@ impl Scheduler {
         let candidates = self.candidates(self.waiting.queues[queue].lane, pivot, cost, max);
         let budget = max.min(in_time).max(u64::from(cost));
         let choice = candidates.best(budget, self.limits.max_items as usize, self.overhead(max));
-        draft.add(pivot, cost, order.deadline);
+        draft.add(self.waiting.slots.ticket(pivot), cost, order.deadline);
         self.waiting.pop(queue, pivot, draft.worker);
         self.pick(draft, &candidates, choice);
         if choice.cut {
@@ -109,8 +112,10 @@ impl Scheduler {
         let by_cost = &self.waiting.lanes[lane].by_cost;
         let number = self.waiting.slots.get(pivot).order.number;
         let may = |&&(_, _, slot): &&(u32, u64, u32)| self.may_fill(slot, budget);
-        let shorter = by_cost.range(..(cost, number, pivot)).rev().take(REACH).filter(may);
-        let longer = by_cost.range((cost, number, pivot + 1)..).take(REACH).filter(may);
+        // No batch that holds the first item has room for more.
+        let room = (budget / u64::from(cost.max(1))).min(u64::from(self.limits.max_items)) as usize;
+        let shorter = by_cost.range(..(cost, number, pivot)).rev().filter(may).take(room.min(REACH));
+        let longer = by_cost.range((cost, number, pivot + 1)..).filter(may).take((TOPS_A_PLACE * room).min(REACH));
         let mut others: Vec<(u32, u32)> = shorter.map(|&(cost, _, slot)| (cost, slot)).collect();
         others.reverse();
         others.extend(longer.map(|&(cost, _, slot)| (cost, slot)));
@@ -143,7 +148,7 @@ impl Scheduler {
                 draft.full = Some(Reason::Deadline);
                 continue;
             }
-            draft.add(slot, cost, order.deadline);
+            draft.add(self.waiting.slots.ticket(slot), cost, order.deadline);
             self.waiting.pick(slot, draft.worker);
         }
     }

@@ -186,7 +186,7 @@ impl Scheduler {
         match self.verdict(draft, cost, order.deadline) {
             Verdict::Goes => {
                 draft.add(self.waiting.slots.ticket(slot), cost, order.deadline);
-                self.waiting.pop(queue, slot, draft.worker);
+                self.waiting.pop(slot, draft.worker);
                 true
             }
             Verdict::Waits => {

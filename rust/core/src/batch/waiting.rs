@@ -150,51 +150,49 @@ impl Waiting {
     }
 
     /// Takes the first item of a queue out, to run in the batch of this worker.
-    pub(super) fn pop(&mut self, queue: u32, slot: u32, worker: u32) {
-        self.slots.get_mut(slot).place = Place::Running(worker);
-        self.queues[queue].queue.pop(&self.slots);
-        self.charge_for(slot);
-        self.leave(slot);
+    pub(super) fn pop(&mut self, slot: u32, worker: u32) {
+        let item = self.start(slot, worker);
+        self.queues[item.queue].queue.pop(&self.slots);
+        self.leave(slot, &item);
     }
 
     /// Takes any item out, to run in the batch of this worker.
     pub(super) fn pick(&mut self, slot: u32, worker: u32) {
-        self.slots.get_mut(slot).place = Place::Running(worker);
-        self.unqueue(slot);
-        self.charge_for(slot);
-        self.leave(slot);
+        let item = self.start(slot, worker);
+        self.queues[item.queue].queue.remove(item.order, &self.slots);
+        self.leave(slot, &item);
     }
 
     /// Drops an item.
     pub(super) fn drop_item(&mut self, slot: u32) {
+        let item = *self.slots.get(slot);
         self.slots.get_mut(slot).place = Place::Free;
-        self.unqueue(slot);
-        self.leave(slot);
+        self.queues[item.queue].queue.remove(item.order, &self.slots);
+        self.leave(slot, &item);
         self.slots.remove(slot);
     }
 
-    fn unqueue(&mut self, slot: u32) {
-        let Slot { order, queue, .. } = *self.slots.get(slot);
-        self.queues[queue].queue.remove(order, &self.slots);
-    }
-
-    fn charge_for(&mut self, slot: u32) {
-        let Slot { cost, queue, .. } = *self.slots.get(slot);
-        self.tenants.charge(self.queues[queue].tenant, self.charge(cost));
+    /// Has an item run, at its tenant's expense.
+    fn start(&mut self, slot: u32, worker: u32) -> Slot {
+        let found = self.slots.get_mut(slot);
+        found.place = Place::Running(worker);
+        let item = *found;
+        self.tenants.charge(self.queues[item.queue].tenant, self.charge(item.cost));
+        item
     }
 
     /// Settles the counts for an item that is out of its queue; closes what it leaves empty.
-    fn leave(&mut self, slot: u32) {
-        let Slot { order, cost, queue, .. } = *self.slots.get(slot);
-        let TenantQueue { lane, tenant, .. } = self.queues[queue];
+    fn leave(&mut self, slot: u32, item: &Slot) {
         self.items -= 1;
-        self.tokens -= u64::from(cost);
-        self.leave_lane(lane, slot, order, cost);
-        self.queues[queue].items -= 1;
-        if self.queues[queue].items == 0 {
+        self.tokens -= u64::from(item.cost);
+        let queue = &mut self.queues[item.queue];
+        let (lane, tenant) = (queue.lane, queue.tenant);
+        queue.items -= 1;
+        if queue.items == 0 {
             self.queues.remove(pair(lane, tenant));
-            self.tenants.get_mut(tenant).queues.retain(|&other| other != queue);
+            self.tenants.get_mut(tenant).queues.retain(|&other| other != item.queue);
         }
+        self.leave_lane(lane, slot, item.order, item.cost);
         self.tenants.remove(tenant);
     }
 

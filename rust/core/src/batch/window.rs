@@ -94,7 +94,7 @@ impl Scheduler {
         let budget = max.min(in_time).max(u64::from(cost));
         let choice = candidates.best(budget, self.limits.max_items as usize, self.overhead(max));
         draft.add(self.waiting.slots.ticket(pivot), cost, order.deadline);
-        self.waiting.pop(queue, pivot, draft.worker);
+        self.waiting.pop(pivot, draft.worker);
         self.pick(draft, &candidates, choice);
         if choice.cut {
             let reason = if in_time < max { Reason::Deadline } else { Reason::Tokens };
@@ -115,7 +115,8 @@ impl Scheduler {
         // No batch that holds the first item has room for more.
         let room = (budget / u64::from(cost.max(1))).min(u64::from(self.limits.max_items)) as usize;
         let shorter = by_cost.range(..(cost, number, pivot)).rev().filter(may).take(room.min(REACH));
-        let longer = by_cost.range((cost, number, pivot + 1)..).filter(may).take((TOPS_A_PLACE * room).min(REACH));
+        let longer =
+            by_cost.range((cost, number, pivot + 1)..).filter(may).take(room.saturating_mul(TOPS_A_PLACE).min(REACH));
         let mut others: Vec<(u32, u32)> = shorter.map(|&(cost, _, slot)| (cost, slot)).collect();
         others.reverse();
         others.extend(longer.map(|&(cost, _, slot)| (cost, slot)));

@@ -161,7 +161,16 @@ def test_every_error_class_is_raised_somewhere():
 
 
 def test_every_error_is_also_the_builtin_a_caller_would_guess():
-    builtins = (ValueError, KeyError, LookupError, RuntimeError, TimeoutError, MemoryError, FileNotFoundError, ImportError)
+    builtins = (
+        ValueError,
+        KeyError,
+        LookupError,
+        RuntimeError,
+        TimeoutError,
+        MemoryError,
+        FileNotFoundError,
+        ImportError,
+    )
     assert [name for name, value in error_classes().items() if not issubclass(value, builtins)] == []
 
 

@@ -86,18 +86,23 @@ impl Scheduler {
             let tenant = self.waiting.tenants.turn(|_| true)?;
             return Some((self.most_urgent(tenant, |_| true)?, Ready::Free));
         }
-        let ready: Vec<(u32, Ready)> = self
-            .waiting
-            .lanes
-            .indices()
-            .filter_map(|lane| self.ready(&self.waiting.lanes[lane]).map(|ready| (lane, ready)))
-            .collect();
-        let of = |lane: u32| ready.iter().find(|(other, _)| *other == lane).map(|(_, ready)| *ready);
-        let queues = &self.waiting.queues;
-        let can = |queue: u32| of(queues[queue].lane).is_some();
-        let tenant = self.waiting.tenants.turn(|tenant| tenant.queues.iter().any(|&queue| can(queue)))?;
-        let queue = self.most_urgent(tenant, can)?;
-        Some((queue, of(self.waiting.queues[queue].lane)?))
+        let ready = self.ready_lanes()?;
+        let of = |queue: u32| ready[self.waiting.queues[queue].lane as usize];
+        let tenant = self.waiting.tenants.turn(|tenant| tenant.queues.iter().any(|&queue| of(queue).is_some()))?;
+        let queue = self.most_urgent(tenant, |queue| of(queue).is_some())?;
+        Some((queue, of(queue)?))
+    }
+
+    /// Whether each lane may give a batch, by its index; None if none may.
+    fn ready_lanes(&self) -> Option<Vec<Option<Ready>>> {
+        let lanes = &self.waiting.lanes;
+        let mut may = lanes.indices().filter_map(|lane| Some((lane, self.ready(&lanes[lane])?))).peekable();
+        may.peek()?;
+        let mut ready = vec![None; lanes.capacity()];
+        for (lane, why) in may {
+            ready[lane as usize] = Some(why);
+        }
+        Some(ready)
     }
 
     fn most_urgent(&self, tenant: u32, can: impl Fn(u32) -> bool) -> Option<u32> {

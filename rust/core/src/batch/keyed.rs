@@ -60,6 +60,11 @@ impl<T: Default> Keyed<T> {
         }
     }
 
+    /// No index is as large.
+    pub(super) fn capacity(&self) -> usize {
+        self.things.len()
+    }
+
     /// The indices of all that are there, in no order.
     pub(super) fn indices(&self) -> impl Iterator<Item = u32> {
         self.by_number.values().copied()

@@ -9,7 +9,7 @@ pub struct Limits {
     pub max_items: u32,
     /// Tokens of a batch at most: the sum of its items' costs or, with `padded`, their number times the largest cost.
     pub max_tokens: Option<u64>,
-    /// Whether every item of a batch costs as much as its largest one.
+    /// Whether every item of a batch costs as much as its largest one. Without `max_tokens` it is counted, and no more.
     pub padded: bool,
     /// How long the oldest item of a batch waits for more at most, in nanoseconds; 0: not at all.
     pub max_wait: u64,

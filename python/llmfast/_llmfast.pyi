@@ -757,11 +757,11 @@ class FlightState:
 class BatchScheduler:
     """Forms batches out of single items; time is an argument, in seconds of any clock that does not go back.
 
-    A batch holds at most `max_batch_size` items and `max_batch_tokens` tokens: the sum of their costs or, with `padded`,
-    their number times the largest. `max_wait`: seconds that the oldest item waits for more. `concurrency`: batches at a
-    time. `max_queue`, `max_queue_tokens`: what may wait. `bins`: None (by cost with `padded` and `max_batch_tokens`, else
-    as they come), a number of bins, or the largest cost of each bin but the last. `ageing`: seconds of waiting that a step
-    of priority is worth. ConfigError for a bound below 1 or a time that is negative.
+    A batch holds at most `max_batch_size` items and `max_batch_tokens` tokens: the sum of their costs or, with
+    `padded`, their number times the largest. `max_wait`: seconds that the oldest item waits for more. `concurrency`:
+    batches at a time. `max_queue`, `max_queue_tokens`: what may wait. `bins`: None (by cost with `padded` and
+    `max_batch_tokens`, else as they come), a number of bins, or the largest cost of each bin but the last. `ageing`:
+    seconds of waiting that a step of priority is worth. ConfigError for a bound below 1 or a time that is negative.
     """
 
     def __new__(
@@ -789,8 +789,8 @@ class BatchScheduler:
     ) -> int:
         """Queue an item and return its ticket, whose low 32 bits are the lowest number that no other item has.
 
-        Raises OverloadedError if the queue is full, ItemTooLargeError if no batch can hold the item, DeadlineError if it
-        would miss its deadline, a time of the same clock, even alone.
+        Raises OverloadedError if the queue is full, ItemTooLargeError if no batch can hold the item, DeadlineError if
+        it would miss its deadline, a time of the same clock, even alone.
         """
     def cancel(self, ticket: int) -> Literal["waiting", "running", "last", "unknown"]:
         """Drop an item that waits. One that is running keeps its place; "last" when nobody wants its batch any more."""

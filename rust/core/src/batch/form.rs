@@ -20,6 +20,8 @@ pub(super) struct Draft {
     pub(super) deadline: u64,
     /// Why nothing more goes in.
     pub(super) full: Option<Reason>,
+    /// What every tenant may use beside its credit, since there is room.
+    advanced: i64,
     /// Items that would miss their deadlines in this batch: queue, order, slot.
     aside: Vec<(u32, Order, u32)>,
 }
@@ -43,6 +45,7 @@ impl Draft {
             largest: 0,
             deadline: u64::MAX,
             full: None,
+            advanced: 0,
             aside: Vec::new(),
         }
     }
@@ -145,9 +148,9 @@ impl Scheduler {
             }
             return;
         }
-        // Each round: everybody who has credit uses it, in the order of turns; then everybody is granted more.
+        // Each round: everybody who has credit uses it, in the order of turns; then everybody may use more.
         while let Some(credit) = self.round(draft, lane) {
-            self.waiting.tenants.grant(credit);
+            draft.advanced += self.waiting.tenants.advance(credit);
         }
     }
 
@@ -164,7 +167,7 @@ impl Scheduler {
                     return None;
                 }
                 if has_more {
-                    most = most.max(Some(self.waiting.tenants.credit(tenant)));
+                    most = most.max(Some(self.waiting.tenants.credit(tenant) + draft.advanced));
                 }
             }
             // Who has nothing left is out of the ring, and the next one in its place.
@@ -175,7 +178,7 @@ impl Scheduler {
 
     /// Lets a tenant use its credit; whether it has more items that could go.
     fn spend(&mut self, draft: &mut Draft, queue: u32, tenant: u32) -> bool {
-        while self.waiting.tenants.credit(tenant) > 0 {
+        while self.waiting.tenants.credit(tenant) + draft.advanced > 0 {
             if !self.try_head(draft, queue) {
                 return false;
             }

@@ -19,9 +19,10 @@ pub(super) struct Tenant {
 
 /// Deficit round-robin (Shreedhar and Varghese 1996) over the tenants that have items waiting.
 ///
-/// A tenant goes on while it has credit, and its last item may cost more than is left of it; that is paid back (surplus
-/// round-robin, Adiseshu, Parulkar and Varghese 1996). When nobody who could go on has any, everybody is granted the same,
-/// also those whose items cannot go into the batch in the making: they have it for the next one.
+/// Who has credit may give the first item of a batch, and go on while it has some; its last item may cost more than is
+/// left, which is paid back (surplus round-robin, Adiseshu, Parulkar and Varghese 1996). When nobody has any, everybody is
+/// granted the same. A batch that has room left when the credit of those is used who have items for it takes more of them,
+/// in the same rounds, as debts: who had nothing for it still has its credit, and gives the next one.
 #[derive(Debug, Default)]
 pub(super) struct Tenants {
     table: Keyed<Tenant>,
@@ -31,9 +32,19 @@ pub(super) struct Tenants {
     /// The sum of the last items' costs and their number: what is granted at a time is their mean.
     costs: u64,
     counted: u64,
+    /// What a batch holds at most, which limits debts.
+    batch: i64,
 }
 
+/// Batches that a tenant owes at most: others left that room to it, and waited no longer for it.
+const MOST_OWED: i64 = 4;
+
 impl Tenants {
+    /// Nobody waits; a batch is charged with no more than `batch`.
+    pub(super) fn new(batch: u64) -> Self {
+        Self { batch: i64::try_from(batch).unwrap_or(i64::MAX), ..Self::default() }
+    }
+
     /// The index of a tenant, who joins the ring before its first item is added.
     pub(super) fn find_or_join(&mut self, number: u32) -> u32 {
         self.table.find(u64::from(number)).unwrap_or_else(|| self.join(number))
@@ -112,14 +123,16 @@ impl Tenants {
     /// Charges a tenant, unless it is alone.
     pub(super) fn charge(&mut self, index: u32, cost: u64) {
         if !self.is_one() {
-            self.table[index].unused -= cost as i64;
+            let least = self.batch.saturating_mul(-MOST_OWED);
+            let credit = (self.credit(index) - cost as i64).max(least);
+            self.table[index].unused = credit - self.granted;
         }
     }
 
-    /// Grants everybody as many quanta as the tenant with this credit needs to go on.
-    pub(super) fn grant(&mut self, credit: i64) {
+    /// As many quanta as are needed to go on from this credit, which is none.
+    pub(super) fn advance(&self, credit: i64) -> i64 {
         let quantum = self.quantum();
-        self.granted += (-credit / quantum + 1) * quantum;
+        (-credit / quantum + 1) * quantum
     }
 
     /// Gives the turn to the first in the ring who can take it and has credit.
@@ -141,7 +154,7 @@ impl Tenants {
                 }
                 most = most.max(Some(credit));
             }
-            self.grant(most?);
+            self.granted += self.advance(most?);
         }
     }
 }

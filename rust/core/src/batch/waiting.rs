@@ -66,7 +66,7 @@ impl Waiting {
             slots: Slots::default(),
             lanes: Keyed::default(),
             queues: Keyed::default(),
-            tenants: Tenants::default(),
+            tenants: Tenants::new(limits.max_tokens.unwrap_or(u64::from(limits.max_items))),
             deadlines: BTreeSet::new(),
             costliest: 0,
             items: 0,

@@ -46,6 +46,8 @@ struct Draft {
     items: Vec<Waiter>,
     aside: Vec<u64>,
     full: Option<Reason>,
+    /// What every tenant may use beside its credit.
+    advanced: i64,
 }
 
 impl Oracle {
@@ -113,7 +115,8 @@ impl Oracle {
             }
             self.ring.push((item.tenant, 0));
         }
-        let slot = (0..).find(|slot| !self.held().any(|ticket| ticket.slot() == *slot)).expect("endless");
+        let slot = (0..=self.held().count()).find(|slot| !self.held().any(|ticket| ticket.slot() == *slot));
+        let slot = slot.expect("one more than are held");
         let ticket = Ticket::new(slot as u32, self.slots.get(&slot).copied().unwrap_or(0));
         self.waiting.push(Waiter { ticket, item, arrived: now, number: self.taken });
         Ok(ticket)
@@ -267,15 +270,15 @@ impl Oracle {
                     return Some(tenant);
                 }
             }
-            self.grant();
+            let quantum = self.quantum();
+            for (_, credit) in &mut self.ring {
+                *credit += quantum;
+            }
         }
     }
 
-    fn grant(&mut self) {
-        let quantum = ((self.costs / self.taken) as i64).max(1);
-        for (_, credit) in &mut self.ring {
-            *credit += quantum;
-        }
+    fn quantum(&self) -> i64 {
+        ((self.costs / self.taken) as i64).max(1)
     }
 
     fn batch(&mut self, first: &Waiter) -> Formed {
@@ -300,8 +303,8 @@ impl Oracle {
         } else {
             draft.full.unwrap_or(if draft.aside.is_empty() { fitting } else { Reason::Deadline })
         };
-        let worker =
-            (0..).find(|worker| !self.batches.iter().any(|batch| batch.id.worker() == *worker)).expect("endless");
+        let busy: Vec<usize> = self.batches.iter().map(|batch| batch.id.worker()).collect();
+        let worker = (0..=busy.len()).find(|worker| !busy.contains(worker)).expect("one more than are busy");
         let id = BatchId::new(worker as u32, self.workers.get(&worker).copied().unwrap_or(0));
         let tickets: Vec<Ticket> = draft.items.iter().map(|waiter| waiter.ticket).collect();
         let work = self.work(&items);
@@ -320,7 +323,7 @@ impl Oracle {
         loop {
             for (tenant, _) in self.ring.clone() {
                 while draft.full.is_none()
-                    && self.may_go_on(tenant)
+                    && self.may_go_on(draft, tenant)
                     && let Some(head) = self.head(draft, key, bin, tenant)
                 {
                     self.offer(draft, head);
@@ -332,14 +335,15 @@ impl Oracle {
             if draft.full.is_some() || left.is_empty() {
                 return;
             }
-            while !left.iter().any(|&tenant| self.may_go_on(tenant)) {
-                self.grant();
+            while !left.iter().any(|&tenant| self.may_go_on(draft, tenant)) {
+                draft.advanced += self.quantum();
             }
         }
     }
 
-    fn may_go_on(&self, tenant: u32) -> bool {
-        self.ring.len() == 1 || self.ring.iter().any(|&(other, credit)| other == tenant && credit > 0)
+    fn may_go_on(&self, draft: &Draft, tenant: u32) -> bool {
+        let has = |&(other, credit): &(u32, i64)| other == tenant && credit + draft.advanced > 0;
+        self.ring.len() == 1 || self.ring.iter().any(has)
     }
 
     /// Adds an item to a batch, or sets it aside, or closes the batch.
@@ -369,10 +373,11 @@ impl Oracle {
                 return;
             }
         }
+        let batch = self.limits.max_tokens.unwrap_or(u64::from(self.limits.max_items)) as i64;
         let (charge, several) = (self.charge(&item), self.ring.len() > 1);
         for (tenant, credit) in &mut self.ring {
             if *tenant == item.tenant && several {
-                *credit -= charge;
+                *credit = (*credit - charge).max(-4 * batch);
             }
         }
         let taken = self.take(place);

@@ -115,11 +115,63 @@ proptest! {
             }
             prop_assert!(formed.is_some());
             let (least, most) = (served.iter().min().unwrap_or(&0), served.iter().max().unwrap_or(&0));
-            // A quantum is a mean cost, and no mean is above the largest cost that there can be; a tenant whose items
-            // have another key than the batch's waits for its own.
+            // A quantum is a mean cost, and no mean is above the largest cost that there can be; who has items of another
+            // key than the batch's waits for its own.
             let quantum = if max_tokens.is_some() { *costs.iter().max().unwrap_or(&0) as i64 } else { 1 };
             let others = if keys == 1 { 0 } else { 2 * widest };
             prop_assert!(most - least <= quantum + largest + others, "{served:?}");
+        }
+    }
+
+    #[test]
+    fn who_has_a_key_of_its_own_gets_its_share(
+        tenants in prop::collection::vec((1u32..100, 1u32..50), 2..5),
+        max_items in 1u32..20,
+    ) {
+        let max_tokens = 400;
+        let mut run = Run::new(Limits { max_items, max_tokens: Some(max_tokens), ..Limits::default() });
+        let (mut served, mut waiting) = (vec![0i64; tenants.len()], vec![0; tenants.len()]);
+        for _ in 0..300 {
+            for (tenant, &(cost, waits)) in tenants.iter().enumerate() {
+                while waiting[tenant] < max_items + waits {
+                    waiting[tenant] += 1;
+                    run.submit(Item { cost, tenant: tenant as u32, key: tenant as u32, ..Item::default() });
+                }
+            }
+            for (item, _) in run.serve(1).0 {
+                waiting[item.tenant as usize] -= 1;
+                served[item.tenant as usize] += i64::from(item.cost);
+            }
+            let (least, most) = (served.iter().min().unwrap_or(&0), served.iter().max().unwrap_or(&0));
+            // However much larger its batches are, nobody is ahead by more than one of them.
+            prop_assert!(most - least <= max_tokens as i64 + 2 * 100, "{served:?}");
+        }
+    }
+
+    #[test]
+    fn a_window_takes_no_more_than_a_batch_of_another_tenants_share(
+        costs in prop::collection::vec(20u64..400, 2..5),
+        backlogs in prop::collection::vec(65u32..300, 5),
+        seed in any::<u64>(),
+    ) {
+        let budget = 2000;
+        let mut run = Run::new(Limits { max_tokens: Some(budget), padded: true, ..Limits::default() });
+        let mut numbers = Numbers(seed);
+        let (mut served, mut waiting) = (vec![0i64; costs.len()], vec![0; costs.len()]);
+        for _ in 0..400 {
+            for (tenant, &cost) in costs.iter().enumerate() {
+                while waiting[tenant] < backlogs[tenant] {
+                    waiting[tenant] += 1;
+                    run.submit(Item { cost: numbers.below(cost) as u32 + 1, tenant: tenant as u32, ..Item::default() });
+                }
+            }
+            for (item, _) in run.serve(1).0 {
+                waiting[item.tenant as usize] -= 1;
+                served[item.tenant as usize] += i64::from(item.cost);
+            }
+            let (least, most) = (served.iter().min().unwrap_or(&0), served.iter().max().unwrap_or(&0));
+            // Who is a batch ahead gives no more items than one batch holds, and is ahead by a quantum of credit at most.
+            prop_assert!(most - least <= 2 * budget as i64 + 400, "{served:?}");
         }
     }
 

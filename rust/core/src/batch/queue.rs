@@ -63,13 +63,9 @@ impl Queue {
         }
     }
 
-    /// Puts back an item that was the first one when it was popped.
+    /// Puts back an item that was the first one when it was popped, and is before all others again.
     pub(super) fn put_back(&mut self, order: Order, slot: u32) {
-        if self.ring.front().is_none_or(|(first, _)| order < *first) {
-            self.ring.push_front((order, slot));
-        } else {
-            self.tree.insert(order, slot);
-        }
+        self.ring.push_front((order, slot));
     }
 
     /// Takes an item out, wherever it is. Its slot must have changed already.

@@ -187,17 +187,19 @@ async def latencies(ask: Ask, schedule: Sequence[float]) -> list[float]:
     """Ask an item at each of these times, whatever became of the others, and return their latencies in seconds."""
     loop, taken = asyncio.get_running_loop(), []
 
-    async def one(due: float) -> None:
-        await ask(0)
+    async def one(item: int, due: float) -> None:
+        if await ask(item) != item:
+            raise AssertionError(f"another answer than {item}")
         taken.append(loop.time() - due)
 
     async with asyncio.TaskGroup() as group:
         start = loop.time() + 0.01
-        for after in schedule:
+        # Distinct items: a loader would answer equal ones by one call.
+        for item, after in enumerate(schedule):
             wait = start + after - loop.time()
             if wait > 0.0:
                 await asyncio.sleep(wait)
-            group.create_task(one(start + after))
+            group.create_task(one(item, start + after))
     return taken
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import itertools
 import statistics
 from importlib import import_module
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import _batch_simulation as simulation
 import llmfast
+from _batch_peers import takes
 
 if TYPE_CHECKING:
     from _harness import Bench
@@ -107,7 +107,7 @@ def run_padded(bench: Bench) -> None:
     if is_there(bench, "padded: the scheduler", f"<= {PADDING_AT_MOST:g} x"):
         for way, ratio in paddings(padded_scheduler).items():
             bench.bar(f"padded, {way}: the scheduler", ratio, unit="x", at_most=PADDING_AT_MOST)
-    if "padded" not in inspect.signature(llmfast.batch).parameters:
+    if not takes("padded"):
         bench.missing("padded: @batch", "`padded` does not exist", bar=f"<= {PADDING_AT_MOST:g} x")
         return
     for way, ratio in asyncio.run(Padded().paddings()).items():

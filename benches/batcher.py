@@ -31,7 +31,6 @@ from typing import TYPE_CHECKING, Any
 
 import _batch_load as load
 import _batch_simulation as simulation
-import llmfast
 from _batch_peers import MANY, Peer, batched_function, load as load_peers, open_call, open_submit, takes
 from _batch_virtual import run_bins, run_padded, run_virtual
 from _harness import Bench, ratio

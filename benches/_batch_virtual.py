@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import _batch_simulation as simulation
 import llmfast
+from _batch_load import exact_timers
 from _batch_peers import takes
 
 if TYPE_CHECKING:
@@ -110,7 +111,9 @@ def run_padded(bench: Bench) -> None:
     if not takes("padded"):
         bench.missing("padded: @batch", "`padded` does not exist", bar=f"<= {PADDING_AT_MOST:g} x")
         return
-    for way, ratio in asyncio.run(Padded().paddings()).items():
+    with asyncio.Runner(loop_factory=exact_timers) as runner:
+        found = runner.run(Padded().paddings())
+    for way, ratio in found.items():
         bench.bar(f"padded, {way}: @batch", ratio, unit="x", at_most=PADDING_AT_MOST)
 
 

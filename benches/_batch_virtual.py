@@ -128,22 +128,20 @@ def paddings(make: Any) -> dict[str, float]:
 
 
 class Padded:
-    """Texts through `@batch`, whose calls sleep as long as the virtual ones take and may ask as many texts again."""
+    """Texts through `@batch`, whose calls sleep as long as the virtual ones take."""
 
     def __init__(self) -> None:
-        options = {"max_batch_size": STANDING, "max_batch_tokens": BUDGET, "padded": True, "cost": len}
+        options: Any = {"max_batch_size": STANDING, "max_batch_tokens": BUDGET, "padded": True, "cost": len}
         self.function: Any = llmfast.batch(self.run, **options)
         self.lengths = simulation.lognormal_lengths(1)
-        self.refills = 0
         self.batches: list[list[int]] = []
+        self.started: asyncio.Queue[int] = asyncio.Queue()
         self.futures: list[asyncio.Future[int]] = []
 
     async def run(self, texts: list[str]) -> list[int]:
         lengths = [len(text) for text in texts]
         self.batches.append(lengths)
-        if self.refills > 0:
-            self.refills -= 1
-            self.ask(len(texts))
+        self.started.put_nowait(len(texts))
         await asyncio.sleep(seconds_of(lengths))
         return lengths
 
@@ -152,10 +150,11 @@ class Padded:
 
     async def paddings(self, batches: int = 300) -> dict[str, float]:
         """Return padded tokens over real ones while 256 texts wait, and as 256 drain."""
-        self.refills = batches
         self.ask(STANDING)
+        for _ in range(batches):
+            self.ask(await self.started.get())
+        kept = self.batches[:batches]
         await self.function.drain()
-        kept = self.batches[: batches + 1]
         self.batches.clear()
         for _ in range(DRAINS):
             self.ask(STANDING)

@@ -105,7 +105,7 @@ impl Scheduler {
     /// What a call costs beside its tokens, in tokens. A batch is worth padding as long as that saves a call.
     fn overhead(&self, budget: u64) -> f64 {
         let budget = budget as f64;
-        self.fitter.overhead().unwrap_or(budget / 4.0).clamp(budget / 16.0, budget)
+        self.fitter.overhead().unwrap_or(budget / 4.0).clamp(budget / 16.0, budget / 3.0)
     }
 
     fn candidates(&self, lane: u32, pivot: u32, cost: u32, budget: u64) -> Candidates {

@@ -44,6 +44,11 @@ pub(crate) fn overloaded(message: &str) -> PyErr {
     Python::attach(|py| instance(py, "OverloadedError", message).unwrap_or_else(|failure| failure))
 }
 
+/// Makes the exception for something that was closed.
+pub(crate) fn closed(message: &str) -> PyErr {
+    Python::attach(|py| instance(py, "ClosedError", message).unwrap_or_else(|failure| failure))
+}
+
 fn instance(py: Python<'_>, name: &str, message: &str) -> PyResult<PyErr> {
     let module = CLASSES.get_or_try_init(py, || PyModule::import(py, "llmfast._errors").map(Bound::unbind))?;
     let class = module.bind(py).getattr(name)?;

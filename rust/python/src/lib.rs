@@ -4,6 +4,9 @@
 #![allow(clippy::needless_pass_by_value, clippy::unused_self)]
 
 mod batch;
+mod batch_front;
+mod batch_queue;
+mod batch_totals;
 mod bridge;
 mod cache;
 mod cache_protocol;
@@ -12,6 +15,7 @@ mod encoder;
 mod errors;
 mod flat_index;
 mod flight;
+mod formed_batch;
 mod hnsw_index;
 mod ledger;
 mod refusal;
@@ -31,12 +35,16 @@ fn _llmfast(module: &Bound<'_, PyModule>) -> PyResult<()> {
         errors::warn_debug_build(module.py())?;
     }
     module.setattr("__version__", env!("CARGO_PKG_VERSION"))?;
+    batch_front::register(module)?;
+    batch_queue::register(module)?;
+    batch_totals::register(module)?;
     batch::register(module)?;
     bridge::register(module)?;
     cache::register(module)?;
     encoder::register(module)?;
     flat_index::register(module)?;
     flight::register(module)?;
+    formed_batch::register(module)?;
     hnsw_index::register(module)?;
     ledger::register(module)?;
     refusal::register(module)?;

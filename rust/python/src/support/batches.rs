@@ -11,6 +11,8 @@ use crate::errors::to_py;
 const NANOSECONDS: f64 = 1e9;
 
 /// Bounds, as keywords give them.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
 pub(crate) struct Options<'py> {
     pub(crate) max_batch_size: i64,
     pub(crate) max_batch_tokens: Option<i64>,

@@ -1,0 +1,502 @@
+//! The queue of a batched function on one event loop: the scheduler, and the Python objects that it decides about.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use llmfast_core::batch::{BatchId, Ended, Formed, Item, Left, Limits, Reason, Refusal, Scheduler, Ticket};
+use llmfast_core::{Error, ErrorKind};
+use llmfast_runtime::clock::monotonic;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+
+use super::batch_entries::{Entry, Given, Place, is_error, is_pending};
+use super::batch_groups::{Group, Order, Stop};
+use super::batch_names::Names;
+use super::batch_sweeps::Sweeps;
+use super::batch_totals::Totals;
+use crate::batch_queue::PyBatchQueue;
+use crate::errors::{closed, to_py};
+
+/// What a caller says about an item or a group of them.
+#[derive(FromPyObject)]
+pub(crate) struct Wishes<'py>(
+    pub(crate) i32,
+    pub(crate) Option<f64>,
+    pub(crate) Option<Bound<'py, PyAny>>,
+    pub(crate) Option<Bound<'py, PyAny>>,
+);
+
+impl<'py> Wishes<'py> {
+    /// None if nothing is wished.
+    #[inline]
+    pub(crate) fn new(
+        priority: i32,
+        deadline: Option<f64>,
+        tenant: Option<Bound<'py, PyAny>>,
+        key: Option<Bound<'py, PyAny>>,
+    ) -> Option<Self> {
+        let plain = priority == 0 && deadline.is_none() && tenant.is_none() && key.is_none();
+        (!plain).then_some(Self(priority, deadline, tenant, key))
+    }
+}
+
+/// No method runs Python code while it holds the lock, and none detaches: neither can a finalizer come in between, nor a
+/// fork catch it locked.
+pub(crate) struct Queue {
+    state: Arc<Mutex<State>>,
+    names: Names,
+    cost: Option<Py<PyAny>>,
+    /// The context variable that tells which batches the code runs in.
+    inside: Py<PyAny>,
+    /// Whether somebody sees to it already that a free worker looks at the queue, or none is free.
+    pub(crate) armed: AtomicBool,
+    pub(crate) closed: AtomicBool,
+    pub(super) sweeps: Mutex<Sweeps>,
+    max_tokens: Option<u64>,
+    /// Half of the queue, but a full batch if it can hold one: a list that is longer than the queue must not keep
+    /// everybody else out.
+    most_of_lists: u32,
+    totals: Arc<Totals>,
+}
+
+pub(super) struct State {
+    pub(super) scheduler: Scheduler,
+    /// By the slot of their tickets, while they wait.
+    pub(super) entries: Vec<Option<Entry>>,
+    /// Formed together with items that are too late; those go first.
+    formed: Option<Batch>,
+    totals: Arc<Totals>,
+}
+
+/// Items that are called together, or that are too late.
+pub(crate) struct Batch {
+    /// None if they are too late.
+    pub(crate) id: Option<BatchId>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) reason: Option<Reason>,
+}
+
+fn now() -> u64 {
+    monotonic().as_nanos() as u64
+}
+
+impl Queue {
+    pub(crate) fn new(
+        py: Python<'_>,
+        limits: Limits,
+        cost: Option<Py<PyAny>>,
+        inside: Py<PyAny>,
+        totals: Arc<Totals>,
+    ) -> PyResult<Self> {
+        let (max_tokens, queue_items) = (limits.max_tokens, limits.queue_items);
+        let most_of_lists = (queue_items / 2).max(limits.max_items.min(queue_items));
+        let scheduler = Scheduler::new(limits).map_err(to_py)?;
+        let state = State { scheduler, entries: Vec::new(), formed: None, totals: Arc::clone(&totals) };
+        let (armed, closed) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (names, sweeps, state) = (Names::new(py), Mutex::default(), totals.follow(state));
+        Ok(Self { state, names, cost, inside, armed, closed, sweeps, max_tokens, most_of_lists, totals })
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What `get` reads off the scheduler.
+    pub(crate) fn read<T>(&self, get: impl FnOnce(&Scheduler) -> T) -> T {
+        get(&self.lock().scheduler)
+    }
+
+    pub(crate) fn check_open(&self) -> PyResult<()> {
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(closed("this batched function was closed on this event loop"));
+        }
+        Ok(())
+    }
+
+    /// The calls of this queue that wait for an item that is submitted now, as the Python object `owner` knows them.
+    pub(crate) fn nested<'py>(
+        &self,
+        owner: &Bound<'py, PyBatchQueue>,
+        context: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+        match context {
+            Some(context) if context.contains(&self.inside)? => {
+                owner.call_method1(pyo3::intern!(owner.py(), "_inside"), (context,))?.extract().map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Sees to it that a free worker looks at the queue, when all that is submitted now is there.
+    pub(crate) fn arm(
+        &self,
+        owner: &Bound<'_, PyBatchQueue>,
+        event_loop: &Bound<'_, PyAny>,
+        function: &Bound<'_, PyAny>,
+        ticket: Ticket,
+    ) -> PyResult<()> {
+        if self.armed.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let armed = owner.call_method1(pyo3::intern!(owner.py(), "_arm"), (event_loop, function, ticket.number()));
+        armed.map(drop).inspect_err(|_| {
+            self.armed.store(false, Ordering::Relaxed);
+            self.cancel(owner.py(), ticket);
+        })
+    }
+
+    /// Queues one item.
+    pub(crate) fn submit(
+        &self,
+        item: &Bound<'_, PyAny>,
+        future: &Bound<'_, PyAny>,
+        context: Option<Bound<'_, PyAny>>,
+        wishes: Option<&Wishes<'_>>,
+        awaited: bool,
+    ) -> PyResult<Ticket> {
+        let future = future.clone().unbind();
+        let place = if awaited { Place::Awaited(future) } else { Place::Future(future) };
+        let context = context.map(Bound::unbind);
+        let cost = self.cost_of(item)?;
+        let now = now();
+        let asked = match wishes {
+            Some(wishes) => self.asked(now, cost, wishes)?,
+            None => Item { cost, ..Item::default() },
+        };
+        let Item { tenant, key, .. } = asked;
+        let entry = Entry { item: item.clone().unbind(), place, context, ticket: Ticket::from_number(0), tenant, key };
+        self.put(item.py(), now, asked, entry)
+    }
+
+    /// Hands an item to the scheduler. If there is no room, those that nobody waits for any more make it.
+    fn put(&self, py: Python<'_>, now: u64, asked: Item, entry: Entry) -> PyResult<Ticket> {
+        let first = self.lock().submit(now, asked, entry);
+        let (refusal, entry) = match first {
+            Err((refusal, entry)) if is_for_room(refusal) && self.sweep_when_full(py) => {
+                let second = self.lock().submit(now, asked, *entry);
+                match second {
+                    Ok(ticket) => return Ok(ticket),
+                    Err(refused) => refused,
+                }
+            }
+            Err(refused) => refused,
+            Ok(ticket) => return Ok(ticket),
+        };
+        self.release(py, [&*entry]);
+        Err(to_py(refusal.into()))
+    }
+
+    /// Items that are answered together; nothing is queued yet.
+    pub(crate) fn group(
+        &self,
+        items: &Bound<'_, PyList>,
+        future: Py<PyAny>,
+        context: Option<Py<PyAny>>,
+        wishes: &Wishes<'_>,
+        keeps_errors: bool,
+    ) -> PyResult<Group> {
+        let costs = items.iter().map(|item| self.cost_of(&item)).collect::<PyResult<Vec<u32>>>()?;
+        if let (Some(max), Some(&cost)) = (self.max_tokens, costs.iter().max())
+            && u64::from(cost) > max
+        {
+            return Err(to_py(Refusal::TooLarge { cost, max }.into()));
+        }
+        let pattern = Item { tenant: 0, key: 0, ..self.asked(now(), 1, &Wishes(wishes.0, wishes.1, None, None))? };
+        let (tenant, key) = (wishes.2.clone().map(Bound::unbind), wishes.3.clone().map(Bound::unbind));
+        let items = items.iter().map(Bound::unbind).collect();
+        Ok(Group::new(Order { items, costs, pattern, future, tenant, key, context, keeps_errors }))
+    }
+
+    /// Queues as much of a group as there is room for: whether that was all.
+    pub(crate) fn feed(&self, group: &Bound<'_, Group>) -> PyResult<bool> {
+        let py = group.py();
+        let name = |name: &Option<Py<PyAny>>| name.as_ref().map(|name| name.bind(py).clone());
+        let names = self.take_names(name(&group.get().tenant).as_ref(), name(&group.get().key).as_ref())?;
+        let fed = self.feed_as(group, names);
+        self.names.release(py, names.0);
+        self.names.release(py, names.1);
+        fed
+    }
+
+    fn feed_as(&self, group: &Bound<'_, Group>, (tenant, key): (u32, u32)) -> PyResult<bool> {
+        let (py, now) = (group.py(), now());
+        group.get().feed(|asked, item, place| {
+            if !self.read(|scheduler| scheduler.waiting() < self.most_of_lists && scheduler.has_room(asked.cost)) {
+                return Err(Stop::Full(item));
+            }
+            self.names.again(tenant);
+            self.names.again(key);
+            let context = group.get().context.as_ref().map(|context| context.clone_ref(py));
+            let part = Place::Part(group.clone().unbind(), place);
+            let entry = Entry { item, place: part, context, ticket: Ticket::from_number(0), tenant, key };
+            let submitted = self.lock().submit(now, Item { tenant, key, ..asked }, entry);
+            submitted.map_err(|(refusal, entry)| {
+                self.release(py, [&*entry]);
+                Stop::Refused(to_py(refusal.into()))
+            })
+        })
+    }
+
+    /// The next batch if a worker is free for one, or items that are too late.
+    pub(crate) fn next(&self, py: Python<'_>) -> Option<Batch> {
+        loop {
+            let mut batch = self.lock().next(now())?;
+            self.release(py, &batch.entries);
+            if batch.id.is_none() || !self.sweep_formed(py, &mut batch) {
+                return Some(batch);
+            }
+            // Nobody waits for any of it.
+            self.finish(batch.id?, Ended::Cancelled);
+        }
+    }
+
+    /// Drops an item; the batch that nobody waits for any more, if it was in one.
+    pub(crate) fn cancel(&self, py: Python<'_>, ticket: Ticket) -> Option<BatchId> {
+        let (left, entry) = self.lock().cancel(ticket);
+        self.release(py, &entry);
+        match left {
+            Left::Running { batch, last: true } => Some(batch),
+            _ => None,
+        }
+    }
+
+    /// Drops all items of a group; the batches that nobody waits for any more.
+    pub(crate) fn abandon(&self, py: Python<'_>, group: &Group) -> Vec<BatchId> {
+        group.abandon().into_iter().filter_map(|ticket| self.cancel(py, ticket)).collect()
+    }
+
+    /// Gives each item of a batch its result and ends the batch: whether more items wait. None, and nothing done, if
+    /// the results are no list of as many, or errors are among them.
+    pub(crate) fn hand_out(&self, batch: &Batch, results: &Bound<'_, PyAny>) -> Option<bool> {
+        let results = results.cast_exact::<PyList>().ok()?;
+        if results.len() != batch.entries.len() || results.iter().any(|result| is_error(&result)) {
+            return None;
+        }
+        self.deliver(batch, results, None);
+        let mut state = self.lock();
+        state.scheduler.finish(now(), batch.id?, Ended::Served);
+        let more = state.scheduler.waiting() > 0;
+        self.armed.fetch_and(more, Ordering::Relaxed);
+        Some(more)
+    }
+
+    /// Nobody needs to see to the queue as long as no worker is free: whether one is, and something to do for it.
+    pub(crate) fn rest(&self) -> bool {
+        let state = self.lock();
+        let free = state.scheduler.free_workers() > 0;
+        self.armed.store(!free, Ordering::Relaxed);
+        free && state.scheduler.waiting() > 0
+    }
+
+    /// Gives each item of a batch, or those in `places`, its result; which results are errors.
+    pub(crate) fn deliver(&self, batch: &Batch, results: &Bound<'_, PyList>, places: Option<Vec<usize>>) -> Vec<usize> {
+        let (mut taken, mut errors, mut unwanted) = (0, Vec::new(), Vec::new());
+        let places = places.unwrap_or_else(|| (0..batch.entries.len()).collect());
+        for (index, (place, result)) in places.into_iter().zip(results.iter()).enumerate() {
+            if is_error(&result) {
+                errors.push(index);
+            } else if batch.entries[place].give(&result) == Given::Taken {
+                taken += 1;
+            } else {
+                unwanted.push(batch.entries[place].ticket);
+            }
+        }
+        self.totals.add_completed(taken);
+        self.tell(&unwanted);
+        errors
+    }
+
+    /// Fails items of a batch; the groups that fail with them.
+    pub(crate) fn fail<'py>(
+        &self,
+        batch: &Batch,
+        places: &[usize],
+        error: &Bound<'py, PyAny>,
+        counted: bool,
+    ) -> Vec<Bound<'py, Group>> {
+        let mut groups = Vec::new();
+        for &place in places {
+            let (given, group) = batch.entries[place].fail(error);
+            if given == Given::Unwanted {
+                self.tell(&[batch.entries[place].ticket]);
+            } else if counted {
+                self.totals.add_failed(1);
+            }
+            groups.extend(group);
+        }
+        groups
+    }
+
+    /// Ends a batch and frees its worker.
+    pub(crate) fn finish(&self, id: BatchId, ended: Ended) -> bool {
+        self.lock().scheduler.finish(now(), id, ended)
+    }
+
+    /// Takes all that wait out of the queue.
+    pub(crate) fn drop_waiting(&self, py: Python<'_>) -> Batch {
+        let entries = {
+            let state = &mut *self.lock();
+            let tickets = state.scheduler.drop_waiting();
+            tickets.into_iter().filter_map(|ticket| state.entries[ticket.slot()].take()).collect::<Vec<_>>()
+        };
+        self.release(py, &entries);
+        Batch { id: None, entries, reason: None }
+    }
+
+    pub(crate) fn hurry(&self, on: bool) {
+        self.lock().scheduler.hurry(on);
+    }
+
+    /// Seconds until something may happen without anybody's doing; None if nothing will.
+    pub(crate) fn wake(&self) -> Option<f64> {
+        let at = self.read(Scheduler::wake)?;
+        Some(at.saturating_sub(now()) as f64 * 1e-9)
+    }
+
+    fn release<'a>(&self, py: Python<'_>, entries: impl IntoIterator<Item = &'a Entry>) {
+        for entry in entries {
+            self.names.release(py, entry.tenant);
+            self.names.release(py, entry.key);
+        }
+    }
+
+    fn cost_of(&self, item: &Bound<'_, PyAny>) -> PyResult<u32> {
+        let Some(cost) = &self.cost else { return Ok(1) };
+        let cost = cost.bind(item.py()).call1((item,))?;
+        cost.extract().map_err(|_| {
+            let shown = cost.repr().map_or_else(|_| cost.get_type().to_string(), |text| text.to_string());
+            let message = format!("the cost of an item must be an int from 0 to {}, got {shown}", u32::MAX);
+            to_py(Error::new(ErrorKind::Config, message))
+        })
+    }
+
+    fn asked(&self, now: u64, cost: u32, wishes: &Wishes<'_>) -> PyResult<Item> {
+        let Wishes(priority, deadline, tenant, key) = wishes;
+        let deadline = deadline.map(|seconds| after(now, seconds)).transpose()?;
+        let (tenant, key) = self.take_names(tenant.as_ref(), key.as_ref())?;
+        Ok(Item { cost, priority: *priority, deadline, tenant, key })
+    }
+
+    fn take_names(&self, tenant: Option<&Bound<'_, PyAny>>, key: Option<&Bound<'_, PyAny>>) -> PyResult<(u32, u32)> {
+        let tenant = self.names.take(tenant)?;
+        let key = self.names.take(key).inspect_err(|_| Python::attach(|py| self.names.release(py, tenant)))?;
+        Ok((tenant, key))
+    }
+
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.cost)?;
+        visit.call(&self.inside)?;
+        self.names.visit(visit)?;
+        // Whoever holds the lock uses what it guards, which is alive then.
+        let Ok(state) = self.state.try_lock() else { return Ok(()) };
+        let formed = state.formed.iter().flat_map(|batch| &batch.entries);
+        state.entries.iter().flatten().chain(formed).try_for_each(|entry| entry.visit(visit))
+    }
+
+    pub(crate) fn clear(&self) {
+        let held = {
+            let state = &mut *self.lock();
+            (std::mem::take(&mut state.entries), state.formed.take())
+        };
+        drop(held);
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.totals.keep(self.scheduler.stats());
+    }
+}
+
+impl State {
+    /// The refusal comes with the entry, which must not be dropped under the lock.
+    fn submit(&mut self, now: u64, item: Item, mut entry: Entry) -> Result<Ticket, (Refusal, Box<Entry>)> {
+        let ticket = match self.scheduler.submit(now, item) {
+            Ok(ticket) => ticket,
+            Err(refusal) => return Err((refusal, Box::new(entry))),
+        };
+        entry.ticket = ticket;
+        let slot = ticket.slot();
+        if slot >= self.entries.len() {
+            self.entries.resize_with(slot + 1, || None);
+        }
+        self.entries[slot] = Some(entry);
+        Ok(ticket)
+    }
+
+    fn next(&mut self, now: u64) -> Option<Batch> {
+        if self.formed.is_some() {
+            return self.formed.take();
+        }
+        let mut late = Vec::new();
+        let formed = self.scheduler.next(now, &mut late);
+        let formed = formed.map(|Formed { id, tickets, reason, .. }| Batch {
+            id: Some(id),
+            entries: self.taken(&tickets),
+            reason: Some(reason),
+        });
+        if late.is_empty() {
+            return formed;
+        }
+        self.formed = formed;
+        Some(Batch { id: None, entries: self.taken(&late), reason: None })
+    }
+
+    fn taken(&mut self, tickets: &[Ticket]) -> Vec<Entry> {
+        tickets.iter().filter_map(|ticket| self.entries.get_mut(ticket.slot())?.take()).collect()
+    }
+
+    fn cancel(&mut self, ticket: Ticket) -> (Left, Option<Entry>) {
+        let left = self.scheduler.cancel(ticket);
+        let entry = if left == Left::Waiting { self.entries[ticket.slot()].take() } else { None };
+        (left, entry)
+    }
+}
+
+fn is_for_room(refusal: Refusal) -> bool {
+    matches!(refusal, Refusal::Items { .. } | Refusal::Tokens { .. })
+}
+
+/// `seconds` from `now`, which may be in the past.
+fn after(now: u64, seconds: f64) -> PyResult<u64> {
+    if !seconds.is_finite() {
+        let message = format!("deadline must be a finite number of seconds from now, got {seconds}");
+        return Err(to_py(Error::new(ErrorKind::Config, message)));
+    }
+    Ok((now as f64 + seconds * 1e9).max(0.0) as u64)
+}
+
+impl Batch {
+    /// A new list of its items, or of those in `places`.
+    pub(crate) fn items<'py>(&self, py: Python<'py>, places: Option<Vec<usize>>) -> PyResult<Bound<'py, PyList>> {
+        match places {
+            None => PyList::new(py, self.entries.iter().map(|entry| &entry.item)),
+            Some(places) => PyList::new(py, places.into_iter().map(|place| &self.entries[place].item)),
+        }
+    }
+
+    /// Cancels what waits for items.
+    pub(crate) fn cancel(&self, py: Python<'_>, places: &[usize]) {
+        for &place in places {
+            self.entries[place].cancel(py);
+        }
+    }
+
+    /// Has `callback` called when one of its items is done, namely one whose future may be cancelled without anybody's
+    /// saying so: as long as it is not, somebody waits for the batch.
+    pub(crate) fn watch(&self, callback: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = callback.py();
+        let mut futures = self.entries.iter().filter_map(Entry::unwatched);
+        match futures.find(|future| is_pending(future.bind(py))) {
+            Some(future) => future.bind(py).call_method1(pyo3::intern!(py, "add_done_callback"), (callback,)).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// The places that somebody waits for.
+    pub(crate) fn wanted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let wanted = (0..self.entries.len()).filter(|&place| self.entries[place].is_wanted(py));
+        PyTuple::new(py, wanted.collect::<Vec<_>>())
+    }
+}

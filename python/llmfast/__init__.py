@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ._batch import (
         Batched as Batched,
         BatchStats as BatchStats,
+        Histogram as Histogram,
         batch as batch,
     )
     from ._cache import (
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         LedgerError as LedgerError,
         LlmfastError as LlmfastError,
         MissingPackageError as MissingPackageError,
+        NestedBatchError as NestedBatchError,
         OutOfMemoryError as OutOfMemoryError,
         OverloadedError as OverloadedError,
         ScopeRequiredError as ScopeRequiredError,
@@ -121,6 +123,7 @@ _MODULE_OF = {
     "Engine": "_engine",
     "Explanation": "_types",
     "FlatIndex": "_llmfast",
+    "Histogram": "_batch",
     "Hit": "_llmfast",
     "HnswIndex": "_llmfast",
     "InvalidTextError": "_errors",
@@ -132,6 +135,7 @@ _MODULE_OF = {
     "LruCache": "_llmfast",
     "MiniLM": "_encoder",
     "MissingPackageError": "_errors",
+    "NestedBatchError": "_errors",
     "MonthlyCost": "_cost",
     "Neighbour": "_types",
     "OutOfMemoryError": "_errors",
@@ -182,6 +186,7 @@ __all__ = [
     "Engine",
     "Explanation",
     "FlatIndex",
+    "Histogram",
     "Hit",
     "HnswIndex",
     "InvalidTextError",
@@ -195,6 +200,7 @@ __all__ = [
     "MissingPackageError",
     "MonthlyCost",
     "Neighbour",
+    "NestedBatchError",
     "OutOfMemoryError",
     "OverloadedError",
     "Price",

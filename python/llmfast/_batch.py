@@ -1,4 +1,4 @@
-"""Many single calls as few calls of an async function on lists.
+"""Many single calls as few calls of a function on lists.
 
 There is no waiting window: a batch goes as soon as a worker is free, with everything that was submitted by then, and
 items gather only while all workers are busy. What is submitted in one iteration of the event loop goes together.
@@ -6,83 +6,173 @@ items gather only while all workers are busy. What is submitted in one iteration
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import threading
 import weakref
 from functools import update_wrapper
 from types import MethodType
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, overload
 
-from ._batch_queue import BatchStats, Options, Queues
+from ._batch_loops import Queues
+from ._batch_options import AGEING, Options, bounds
+from ._batch_stats import BatchStats, Histogram
 from ._errors import ConfigError
+from ._llmfast import BatchFront
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
     from typing import Self
 
-__all__ = ["BatchStats", "Batched", "BatchedMethod", "batch"]
+__all__ = ["BatchStats", "Batched", "BatchedMethod", "Histogram", "batch"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
+_running_loop = asyncio.get_running_loop
 
-class Batched(Generic[T, R]):
-    """An async function on lists that is called with single items: `await embed("one")`.
+
+class Batched(BatchFront, Generic[T, R]):
+    """A function on lists that is called with single items: `await embed("one")`.
 
     Each event loop has a queue of its own, which appears with the first item and goes with the loop. Everything here
-    must be called on a running event loop, but for `stats`. Items keep their order, from the queue into the batches.
+    must be called on a running event loop, but for `sync` and `stats`.
 
-    The function runs in a task and an empty `contextvars` context of its own: a batch belongs to several callers, and
-    sees the variables of none. It gets a fresh list and returns a list of as many results. A result that is an
-    exception is raised for its item alone. An exception that it raises is raised for all items of the batch. Another
-    number of results, or anything but a list, is a BatchSizeError for all of them. An item whose caller is cancelled is
-    left out of the next batch; if its batch is running, the other items are not disturbed, and the call is cancelled
-    once nobody waits for it.
+    An async function runs in a task of the loop, a synchronous one on a thread of its own. It sees the `contextvars` of
+    whoever submitted the first item of its batch. It gets a fresh list and returns as many results. A result that is an
+    exception is raised for its item alone. When the function raises, its batch is tried in halves to find the items
+    that fail it (see `bisect` of `batch`); they get the exception, the others their results. Another number of results,
+    or nothing that has one, is a BatchSizeError for all of them. An item whose caller is cancelled is left out of the
+    next batch; if its batch is running, the other items are not disturbed, and the call is cancelled once nobody waits
+    for it.
+
+    A function that awaits itself needs a worker for that: where none would be left, it gets a NestedBatchError instead
+    of waiting for ever.
     """
 
-    def __init__(self, call: Callable[[list[T]], Any], queues: Queues[T, R]) -> None:
+    def __new__(cls, call: Callable[[list[T]], Any], queues: Queues) -> Self:
+        """Use `batch`."""
+        return super().__new__(cls, call, queues, queues.entrance)
+
+    def __init__(self, call: Callable[[list[T]], Any], queues: Queues) -> None:
         """Use `batch`."""
         self._call = call
         self._queues = queues
 
-    async def __call__(self, item: T) -> R:
-        """Return the result for one item; the errors are those of `submit`, `await` and the function."""
-        return await self.submit(item)
+    async def __call__(
+        self,
+        item: T,
+        *,
+        priority: int = 0,
+        deadline: float | None = None,
+        tenant: Hashable = None,
+        key: Hashable = None,
+    ) -> R:
+        """Return the result for one item.
 
-    def submit(self, item: T) -> asyncio.Future[R]:
-        """Queue one item and return its future. Cancelling the future drops the item.
+        `priority`: a higher one goes first; one step is worth 5 seconds of waiting (`ageing` of `batch`), so that
+        nothing waits for ever. `deadline`: seconds from now within which the result is of use; of equal priority the
+        earliest goes first, and what cannot make it any more is dropped with a DeadlineError. `tenant`: whose item it
+        is; tenants that wait share the workers equally, by what their items cost, and priority and deadline order the
+        items of one tenant. `key`: only items of equal keys share a batch, such as those of one model.
 
-        Raises OverloadedError if the queue is full, ClosedError after `close`.
+        Raises OverloadedError if the queue is full, ItemTooLargeError if the item alone exceeds `max_batch_tokens`,
+        DeadlineError if a call takes longer than is left, ClosedError after `close`, NestedBatchError, and what `cost`
+        raises; none of these is queued. Else what the function raises.
         """
-        return self._queues.here().submit(item, self._call)
+        future, ticket = self._enter(item, priority, deadline, tenant, key)
+        try:
+            answer: R = await future
+        except asyncio.CancelledError:
+            if future.cancelled():
+                self._queues.of(_running_loop()).left(ticket)
+            raise
+        return answer
 
-    async def map(self, items: Iterable[T]) -> list[R]:
+    if TYPE_CHECKING:
+        # The way of every item: it is in Rust, and says there what it does.
+        def submit(
+            self,
+            item: T,
+            *,
+            priority: int = 0,
+            deadline: float | None = None,
+            tenant: Hashable = None,
+            key: Hashable = None,
+        ) -> asyncio.Future[R]:
+            """Queue one item and return its future. Cancelling the future drops the item. Parameters as of a call."""
+
+    @overload
+    async def map(
+        self,
+        items: Iterable[T],
+        *,
+        return_exceptions: Literal[False] = ...,
+        priority: int = ...,
+        deadline: float | None = ...,
+        tenant: Hashable = ...,
+        key: Hashable = ...,
+    ) -> list[R]: ...
+    @overload
+    async def map(
+        self,
+        items: Iterable[T],
+        *,
+        return_exceptions: Literal[True],
+        priority: int = ...,
+        deadline: float | None = ...,
+        tenant: Hashable = ...,
+        key: Hashable = ...,
+    ) -> list[R | BaseException]: ...
+    async def map(
+        self,
+        items: Iterable[T],
+        *,
+        return_exceptions: bool = False,
+        priority: int = 0,
+        deadline: float | None = None,
+        tenant: Hashable = None,
+        key: Hashable = None,
+    ) -> list[Any]:
         """Return the results for all items, in their order; there may be more than the queue holds.
 
-        Raises the error of the first item that failed; the others are cancelled then.
+        The items with the highest cost go first. They fill half of the queue at most, so that others get in. The first
+        error ends it: what is left is dropped, and the error raised. With `return_exceptions` errors are among the
+        results instead. `deadline` holds for each of them, from now. For the rest see a call of one item.
         """
-        queue = self._queues.here()
-        futures: list[asyncio.Future[R]] = []
-        try:
-            for item in items:
-                await queue.room()
-                futures.append(queue.submit(item, self._call))
-            return [await future for future in futures]
-        except BaseException:
-            for future in futures:
-                if not future.cancel() and not future.cancelled():
-                    # Read, so that asyncio does not report it as forgotten.
-                    future.exception()
-            raise
+        queue = self._queues.of(_running_loop())
+        wishes = (priority, deadline, tenant, key)
+        return await queue.map(self._call, list(items), wishes, return_exceptions=return_exceptions)
+
+    def sync(
+        self,
+        item: T,
+        *,
+        priority: int = 0,
+        deadline: float | None = None,
+        tenant: Hashable = None,
+        key: Hashable = None,
+    ) -> R:
+        """Return the result for one item, from a thread without an event loop, as a call does on one.
+
+        The function is called on an event loop that all these threads share, in a thread of its own: what belongs to a
+        loop, such as the connections of an HTTP client, must not be that of another one. To use the queue of a running
+        loop instead: `asyncio.run_coroutine_threadsafe(embed(item), loop).result()`.
+        """
+        wanted = self(item, priority=priority, deadline=deadline, tenant=tenant, key=key)
+        result: R = self._queues.thread().wait(wanted)
+        return result
 
     def stats(self) -> BatchStats:
         """Return what it did and is doing, over all event loops. From any thread."""
         return self._queues.stats()
 
     async def drain(self) -> None:
-        """Wait until no item waits and no batch runs on this event loop; also for items submitted meanwhile."""
-        await self._queues.here().drain()
+        """Wait until no item waits and no batch runs on this event loop; also for items submitted meanwhile.
+
+        Nothing waits for `max_wait` meanwhile.
+        """
+        await self._queues.of(_running_loop()).drain()
 
     async def close(self, *, cancel: bool = False) -> None:
         """Refuse new items on this event loop, and wait for those that are there.
@@ -90,7 +180,7 @@ class Batched(Generic[T, R]):
         With `cancel` they fail with ClosedError, and the running batches are cancelled and waited for. May be called
         again. On another event loop, such as that of the next `asyncio.run`, it works as before.
         """
-        await self._queues.here().close(cancel=cancel)
+        await self._queues.of(_running_loop()).close(cancel=cancel)
 
     def __repr__(self) -> str:
         return f"<batched {self._call!r}>"
@@ -105,7 +195,7 @@ class BatchedMethod(Generic[T, R]):
         self._options = options
         self._lock = threading.Lock()
         # By identity: objects may be equal, or without a hash.
-        self._queues: dict[int, tuple[weakref.ref[object], Queues[T, R]]] = {}
+        self._queues: dict[int, tuple[weakref.ref[object], Queues]] = {}
         update_wrapper(self, function, updated=())  # type: ignore[arg-type]  # a method's wrapper is no callable until it is bound
 
     @overload
@@ -118,7 +208,7 @@ class BatchedMethod(Generic[T, R]):
             return self
         return Batched(MethodType(self._function, instance), self._queues_of(instance))
 
-    def _queues_of(self, instance: object) -> Queues[T, R]:
+    def _queues_of(self, instance: object) -> Queues:
         key = id(instance)
         known = self._queues.get(key)
         if known is not None and known[0]() is instance:
@@ -126,7 +216,7 @@ class BatchedMethod(Generic[T, R]):
         with self._lock:
             known = self._queues.get(key)
             if known is None or known[0]() is not instance:
-                known = self._queues[key] = (self._reference(instance), Queues(self._options))
+                known = self._queues[key] = (self._reference(instance), Queues(self._options, self._function))
             return known[1]
 
     def _reference(self, instance: object) -> weakref.ref[object]:
@@ -158,32 +248,52 @@ class BatchDecorator(Protocol):
     def __call__(
         self, fn: Callable[[Any, list[T]], Awaitable[Sequence[R | BaseException]]], /
     ) -> BatchedMethod[T, R]: ...
+    @overload
+    def __call__(self, fn: Callable[[list[T]], Sequence[R | BaseException]], /) -> Batched[T, R]: ...
+    @overload
+    def __call__(self, fn: Callable[[Any, list[T]], Sequence[R | BaseException]], /) -> BatchedMethod[T, R]: ...
 
 
 @overload
-def batch(
-    fn: Callable[[list[T]], Awaitable[Sequence[R | BaseException]]],
-    /,
-    *,
-    max_batch_size: int = ...,
-    concurrency: int = ...,
-    max_queue: int = ...,
-) -> Batched[T, R]: ...
+def batch(fn: Callable[[list[T]], Awaitable[Sequence[R | BaseException]]], /) -> Batched[T, R]: ...
+@overload
+def batch(fn: Callable[[Any, list[T]], Awaitable[Sequence[R | BaseException]]], /) -> BatchedMethod[T, R]: ...
+@overload
+def batch(fn: Callable[[list[T]], Sequence[R | BaseException]], /) -> Batched[T, R]: ...
+@overload
+def batch(fn: Callable[[Any, list[T]], Sequence[R | BaseException]], /) -> BatchedMethod[T, R]: ...
 @overload
 def batch(
-    fn: Callable[[Any, list[T]], Awaitable[Sequence[R | BaseException]]],
-    /,
     *,
     max_batch_size: int = ...,
+    max_batch_tokens: int | None = ...,
+    cost: Callable[[Any], int] | None = ...,
+    padded: bool = ...,
+    max_wait: float = ...,
     concurrency: int = ...,
     max_queue: int = ...,
-) -> BatchedMethod[T, R]: ...
-@overload
-def batch(*, max_batch_size: int = ..., concurrency: int = ..., max_queue: int = ...) -> BatchDecorator: ...
+    max_queue_tokens: int | None = ...,
+    bins: int | Sequence[int] | None = ...,
+    ageing: float = ...,
+    bisect: bool | type[Exception] | tuple[type[Exception], ...] = ...,
+) -> BatchDecorator: ...
 def batch(
-    fn: Callable[..., Any] | None = None, /, *, max_batch_size: int = 64, concurrency: int = 1, max_queue: int = 10_000
+    fn: Callable[..., Any] | None = None,
+    /,
+    *,
+    max_batch_size: int = 64,
+    max_batch_tokens: int | None = None,
+    cost: Callable[[Any], int] | None = None,
+    padded: bool = False,
+    max_wait: float = 0.0,
+    concurrency: int = 1,
+    max_queue: int = 10_000,
+    max_queue_tokens: int | None = None,
+    bins: int | Sequence[int] | None = None,
+    ageing: float = AGEING,
+    bisect: bool | type[Exception] | tuple[type[Exception], ...] = True,
 ) -> Any:
-    """Make an async function on lists callable with single items, which it gets in batches.
+    """Make a function on lists callable with single items, which it gets in batches.
 
         @batch(max_batch_size=64)
         async def embed(texts: list[str]) -> list[Vector]: ...
@@ -191,21 +301,43 @@ def batch(
         vector = await embed("one")
         vectors = await embed.map(texts)
 
-    Also `@batch` and `batch(embed)`, on functions of one list and on methods of self and one list. A batch goes in the
-    next iteration of the event loop if one of the `concurrency` workers is free, else when one gets free; it never
-    waits to grow.
+    Also `@batch` and `batch(embed)`, on functions of one list and on methods of self and one list, async or not. A
+    batch goes in the next iteration of the event loop if one of the `concurrency` workers is free, else when one gets
+    free.
 
-    `max_batch_size`: items of a batch at most. `concurrency`: batches at a time, per event loop. `max_queue`: items
-    that may wait, per event loop; more are refused with an OverloadedError.
+    `max_batch_size`: items of a batch at most. `cost`: a function from an item to its tokens, an int of at least 0;
+    with it, `max_batch_tokens` bounds the tokens of a batch, or with `padded` its items times the tokens of the
+    longest: then items of like length go together. `bins`: how many classes of length there are, found from the lengths
+    that come, or their upper bounds; only items of one class share a batch as long as there are enough (multi-bin
+    batching, Guldogan et al. 2024). `concurrency`: batches at a time. `max_queue`, `max_queue_tokens`: items and tokens
+    that may wait; more are refused with an OverloadedError. All of these are per event loop. `max_wait`: seconds that
+    an item may wait for others although a worker is free. That is for functions that are paid by the call: otherwise it
+    only costs time. `ageing`: seconds of waiting that are worth one step of priority.
 
-    Raises ConfigError for a bound below 1 or a function of other parameters.
+    `bisect`: whether a batch that raised is tried in halves, or for which exceptions. With one bad item of n it takes
+    at most 2 log2(n) calls more to find it, and eight times log2(n) if there are many. False for functions that must
+    not see an item twice; then the exception is that of all items.
+
+    Raises ConfigError for an option outside what is accepted, or a function of other parameters.
     """
-    options = Options(max_batch_size=max_batch_size, concurrency=concurrency, max_queue=max_queue)
+    options = Options(
+        max_batch_size=max_batch_size,
+        max_batch_tokens=max_batch_tokens,
+        cost=cost,
+        padded=bool(padded),
+        max_wait=max_wait,
+        concurrency=concurrency,
+        max_queue=max_queue,
+        max_queue_tokens=max_queue_tokens,
+        bins=bounds(bins),
+        ageing=ageing,
+        bisect=bisect,
+    )
 
     def decorate(fn: Callable[..., Any], /) -> Batched[Any, Any] | BatchedMethod[Any, Any]:
         if _is_method(fn):
             return BatchedMethod(fn, options)
-        batched: Batched[Any, Any] = Batched(fn, Queues(options))
+        batched: Batched[Any, Any] = Batched(fn, Queues(options, fn))
         # Without its attributes: those of a callable object could stand before ours.
         update_wrapper(batched, fn, updated=())
         return batched
@@ -216,7 +348,7 @@ def batch(
 def _is_method(fn: Callable[..., Any]) -> bool:
     """Whether `fn` takes self before the list; ConfigError if it takes anything else."""
     if not callable(fn):
-        raise ConfigError(f"expected an async function to batch, got {type(fn).__name__}")
+        raise ConfigError(f"expected a function to batch, got {type(fn).__name__}")
     parameters = inspect.signature(fn).parameters.values()
     various = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     required = [

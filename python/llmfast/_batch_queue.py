@@ -1,348 +1,479 @@
-"""The items of a batched function: one queue per event loop, and the batches that are made of it."""
+"""The items of a batched function on one event loop, and the calls that are made of them."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-import threading
-import weakref
-from collections import OrderedDict
-from contextvars import Context
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+import types
+from collections import deque
+from contextvars import Context, ContextVar, copy_context
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ._errors import BatchSizeError, ClosedError, ConfigError, OverloadedError
+from ._batch_calls import Threads, as_list, isolate, on_loop
+from ._errors import BatchSizeError, ClosedError, DeadlineError, NestedBatchError
+from ._llmfast import BatchQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+    from typing import Self
 
-T = TypeVar("T")
-R = TypeVar("R")
+    from ._batch_options import Options
+    from ._llmfast import BatchEntrance, BatchGroup, BatchTotals, FormedBatch
 
-_NOTHING: Any = object()
+    #: Priority, seconds to the deadline, tenant, key.
+    Wishes: TypeAlias = tuple[int, float | None, object, object]
 
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Bounds of a batched function; ConfigError if one is no int of at least 1."""
-
-    max_batch_size: int
-    concurrency: int
-    max_queue: int
-
-    def __post_init__(self) -> None:
-        for name in ("max_batch_size", "concurrency", "max_queue"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ConfigError(f"{name} must be an int of at least 1, got {value!r}")
+#: The calls that this code runs in: it may be awaited by their functions.
+_INSIDE: ContextVar[tuple[_Call, ...]] = ContextVar("llmfast_batches", default=())
 
 
-@dataclass(frozen=True, slots=True)
-class BatchStats:
-    """What a batched function did so far, over all event loops, and what it is doing.
+class _Call:
+    """A call of the function, from the task that is to make it to its end."""
 
-    Every submitted item ends up in one of `completed`, `failed` and `cancelled`.
-    """
+    __slots__ = ("batch", "nested", "number", "queue", "stops", "task")
 
-    #: Items that got into the queue.
-    submitted: int
-    #: Items that got a result.
-    completed: int
-    #: Items that got an error.
-    failed: int
-    #: Items whose caller left before there was a result.
-    cancelled: int
-    #: Items that were refused because the queue was full; they are not among the submitted.
-    rejected: int
-    #: Calls of the function that have ended.
-    batches: int
-    #: Items of the largest batch.
-    largest_batch: int
-    #: Items that wait now.
-    queued: int
-    #: Calls of the function that are going on now.
-    running: int
-
-
-class Counters:
-    """Counts events of all loops; each loop has a thread of its own, so every change takes the lock."""
-
-    __slots__ = ("_counts", "_lock")
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        names = ("submitted", "completed", "failed", "cancelled", "rejected", "batches", "largest_batch")
-        self._counts = dict.fromkeys(names, 0)
-
-    def add(self, name: str, count: int = 1) -> None:
-        """Count `count` more events."""
-        with self._lock:
-            self._counts[name] += count
-
-    def add_batch(self, size: int) -> None:
-        """Count a batch of `size` items that has ended."""
-        with self._lock:
-            self._counts["batches"] += 1
-            self._counts["largest_batch"] = max(self._counts["largest_batch"], size)
-
-    def read(self) -> dict[str, int]:
-        """Return the counts."""
-        with self._lock:
-            return dict(self._counts)
-
-
-class _Running(Generic[R]):
-    """A call of the function that is going on."""
-
-    __slots__ = ("futures", "stops", "task", "wanted")
-
-    def __init__(self, futures: list[asyncio.Future[R]], task: asyncio.Task[Any]) -> None:
-        self.futures = futures
-        self.task = task
-        #: Items that somebody still waits for.
-        self.wanted = len(futures)
+    def __init__(self, queue: LoopQueue) -> None:
+        self.queue = queue
+        #: What is called; None before there is a batch.
+        self.batch: FormedBatch | None = None
+        self.number = -1
+        #: None once its function has returned.
+        self.task: asyncio.Task[None] | None = None
         #: How often the queue asked it to stop.
         self.stops = 0
+        #: Items of the same queue that its function waits for.
+        self.nested = 0
 
     def stop(self) -> None:
         """Cancel the call."""
-        # A task that has ended already does not count it.
-        self.stops += self.task.cancel()
+        if self.task is not None:
+            # A task that has ended already does not count it.
+            self.stops += self.task.cancel()
+
+    def watched(self, future: asyncio.Future[Any]) -> None:
+        """Look whether everybody left the batch, one of whose items is done."""
+        if self.task is None or self.batch is None or not future.cancelled():
+            return
+        if self.queue.sweep_running(self.batch):
+            self.queue.stop(self.number)
+        else:
+            self.batch.watch(self.watched)
+
+    def waits_for(self, future: asyncio.Future[Any]) -> None:
+        """Note that its function waits for an item of the queue whose worker it holds."""
+
+        def has_it(_: asyncio.Future[Any]) -> None:
+            self.nested -= 1
+
+        self.nested += 1
+        future.add_done_callback(has_it)
 
 
-class LoopQueue(Generic[T, R]):
+class LoopQueue(BatchQueue):
     """The items of one event loop, touched on that loop's thread alone.
 
-    It holds the loop only through futures and tasks that are pending, and the function, which may be a method that
-    keeps its object alive, only while there are items.
+    It holds the loop only through futures, tasks and timers that are pending, and the function, which may be a method
+    that keeps its object alive, only while there are items.
     """
 
-    def __init__(self, options: Options, counters: Counters) -> None:
+    def __new__(cls, options: Options, totals: BatchTotals, entrance: BatchEntrance, *, threaded: bool) -> Self:
+        """Make the part of the queue that is the core's."""
+        del entrance, threaded
+        return super().__new__(cls, totals, options.cost, _INSIDE, options.limits())
+
+    def __init__(self, options: Options, totals: BatchTotals, entrance: BatchEntrance, *, threaded: bool) -> None:
+        self.totals = totals
+        self._entrance = entrance
+        # The loop while there are items.
+        self._loop: asyncio.AbstractEventLoop | None = None
+        #: Calls the function on some items.
+        self.run: Callable[[Any, list[Any]], Awaitable[Any]] = Threads(options.concurrency).run if threaded else on_loop
         self._options = options
-        self._counters = counters
-        self._waiting: OrderedDict[asyncio.Future[R], T] = OrderedDict()
-        self._batch_of: dict[asyncio.Future[R], _Running[R]] = {}
-        self._running: set[_Running[R]] = set()
-        self._call: Callable[[list[T]], Any] | None = None
-        self._scheduled = False
-        self._closed = False
-        # Futures of those who wait for room, and of those who wait until nothing is left to do.
-        self._for_room: list[asyncio.Future[None]] = []
+        self._threaded = threaded
+        self._function: Callable[[list[Any]], Any] | None = None
+        self._calls: dict[int, _Call] = {}
+        # Lists that did not fit into the queue whole.
+        self._lists: deque[tuple[BatchGroup, asyncio.Future[list[Any]]]] = deque()
+        self._timed = options.max_wait > 0
+        self._timer: asyncio.TimerHandle | None = None
+        # Futures of those who wait until nothing is left to do.
         self._for_idle: list[asyncio.Future[None]] = []
 
-    @property
-    def waiting(self) -> int:
-        """Items that wait."""
-        return len(self._waiting)
+    # ---- coming ------------------------------------------------------------------------------------------------------
 
-    @property
-    def running(self) -> int:
-        """Calls that are going on."""
-        return len(self._running)
+    async def map(
+        self, function: Callable[[list[Any]], Any], items: list[Any], wishes: Wishes, *, return_exceptions: bool
+    ) -> list[Any]:
+        """Return the results of items, as many of which are queued at a time as there is room for.
 
-    def submit(self, item: T, call: Callable[[list[T]], Any]) -> asyncio.Future[R]:
-        """Queue an item; ClosedError after `close`, OverloadedError if the queue is full."""
-        if self._closed:
-            raise ClosedError("this batched function was closed on this event loop")
-        if len(self._waiting) >= self._options.max_queue:
-            self._counters.add("rejected")
-            raise OverloadedError(f"queue holds {len(self._waiting)} of at most {self._options.max_queue} items")
+        Raises ClosedError after `close`.
+        """
+        self.check_open()
+        if not items:
+            return []
+        context = copy_context()
+        inside = self._inside(context)
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[R] = loop.create_future()
-        future.add_done_callback(self._left)
-        self._waiting[future] = item
-        self._call = call
-        self._counters.add("submitted")
-        if not self._scheduled and len(self._running) < self._options.concurrency:
-            # In the next iteration: whatever is submitted in this one goes along.
-            self._scheduled = True
-            loop.call_soon(self._fire)
-        return future
+        future: asyncio.Future[list[Any]] = loop.create_future()
+        group = self.group(items, future, context or None, wishes, return_exceptions=return_exceptions)
+        for call in inside:
+            call.waits_for(future)
+        self._lists.append((group, future))
+        self._feed()
+        if not self.armed:
+            self.armed = True
+            self._arm(loop, function, None)
+        if wishes[1] is not None:
+            self._set_timer()
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self.drop(group)
+            raise
 
-    async def room(self) -> None:
-        """Wait until the queue is not full."""
-        while not self._closed and len(self._waiting) >= self._options.max_queue:
-            await _wait_in(self._for_room)
+    def _arm(self, loop: asyncio.AbstractEventLoop, function: Callable[[list[Any]], Any], ticket: int | None) -> None:
+        """Have a worker look at the queue in the next iteration: whatever is submitted in this one goes along."""
+        self._function, self._loop = function, loop
+        # A task of whoever submitted the first item, with its variables: it calls that item's batch itself.
+        self._make_task(loop, None, _Call(self), None, ticket)
+
+    def _inside(self, context: Context) -> list[_Call]:
+        """Return the calls of this queue that the context belongs to; NestedBatchError if no worker would be left."""
+        own = [call for call in context.get(_INSIDE, ()) if call.queue is self and call.task is not None]
+        for call in own:
+            waiting = 1 + sum(other.nested > 0 for other in self._calls.values() if other is not call)
+            if waiting >= self._options.concurrency:
+                raise NestedBatchError(
+                    f"this batch function calls itself and would wait for ever: {waiting} of its "
+                    f"{self._options.concurrency} workers (concurrency=) would wait for one that is free"
+                )
+        return own
+
+    def _feed(self) -> bool:
+        """Queue more of the lists that did not fit; whether any got in."""
+        before = self.waiting
+        while self._lists:
+            group, future = self._lists[0]
+            try:
+                if not self.feed(group):
+                    break
+            except Exception as error:  # noqa: BLE001 - a deadline that is over, or names without a hash
+                if not future.done():
+                    future.set_exception(error)
+                self.drop(group)
+            if self._lists and self._lists[0][0] is group:
+                self._lists.popleft()
+        return self.waiting > before
+
+    # ---- going -------------------------------------------------------------------------------------------------------
+
+    def left(self, ticket: int) -> None:
+        """Drop an item whose caller left, and stop a batch that everybody left."""
+        batch = self.cancel(ticket)
+        if batch is not None:
+            self.stop(batch)
+        self._vacated()
+
+    def drop(self, group: BatchGroup) -> None:
+        """Drop what is left of a list, and stop batches that everybody left."""
+        self._lists = deque(other for other in self._lists if other[0] is not group)
+        for batch in self.abandon(group):
+            self.stop(batch)
+        self._vacated()
+
+    def stop(self, number: int) -> None:
+        """Stop a batch that nobody waits for."""
+        # A thread cannot be stopped: its worker is busy until it returns.
+        if number in self._calls and not self._threaded:
+            self._calls[number].stop()
+
+    def _vacated(self) -> None:
+        if self._lists and self._feed() and not self.armed:
+            self.armed = True
+            asyncio.get_running_loop().call_soon(self._fire)
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._calls or self._lists or self.armed or self.waiting:
+            return
+        self._function = self._loop = None
+        self._entrance.release()
+        for future in self._for_idle:
+            if not future.done():
+                future.set_result(None)
+        self._for_idle.clear()
+
+    # ---- calling -----------------------------------------------------------------------------------------------------
+
+    def _fire(self) -> None:
+        """Start batches while a worker is free and items wait."""
+        self._start_all()
+
+    def _start_all(self, batch: FormedBatch | None = None) -> None:
+        """Start batches while a worker is free, the given one first."""
+        self.armed = True
+        after_late = False
+        while True:
+            while batch is not None or (batch := self.next()) is not None:
+                if batch.id is None:
+                    self._refuse_late(batch)
+                    after_late = True
+                elif after_late and not batch.wanted():
+                    # All of it belonged to lists that failed with what was late.
+                    self.sweep_running(batch)
+                    self.finish(batch, "cancelled")
+                else:
+                    self._start(batch, batch.id)
+                batch = None
+            if not self._lists or not self._feed():
+                break
+        self.rest()
+        if self._timed:
+            self._set_timer()
+        if not self._calls:
+            self._settle()
+
+    def _start_own(self, call: _Call, ticket: int | None) -> FormedBatch | None:
+        """Start batches; return the one that begins with the item of `ticket`, which is for the task of `call`."""
+        batch = self.next()
+        if batch is None or batch.id is None or batch.first != ticket:
+            self._start_all(batch)
+            return None
+        self._note(call, batch, batch.id)
+        if self.rest() or self._lists or self._timed:
+            self._start_all()
+        return batch
+
+    def _refuse_late(self, batch: FormedBatch) -> None:
+        message = "the deadline could not be met any more: the item was dropped from the queue"
+        errors = [(place, DeadlineError(message)) for place in range(len(batch))]
+        self.give_errors(batch, errors, counted=False)
+
+    def _set_timer(self) -> None:
+        self._timed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        seconds = self.wake()
+        self._timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._fire)
+
+    def _note(self, call: _Call, batch: FormedBatch, number: int) -> None:
+        call.batch, call.number = batch, number
+        self._calls[number] = call
+        batch.watch(call.watched)
+
+    def _start(self, batch: FormedBatch, number: int) -> None:
+        call = _Call(self)
+        self._note(call, batch, number)
+        # The variables of whoever submitted the first item: a batch belongs to several callers, and has to have some.
+        context = Context() if batch.context is None else batch.context.copy()
+        self._make_task(self._loop or asyncio.get_running_loop(), context, call, batch, None)
+
+    def _make_task(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        context: Context | None,
+        call: _Call,
+        batch: FormedBatch | None,
+        ticket: int | None,
+    ) -> None:
+        serve = self._serve(call, batch, ticket)
+        # Up to its first line, so that it sees it if it is cancelled before the loop gets to it: a callback at the end
+        # would cost as much as the rest of an item.
+        serve.send(None)
+        # Not by the loop's factory, which may run it here and now.
+        call.task = asyncio.Task(serve, loop=loop, name="llmfast batch", context=context)
+
+    async def _serve(self, call: _Call, batch: FormedBatch | None, ticket: int | None) -> None:
+        """Call the function on a batch, None for that of `ticket`, and hand out what comes of it."""
+        try:
+            await _turn()
+            if batch is None and (batch := self._start_own(call, ticket)) is None:
+                call.task = None
+                return
+            outer = _INSIDE.get()
+            _INSIDE.set((*(other for other in outer if other.task is not None), call) if outer else (call,))
+            try:
+                results = await self.run(self._function, batch.items())
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is its callers'
+                await self._serve_failed(call, batch, error)
+                return
+            # From here on there is nothing to stop.
+            call.task = None
+            more = self.hand_out(batch, results)
+            if more is None:
+                self._end(call, batch, "served" if self.sort_out(batch, results, None) else "failed")
+                more = True
+            else:
+                del self._calls[call.number]
+                call.batch = None
+            if more or self._lists:
+                self._start_all()
+            else:
+                self._settle()
+        except GeneratorExit:
+            # The loop has gone.
+            raise
+        except BaseException as error:
+            self._stopped(call, error)
+            raise
+
+    async def _serve_failed(self, call: _Call, batch: FormedBatch, error: Exception) -> None:
+        if self._options.bisects(error) and not isinstance(error, NestedBatchError):
+            await isolate(_Attempts(self, self._function, batch), len(batch), error)
+            call.task = None
+        else:
+            call.task = None
+            self.give_errors(batch, [(place, error) for place in range(len(batch))])
+        # Those whose callers left meanwhile were passed over, and nobody may have said so.
+        self.sweep_running(batch)
+        self._end(call, batch, "failed")
+        self._start_all()
+
+    def _end(self, call: _Call, batch: FormedBatch, ended: Literal["served", "failed", "cancelled"]) -> None:
+        del self._calls[call.number]
+        # The variables of tasks that the function has left behind may hold the call.
+        call.task = call.batch = None
+        self.finish(batch, ended)
+
+    def sort_out(self, batch: FormedBatch, results: Any, places: list[int] | None) -> bool:
+        """Give items of a batch, None for all, their results, whatever these are; whether there was one for each."""
+        given = range(len(batch)) if places is None else places
+        listed = as_list(results, len(given))
+        if isinstance(listed, BatchSizeError):
+            # Each its own: tracebacks would pile up on one.
+            self.give_errors(batch, [(place, BatchSizeError(str(listed))) for place in given])
+            return False
+        failed = self.deliver(batch, listed, places)
+        if failed:
+            self.give_errors(batch, [(given[index], listed[index]) for index in failed])
+        return True
+
+    def give_errors(
+        self, batch: FormedBatch, errors: Iterable[tuple[int, BaseException]], *, counted: bool = True
+    ) -> None:
+        """Fail items of a batch, and the lists that they belong to."""
+        failed: list[BatchGroup] = []
+        for place, error in errors:
+            if isinstance(error, asyncio.CancelledError | KeyboardInterrupt | SystemExit):
+                # The last two have gone through the event loop already, to whoever runs it.
+                batch.cancel([place])
+            else:
+                failed += self.fail(batch, [place], _holdable(error), counted=counted)
+        for group in failed:
+            self.drop(group)
+
+    def _stopped(self, call: _Call, error: BaseException) -> None:
+        """See to a call that does not end in order: it is cancelled, or interrupted."""
+        task = call.task or asyncio.current_task()
+        call.task = None
+        if call.batch is not None:
+            # Before the scheduler forgets them, so that they are counted.
+            self._cancel_all(call.batch)
+            self.sweep_running(call.batch)
+            self._end(call, call.batch, "cancelled")
+        if task is not None and not isinstance(error, Exception | asyncio.CancelledError):
+            # It has gone through the event loop, to whoever runs it: nobody needs to be told again.
+            task.add_done_callback(_retrieve)
+        if task is not None and task.cancelling() > call.stops:
+            # Cancelled from outside: the loop is shutting down, and a new task would be lost.
+            self._give_up_waiting()
+        self._start_all()
+
+    def _cancel_all(self, batch: FormedBatch) -> None:
+        batch.cancel(list(range(len(batch))))
+
+    def _give_up_waiting(self) -> None:
+        self._cancel_all(self.drop_waiting())
+        for group, future in list(self._lists):
+            future.cancel()
+            self.drop(group)
+
+    # ---- the end -----------------------------------------------------------------------------------------------------
 
     async def drain(self) -> None:
         """Wait until there is neither an item nor a call."""
-        if self._waiting or self._running:
-            await _wait_in(self._for_idle)
+        if not (self._calls or self._lists or self.waiting):
+            return
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._for_idle.append(future)
+        self.hurry(True)
+        loop.call_soon(self._fire)
+        try:
+            await future
+        finally:
+            if future in self._for_idle:
+                self._for_idle.remove(future)
+            if not self._for_idle:
+                self.hurry(False)
 
     async def close(self, *, cancel: bool) -> None:
         """Refuse new items and wait for the others; with `cancel` fail them and stop the calls."""
-        self._closed = True
-        _wake(self._for_room)
+        self.shut()
         if cancel:
             self._abort()
         await self.drain()
 
     def _abort(self) -> None:
-        running = [future for batch in self._running for future in batch.futures]
-        for future in [*self._waiting, *running]:
-            self._fail(future, ClosedError("this batched function was closed before there was a result"))
-        self._waiting.clear()
-        for batch in self._running:
-            batch.stop()
-        self._settle()
+        def closed() -> ClosedError:
+            return ClosedError("this batched function was closed before there was a result")
 
-    def _fire(self) -> None:
-        """Start batches while a worker is free and items wait."""
-        self._scheduled = False
-        while self._waiting and len(self._running) < self._options.concurrency:
-            self._start()
-        self._settle()
-
-    def _start(self) -> None:
-        futures: list[asyncio.Future[R]] = []
-        items: list[T] = []
-        while self._waiting and len(items) < self._options.max_batch_size:
-            future, item = self._waiting.popitem(last=False)
-            # A cancelled future is still here until its callback has run.
+        waiting, calls = self.drop_waiting(), list(self._calls.values())
+        for batch in (waiting, *(call.batch for call in calls if call.batch is not None)):
+            # The scheduler has counted those that it dropped. Of a batch that is bisected some have their results.
+            errors = [(place, closed()) for place in batch.wanted()]
+            self.give_errors(batch, errors, counted=batch is not waiting)
+        for group, future in list(self._lists):
             if not future.done():
-                futures.append(future)
-                items.append(item)
-        _wake(self._for_room)
-        if not items:
-            return
-        # In an empty context: a batch is made for several callers, and must not see one caller's variables.
-        task = Context().run(asyncio.get_running_loop().create_task, _run(self._call, items))
-        batch = _Running(futures, task)
-        self._running.add(batch)
-        self._batch_of.update(dict.fromkeys(futures, batch))
-        task.add_done_callback(partial(self._ended, batch))
-
-    def _left(self, future: asyncio.Future[R]) -> None:
-        """Drop an item whose caller left, and stop a batch that everybody left."""
-        if not future.cancelled():
-            return
-        self._counters.add("cancelled")
-        if self._waiting.pop(future, _NOTHING) is not _NOTHING:
-            _wake(self._for_room)
-            self._settle()
-        elif (batch := self._batch_of.get(future)) is not None:
-            batch.wanted -= 1
-            if batch.wanted == 0:
-                batch.stop()
-
-    def _ended(self, batch: _Running[R], task: asyncio.Task[Any]) -> None:
-        self._running.discard(batch)
-        for future in batch.futures:
-            del self._batch_of[future]
-        self._counters.add_batch(len(batch.futures))
-        self._distribute(batch.futures, task)
-        if task.cancelling() > batch.stops:
-            # Cancelled from outside: the loop is shutting down, and a new task would be lost.
-            for future in self._waiting:
-                future.cancel()
-            self._waiting.clear()
-            _wake(self._for_room)
-        self._fire()
-
-    def _distribute(self, futures: list[asyncio.Future[R]], task: asyncio.Task[Any]) -> None:
-        if task.cancelled():
-            for future in futures:
-                future.cancel()
-            return
-        error = task.exception()
-        if error is not None:
-            for future in futures:
-                self._fail(future, error)
-            return
-        results = task.result()
-        problem = _mismatch(results, len(futures))
-        for place, future in enumerate(futures):
-            if problem is not None:
-                self._fail(future, BatchSizeError(problem))
-            elif isinstance(results[place], BaseException):
-                self._fail(future, results[place])
-            elif not future.done():
-                future.set_result(results[place])
-                self._counters.add("completed")
-
-    def _fail(self, future: asyncio.Future[R], error: BaseException) -> None:
-        if future.done():
-            return
-        if isinstance(error, asyncio.CancelledError | KeyboardInterrupt | SystemExit):
-            # The last two have gone through the event loop already, to whoever runs it.
-            future.cancel()
-            return
-        if isinstance(error, StopIteration):
-            # No future can hold it.
-            cause, error = error, RuntimeError("the batch function returned StopIteration for an item")
-            error.__cause__ = cause
-        future.set_exception(error)
-        self._counters.add("failed")
-
-    def _settle(self) -> None:
-        if not self._waiting and not self._running:
-            self._call = None
-            _wake(self._for_idle)
+                future.set_exception(closed())
+            self.drop(group)
+        for call in calls:
+            call.stop()
+        self._settle()
 
 
-class Queues(Generic[T, R]):
-    """The queues of a batched function: one for each event loop that it is used on, as long as that loop lives."""
+class _Attempts:
+    """The calls that find what fails a batch."""
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
-        self._counters = Counters()
-        self._lock = threading.Lock()
-        self._by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopQueue[T, R]] = (
-            weakref.WeakKeyDictionary()
-        )
+    def __init__(self, queue: LoopQueue, function: Any, batch: FormedBatch) -> None:
+        self._queue = queue
+        self._function = function
+        self._batch = batch
 
-    def here(self) -> LoopQueue[T, R]:
-        """Return the queue of the running event loop; RuntimeError if there is none."""
-        loop = asyncio.get_running_loop()
-        queue = self._by_loop.get(loop)
-        if queue is not None:
-            return queue
-        with self._lock:
-            # A loop that was closed with items pending is held by them.
-            for other in [other for other in self._by_loop if other.is_closed()]:
-                del self._by_loop[other]
-            queue = self._by_loop[loop] = LoopQueue(self._options, self._counters)
-            return queue
+    def wanted(self, places: Sequence[int]) -> list[int]:
+        """Return the places that somebody waits for."""
+        wanted = set(self._batch.wanted())
+        return [place for place in places if place in wanted]
 
-    def stats(self) -> BatchStats:
-        """Return what happened on all loops."""
-        with self._lock:
-            queues = list(self._by_loop.values())
-        queued, running = sum(queue.waiting for queue in queues), sum(queue.running for queue in queues)
-        return BatchStats(**self._counters.read(), queued=queued, running=running)
+    async def attempt(self, places: list[int]) -> Exception | None:
+        """Call the function for these items alone."""
+        self._queue.totals.add_retry()
+        try:
+            results = await self._queue.run(self._function, self._batch.items(places))
+        except Exception as error:  # noqa: BLE001 - it is its callers'
+            return error
+        self._queue.sort_out(self._batch, results, places)
+        return None
+
+    def fail(self, places: list[int], error: BaseException) -> None:
+        """Give these items an error."""
+        self._queue.give_errors(self._batch, [(place, error) for place in places])
 
 
-async def _run(call: Callable[[list[T]], Any] | None, items: list[T]) -> Any:
-    results = call(items) if call is not None else None
-    if not inspect.isawaitable(results):
-        raise TypeError(f"a batch function must be async, got {type(results).__name__} from {call!r}")
-    return await results
+@types.coroutine
+def _turn() -> Generator[None, None, None]:
+    """Let the loop go on."""
+    yield
 
 
-def _mismatch(results: Any, expected: int) -> str | None:
-    """Return what is wrong with the results of a batch."""
-    if results is None:
-        return f"expected {expected} results, got None"
-    if not isinstance(results, list):
-        return f"expected a list of {expected} results, got {type(results).__name__}"
-    if len(results) != expected:
-        return f"expected {expected} results, got {len(results)}"
-    return None
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
 
 
-async def _wait_in(line: list[asyncio.Future[None]]) -> None:
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    line.append(future)
-    try:
-        await future
-    finally:
-        if future in line:
-            line.remove(future)
-
-
-def _wake(line: list[asyncio.Future[None]]) -> None:
-    for future in line:
-        if not future.done():
-            future.set_result(None)
-    line.clear()
+def _holdable(error: BaseException) -> BaseException:
+    """Return the error, or what stands for it where no future can hold it."""
+    if not isinstance(error, StopIteration):
+        return error
+    stands = RuntimeError("the batch function returned StopIteration for an item")
+    stands.__cause__ = error
+    return stands

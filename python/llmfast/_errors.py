@@ -22,6 +22,7 @@ LlmfastError
  ├── ItemTooLargeError (ValueError)       an item is larger than any batch may be
  ├── DeadlineError (TimeoutError)         an item would miss its deadline, or has missed it
  ├── BatchSizeError (RuntimeError)        a batch function returned another number of results than it got items
+ ├── NestedBatchError (RuntimeError)      a batch function calls itself, and no worker is left for that
  └── ClosedError (RuntimeError)           used after close()
 """
 
@@ -118,6 +119,10 @@ class DeadlineError(LlmfastError, TimeoutError):
 
 class BatchSizeError(LlmfastError, RuntimeError):
     """A batch function returned another number of results than it got items."""
+
+
+class NestedBatchError(LlmfastError, RuntimeError):
+    """A batch function calls itself, and no worker is left that could take those items: it would wait for ever."""
 
 
 class ClosedError(LlmfastError, RuntimeError):

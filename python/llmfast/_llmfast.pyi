@@ -3,7 +3,9 @@
 import array
 import builtins
 import os
-from collections.abc import Callable, Iterator, Sequence
+from asyncio import Future
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextvars import Context, ContextVar
 from typing import (
     Any,
     ClassVar,
@@ -27,13 +29,19 @@ from ._prices import HasUsage
 
 __all__ = [
     "PUBLIC",
+    "BatchEntrance",
+    "BatchFront",
+    "BatchGroup",
+    "BatchQueue",
     "BatchScheduler",
+    "BatchTotals",
     "BertEncoderCore",
     "CacheStats",
     "CompletionQueue",
     "Decision",
     "FlatIndex",
     "FlightState",
+    "FormedBatch",
     "Hit",
     "HnswIndex",
     "Identifier",
@@ -726,6 +734,144 @@ def before_fork() -> None:
 
 def after_fork() -> None:
     """Let native workers search again, in the parent and in the child."""
+
+@final
+class BatchTotals:
+    """What a batched function did on all its event loops."""
+
+    def __new__(cls) -> Self: ...
+    def add_retry(self) -> None:
+        """Count one more call for a part of a batch."""
+    def read(self) -> dict[str, Any]:
+        """Return all counters and histograms."""
+
+@final
+class BatchGroup:
+    """Items that are answered together, with one list."""
+
+@final
+class BatchEntrance:
+    """Which loop a batched function was used on last, and its queue."""
+
+    def __new__(cls) -> Self: ...
+    def release(self) -> None:
+        """Let go of the loop, but remember it."""
+    def forget(self) -> None:
+        """Forget the loop."""
+
+@disjoint_base
+class BatchFront:
+    """The way into the queues of a batched function: `queues.of(loop)` gives the one of a loop."""
+
+    def __new__(cls, function: object, queues: object, entrance: BatchEntrance) -> Self: ...
+    def submit(
+        self,
+        item: Any,
+        *,
+        priority: int = 0,
+        deadline: float | None = None,
+        tenant: Hashable = None,
+        key: Hashable = None,
+    ) -> Future[Any]:
+        """Queue one item and return its future. Cancelling the future drops the item; see `llmfast.batch`."""
+    def _enter(
+        self,
+        item: Any,
+        priority: int = 0,
+        deadline: float | None = None,
+        tenant: Hashable = None,
+        key: Hashable = None,
+    ) -> tuple[Future[Any], int]:
+        """Do the same for somebody who says when they leave (`LoopQueue.left`), with the ticket for that."""
+
+@final
+class FormedBatch:
+    """Items to be called together, or such that are too late or were dropped: those have no number."""
+
+    @property
+    def id(self) -> int | None: ...
+    @property
+    def reason(self) -> Literal["items", "tokens", "worker", "wait", "deadline", "compatible"] | None: ...
+    @property
+    def first(self) -> int | None:
+        """The ticket of the first item."""
+    @property
+    def context(self) -> Context | None:
+        """The variables of whoever submitted the first item; None if there were none."""
+    def items(self, places: list[int] | None = None) -> list[Any]:
+        """Return a new list of all items, or of those in these places."""
+    def cancel(self, places: list[int]) -> None:
+        """Cancel the futures of items."""
+    def watch(self, callback: Callable[[Future[Any]], object]) -> None:
+        """Have `callback` called when one of its futures is done that may be cancelled without anybody's saying so."""
+    def wanted(self) -> tuple[int, ...]:
+        """Return the places that somebody waits for."""
+    def __len__(self) -> int: ...
+
+@disjoint_base
+class BatchQueue:
+    """The items of one event loop, with the futures of their results, and the scheduler that forms the batches.
+
+    `inside` is a context variable that is set in the calls of batches; whoever submits with it set is shown to
+    `_inside` of the deriving class. `wishes` are (priority, seconds to the deadline, tenant, key).
+    """
+
+    #: Whether somebody sees to it already that a free worker looks at the queue, or none is free.
+    armed: bool
+    def __new__(
+        cls, totals: BatchTotals, cost: Callable[[Any], int] | None, inside: ContextVar[Any], limits: dict[str, Any]
+    ) -> Self: ...
+    def group(
+        self,
+        items: list[Any],
+        future: object,
+        context: Context | None,
+        wishes: tuple[int, float | None, object, object],
+        *,
+        return_exceptions: bool,
+    ) -> BatchGroup:
+        """Make a group of items, of which nothing is queued yet; errors as for `submit`."""
+    def feed(self, group: BatchGroup) -> bool:
+        """Queue as much of a group as there is room for; return whether that was the rest of it."""
+    def next(self) -> FormedBatch | None:
+        """Return the next batch if a worker is free for one, which it takes; or items that are too late."""
+    def cancel(self, ticket: int) -> int | None:
+        """Drop an item; return the number of its batch if nobody waits for that any more."""
+    def abandon(self, group: BatchGroup) -> list[int]:
+        """Drop the items of a group; return the numbers of batches that nobody waits for any more."""
+    def hand_out(self, batch: FormedBatch, results: object) -> bool | None:
+        """Give each item of a batch its result and end the batch; return whether more items wait.
+
+        Does nothing, and returns None, if the results are no list of as many, or errors are among them.
+        """
+    def rest(self) -> bool:
+        """Set `armed` by whether a worker is free; return whether one is, and items wait."""
+    def deliver(self, batch: FormedBatch, results: list[Any], places: list[int] | None = None) -> list[int]:
+        """Give items of a batch, all or those in `places`, their results; return the indices of errors among these."""
+    def fail(
+        self, batch: FormedBatch, places: list[int], error: BaseException, *, counted: bool = True
+    ) -> list[BatchGroup]:
+        """Fail items of a batch; return the groups that fail with them."""
+    def finish(self, batch: FormedBatch, ended: Literal["served", "failed", "cancelled"]) -> bool:
+        """End a batch, whose worker is free then; return False if it had ended."""
+    def drop_waiting(self) -> FormedBatch:
+        """Take all items that wait out of the queue."""
+    def sweep(self) -> int:
+        """Drop the items that wait and whose futures were cancelled; return how many."""
+    def sweep_running(self, batch: FormedBatch) -> bool:
+        """Take note of the items of a batch whose futures were cancelled; return whether that leaves none."""
+    def hurry(self, on: bool) -> None:
+        """Let nothing wait for others, or end that."""
+    def wake(self) -> float | None:
+        """Return the seconds until `next` may return something without anybody's doing."""
+    def shut(self) -> None:
+        """Refuse what is submitted from now on."""
+    def check_open(self) -> None:
+        """Raise ClosedError after `shut`."""
+    @property
+    def waiting(self) -> int: ...
+    def load(self) -> tuple[int, int, int]:
+        """Return the items that wait, their tokens, and the batches that run."""
 
 @final
 class FlightState:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
+
+from ._loops import running_loop
 
 if TYPE_CHECKING:
     import asyncio
@@ -25,10 +28,18 @@ class LoopThread:
         self._process = 0
 
     def wait(self, awaitable: Awaitable[Any]) -> Any:
-        """Await `awaitable` on the loop and return its result; what stops this thread's waiting cancels it."""
+        """Await `awaitable` on the loop and return its result; what stops this thread's waiting cancels it.
+
+        Raises RuntimeError on the loop's own thread, which would wait for itself.
+        """
         import asyncio
 
-        future = asyncio.run_coroutine_threadsafe(_await(awaitable), self._started())
+        loop = self._started()
+        if running_loop() is loop:
+            if inspect.iscoroutine(awaitable):
+                awaitable.close()
+            raise RuntimeError("a call on this loop would wait for itself: await it instead")
+        future = asyncio.run_coroutine_threadsafe(_await(awaitable), loop)
         try:
             return future.result()
         except BaseException:

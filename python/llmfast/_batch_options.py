@@ -1,0 +1,100 @@
+"""What a batched function may do at a time, checked when it is decorated."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ._errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+#: Seconds of waiting that are worth one step of priority.
+AGEING = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of `batch`; ConfigError if one is outside what is accepted."""
+
+    max_batch_size: int
+    max_batch_tokens: int | None
+    cost: Callable[[Any], int] | None
+    padded: bool
+    max_wait: float
+    concurrency: int
+    max_queue: int
+    max_queue_tokens: int | None
+    bins: int | tuple[int, ...] | None
+    ageing: float
+    bisect: bool | type[Exception] | tuple[type[Exception], ...]
+
+    def __post_init__(self) -> None:
+        for name in ("max_batch_size", "concurrency", "max_queue"):
+            _at_least_one(name, getattr(self, name))
+        for name in ("max_batch_tokens", "max_queue_tokens"):
+            if getattr(self, name) is not None:
+                _at_least_one(name, getattr(self, name))
+        if self.cost is not None and not callable(self.cost):
+            raise ConfigError(f"cost must be a function of one item, got {self.cost!r}")
+        _seconds("max_wait", self.max_wait, above_zero=False)
+        _seconds("ageing", self.ageing, above_zero=True)
+        self._check_bins()
+        self._check_together()
+        classes = self.bisect if isinstance(self.bisect, tuple) else (self.bisect,)
+        if not isinstance(self.bisect, bool) and not all(map(_is_exception_class, classes)):
+            raise ConfigError(f"bisect must be True, False or the exceptions to bisect, got {self.bisect!r}")
+
+    def _check_bins(self) -> None:
+        if isinstance(self.bins, tuple):
+            rising = all(a < b for a, b in zip(self.bins, self.bins[1:], strict=False))
+            if not self.bins or not rising or not all(_is_int(bound) and bound >= 1 for bound in self.bins):
+                raise ConfigError(f"bins must be rising costs of at least 1, got {list(self.bins)}")
+        elif self.bins is not None:
+            _at_least_one("bins", self.bins)
+
+    def _check_together(self) -> None:
+        if self.padded and self.max_batch_tokens is None:
+            raise ConfigError("padded=True needs max_batch_tokens: it says how that is counted")
+        for name in ("max_batch_tokens", "max_queue_tokens", "bins"):
+            if getattr(self, name) is not None and self.cost is None:
+                raise ConfigError(f"{name}={getattr(self, name)!r} needs cost=, a function from an item to its tokens")
+
+    def limits(self) -> dict[str, Any]:
+        """Return what the scheduler has to know."""
+        names = ("max_batch_size", "max_batch_tokens", "padded", "max_wait", "concurrency", "max_queue")
+        limits = {name: getattr(self, name) for name in (*names, "max_queue_tokens", "ageing")}
+        return {**limits, "bins": list(self.bins) if isinstance(self.bins, tuple) else self.bins}
+
+    def bisects(self, error: Exception) -> bool:
+        """Whether a batch that raised `error` is tried in halves."""
+        return self.bisect if isinstance(self.bisect, bool) else isinstance(error, self.bisect)
+
+
+def bounds(bins: int | Sequence[int] | None) -> int | tuple[int, ...] | None:
+    """Return `bins` as something that nobody else can change."""
+    return bins if bins is None or isinstance(bins, int | float | str) else tuple(bins)
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_exception_class(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Exception)
+
+
+def _at_least_one(name: str, value: Any) -> None:
+    if not _is_int(value) or value < 1:
+        raise ConfigError(f"{name} must be an int of at least 1, got {value!r}")
+    if value >= 2**32:
+        raise ConfigError(f"{name} must be below {2**32}, got {value}")
+
+
+def _seconds(name: str, value: Any, *, above_zero: bool) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < 0 or (above_zero and value == 0):
+        least = "above 0" if above_zero else "of at least 0"
+        raise ConfigError(f"{name} must be a finite number of seconds {least}, got {value!r}")

@@ -11,48 +11,9 @@ import weakref
 import pytest
 from hypothesis import given, strategies as st
 
+from batching import open_gate, outcomes, shut_gate, turns
 from llmfast._batch import Batched, BatchedMethod, batch
 from llmfast._errors import BatchSizeError, ClosedError, ConfigError, OverloadedError
-
-
-class Gate:
-    """A batch function that records its calls and ends them when it is told."""
-
-    def __init__(self, answer=lambda items: [item.upper() for item in items], *, shut=True):
-        self.calls: list[list[str]] = []
-        self.cancelled: list[int] = []
-        self.answer = answer
-        self.shut = shut
-        self.open: list[asyncio.Event] = []
-
-    async def __call__(self, items: list[str]) -> list[str]:
-        number, event = len(self.calls), asyncio.Event()
-        self.calls.append(list(items))
-        self.open.append(event)
-        try:
-            if self.shut:
-                await event.wait()
-        except asyncio.CancelledError:
-            self.cancelled.append(number)
-            raise
-        return self.answer(items)
-
-
-async def turns(count=5):
-    """Let everything run that can run without anybody's help."""
-    for _ in range(count):
-        await asyncio.sleep(0)
-
-
-def open_gate(answer=None, **options) -> tuple[Gate, Batched]:
-    gate = Gate(shut=False) if answer is None else Gate(answer, shut=False)
-    return gate, batch(gate, **options)
-
-
-def shut_gate(**options) -> tuple[Gate, Batched]:
-    gate = Gate()
-    return gate, batch(gate, **options)
-
 
 # ---- what goes together ----------------------------------------------------------------------------------------------
 
@@ -173,7 +134,7 @@ def test_a_function_of_other_parameters_is_refused():
         batch(three)
     with pytest.raises(ConfigError, match="got one that takes items, model"):
         batch(keyword)
-    with pytest.raises(ConfigError, match="expected an async function to batch, got int"):
+    with pytest.raises(ConfigError, match="expected a function to batch, got int"):
         batch(3)
     assert isinstance(batch(lambda *items: None), Batched)
     assert isinstance(batch(lambda items=(): None), Batched)
@@ -183,10 +144,6 @@ def test_a_function_of_other_parameters_is_refused():
 # ---- who gets which error --------------------------------------------------------------------------------------------
 
 
-async def outcomes(embed, items):
-    return await asyncio.gather(*(embed(item) for item in items), return_exceptions=True)
-
-
 def test_a_returned_exception_fails_its_item_alone():
     _, embed = open_gate(lambda items: [KeyError(item) if item == "b" else item for item in items])
     first, second, third = asyncio.run(outcomes(embed, "abc"))
@@ -194,17 +151,18 @@ def test_a_returned_exception_fails_its_item_alone():
     assert (embed.stats().completed, embed.stats().failed) == (2, 1)
 
 
-def test_a_raised_exception_fails_its_batch_and_the_next_one_works():
+def test_a_raised_exception_that_is_not_bisected_fails_its_batch_and_the_next_one_works():
     error = RuntimeError("down")
     answers = [error, None]
 
-    @batch(max_batch_size=2)
+    @batch(max_batch_size=2, bisect=False)
     async def embed(items):
         if (failure := answers.pop(0)) is not None:
             raise failure
         return items
 
     assert asyncio.run(outcomes(embed, "abc")) == [error, error, "c"]
+    assert embed.stats().retries == 0
 
 
 @pytest.mark.parametrize(
@@ -214,6 +172,8 @@ def test_a_raised_exception_fails_its_batch_and_the_next_one_works():
         (lambda items: [*items, "d"], "expected 3 results, got 4"),
         (lambda items: None, "expected 3 results, got None"),
         (lambda items: "abc", "expected a list of 3 results, got str"),
+        (lambda items: {"a", "b", "c"}, "expected a list of 3 results, got set"),
+        (lambda items: 3, "expected a list of 3 results, got int"),
         (dict.fromkeys, "expected a list of 3 results, got dict"),
         (lambda items: (item for item in items), "expected a list of 3 results, got generator"),
     ],
@@ -232,16 +192,6 @@ def test_exceptions_that_futures_cannot_hold_hang_nobody():
     assert isinstance(stop.__cause__, StopIteration)
     assert isinstance(cancelled, asyncio.CancelledError)
     assert third == "c"
-
-
-def test_a_function_that_is_not_async_is_named():
-    @batch
-    def embed(items):
-        return items
-
-    (error,) = asyncio.run(outcomes(embed, "a"))
-    assert isinstance(error, TypeError)
-    assert str(error).startswith("a batch function must be async, got list from <function")
 
 
 def test_a_function_that_was_cancelled_inside_hangs_nobody():
@@ -533,18 +483,49 @@ def test_without_a_loop_there_is_no_queue():
         embed.submit("a")
 
 
-def test_a_batch_sees_no_callers_context():
+def test_a_batch_sees_the_context_of_its_first_item():
     variable = contextvars.ContextVar("tenant", default="nobody")
 
-    @batch
+    @batch(max_batch_size=2)
+    async def embed(items):
+        seen = [variable.get() for _ in items]
+        variable.set("the function's own")
+        return seen
+
+    @batch(max_batch_size=2)
+    def threaded(items):
+        return [variable.get() for _ in items]
+
+    async def ask(name, function):
+        variable.set(name)
+        answer = await function(name)
+        assert variable.get() == name
+        return answer
+
+    async def main(function):
+        return await asyncio.gather(*(ask(name, function) for name in "abcde"), function("f"))
+
+    for function in (embed, threaded):
+        assert asyncio.run(main(function)) == ["a", "a", "c", "c", "e", "e"]
+
+
+def test_a_batch_of_who_has_no_variables_sees_none():
+    variable = contextvars.ContextVar("tenant", default="nobody")
+
+    @batch(max_batch_size=1)
     async def embed(items):
         return [variable.get() for _ in items]
 
-    async def main():
-        variable.set("somebody")
-        return await embed("a")
+    async def ask(name):
+        variable.set(name)
+        return await embed(name)
 
-    assert asyncio.run(main()) == "nobody"
+    async def main():
+        loop = asyncio.get_running_loop()
+        plain = loop.create_task(embed("b"), context=contextvars.Context())
+        return await asyncio.gather(ask("a"), plain)
+
+    assert asyncio.run(main()) == ["a", "nobody"]
 
 
 # ---- methods ---------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llmfast import Cache, CachePolicy, ClosedError, FlatIndex, LruCache
+from llmfast import Cache, CachePolicy, ClosedError, FlatIndex, LruCache, batch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -182,6 +182,61 @@ def stream_step(cache: Cache) -> Callable[[random.Random], object]:
     return lambda rng: asyncio.run(many(rng))
 
 
+def batch_steps() -> dict[str, Callable[[random.Random], object]]:
+    """One batched function that fails by chance, asked from loops that live for one step and from plain threads.
+
+    Batches are so small that each bad item of several is sure to be found.
+    """
+
+    @batch(max_batch_size=4, concurrency=2, max_batch_tokens=64, cost=len, padded=True)
+    async def double(texts: list[str]) -> list[object]:
+        await asyncio.sleep(0)
+        if any(text.startswith("bad") for text in texts):
+            raise KeyError("bad")
+        return [ValueError(text) if text.startswith("odd") else text + text for text in texts]
+
+    def text_of(rng: random.Random) -> str:
+        return rng.choice(["bad", "odd", "a", "b", "c", "d"]) + "x" * rng.randrange(20)
+
+    def check(text: str, result: object) -> None:
+        right = {"bad": KeyError, "odd": ValueError}.get(text[:3])
+        assert (result == text + text) if right is None else isinstance(result, right), (text, result)
+
+    async def ask(rng: random.Random) -> None:
+        text = text_of(rng)
+        wishes: dict[str, object] = (
+            {"tenant": rng.choice("ab"), "priority": rng.randrange(3)} if rng.random() < 0.3 else {}
+        )
+        future = double.submit(text, **wishes)
+        if rng.random() < 0.1:
+            await asyncio.sleep(0)
+            future.cancel()
+        (result,) = await asyncio.gather(future, return_exceptions=True)
+        if not isinstance(result, asyncio.CancelledError):
+            check(text, result)
+
+    async def many(rng: random.Random) -> None:
+        texts = [text_of(rng) for _ in range(30)]
+        asking = asyncio.gather(*(ask(rng) for _ in range(50)))
+        for text, result in zip(texts, await double.map(texts, return_exceptions=True), strict=True):
+            check(text, result)
+        await asking
+
+    def sync(rng: random.Random) -> None:
+        text = text_of(rng)
+        try:
+            result: object = double.sync(text)
+        except (KeyError, ValueError) as error:
+            result = error
+        check(text, result)
+
+    return {
+        "batch-1": lambda rng: asyncio.run(many(rng)),
+        "batch-2": lambda rng: asyncio.run(many(rng)),
+        "batch-3": sync,
+    }
+
+
 def resident_mib() -> float:
     """Return this process's resident memory in MiB."""
     pages = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
@@ -231,6 +286,7 @@ def make_workers(folder: Path) -> list[Worker]:
         "async-2": async_step(cache),
         "stream-1": stream_step(streams),
         "stream-2": stream_step(streams),
+        **batch_steps(),
     }
     return [Worker(name, step, seed) for seed, (name, step) in enumerate(steps.items())]
 

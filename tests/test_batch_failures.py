@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 
 import pytest
 from hypothesis import given, strategies as st
@@ -282,3 +283,37 @@ def test_a_task_that_a_function_leaves_behind_may_submit_when_the_call_has_ended
 
     ended = None
     assert asyncio.run(main()) == "later"
+
+
+def test_a_request_to_cancel_that_a_function_leaves_behind_is_not_meant_for_the_next_batch():
+    @batch(max_batch_size=1)
+    async def embed(items):
+        await asyncio.sleep(0)
+        if items == ["rude"]:
+            asyncio.current_task().cancel()
+        return items
+
+    async def main():
+        return await asyncio.gather(*map(embed, ["a", "rude", "b", "c"])), await embed("d")
+
+    assert asyncio.run(main()) == (["a", "rude", "b", "c"], "d")
+
+
+def test_batches_of_one_worker_share_neither_variables_nor_time_limits():
+    variable = contextvars.ContextVar("seen", default=None)
+
+    @batch(max_batch_size=1)
+    async def embed(items):
+        before = variable.get()
+        variable.set(items[0])
+        try:
+            async with asyncio.timeout(0 if items == ["slow"] else None):
+                await asyncio.sleep(0 if items != ["slow"] else 3600)
+        except TimeoutError:
+            return [(before, "timed out")]
+        return [(before, items[0])]
+
+    async def main():
+        return await asyncio.gather(*map(embed, ["a", "slow", "b"]))
+
+    assert asyncio.run(main()) == [(None, "a"), (None, "timed out"), (None, "b")]

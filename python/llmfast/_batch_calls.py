@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import functools
 import inspect
+import types
 from collections import deque
 from collections.abc import Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ._errors import BatchSizeError, NestedBatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 
 #: Calls that may be made to find what fails a batch, for each halving that one bad item takes, and some for small
 #: batches: as long as none has succeeded, since then it may be the function that fails, and once one has.
@@ -29,6 +30,32 @@ def is_async(function: Callable[..., Any]) -> bool:
         function = function.func
     called = getattr(function, "__call__", None)  # noqa: B004 - a callable object
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(called)
+
+
+@types.coroutine
+def turn() -> Generator[None, None, None]:
+    """Let the loop go on."""
+    yield
+
+
+@types.coroutine
+def in_context(context: contextvars.Context, work: Coroutine[Any, Any, None]) -> Generator[Any, Any, None]:
+    """Run a coroutine in this task, but with the variables of a context."""
+    run = context.run
+    try:
+        waits_for = run(work.send, None)
+        while True:
+            try:
+                got = yield waits_for
+            except GeneratorExit:
+                run(work.close)
+                raise
+            except BaseException as error:  # noqa: BLE001 - it is thrown on
+                waits_for = run(work.throw, error)
+            else:
+                waits_for = run(work.send, got)
+    except StopIteration:
+        return
 
 
 def on_loop(call: Callable[..., Awaitable[Any]], items: list[Any]) -> Awaitable[Any]:

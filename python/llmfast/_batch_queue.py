@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import types
 from collections import deque
 from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ._batch_calls import Threads, as_list, isolate, on_loop
+from ._batch_calls import Threads, as_list, in_context, isolate, on_loop, turn
 from ._errors import BatchSizeError, ClosedError, DeadlineError, NestedBatchError
 from ._llmfast import BatchQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from typing import Self
 
     from ._batch_options import Options
@@ -133,7 +132,7 @@ class LoopQueue(BatchQueue):
     def _arm(self, loop: asyncio.AbstractEventLoop, function: Callable[[list[Any]], Any], ticket: int | None) -> None:
         """Have a worker look at the queue in the next iteration: whatever is submitted in this one goes along."""
         self._function, self._loop = function, loop
-        # A task of whoever submitted the first item, with its variables: it calls that item's batch itself.
+        # A task of whoever submitted the first item, with its variables: it serves that item's batch.
         self._make_task(loop, None, _Call(self), None, ticket)
 
     def _inside(self, context: Context) -> list[_Call]:
@@ -232,17 +231,6 @@ class LoopQueue(BatchQueue):
         if not self._calls:
             self._settle()
 
-    def _start_own(self, call: _Call, ticket: int | None) -> FormedBatch | None:
-        """Start batches; return the one that begins with the item of `ticket`, which is for the task of `call`."""
-        batch = self.next()
-        if batch is None or batch.id is None or batch.first != ticket:
-            self._start_all(batch)
-            return None
-        self._note(call, batch, batch.id)
-        if self.rest() or self._lists or self._timed:
-            self._start_all()
-        return batch
-
     def _refuse_late(self, batch: FormedBatch) -> None:
         message = "the deadline could not be met any more: the item was dropped from the queue"
         errors = [(place, DeadlineError(message)) for place in range(len(batch))]
@@ -263,9 +251,7 @@ class LoopQueue(BatchQueue):
     def _start(self, batch: FormedBatch, number: int) -> None:
         call = _Call(self)
         self._note(call, batch, number)
-        # The variables of whoever submitted the first item: a batch belongs to several callers, and has to have some.
-        context = Context() if batch.context is None else batch.context.copy()
-        self._make_task(self._loop or asyncio.get_running_loop(), context, call, batch, None)
+        self._make_task(self._loop or asyncio.get_running_loop(), _variables(batch), call, batch, None)
 
     def _make_task(
         self,
@@ -275,46 +261,76 @@ class LoopQueue(BatchQueue):
         batch: FormedBatch | None,
         ticket: int | None,
     ) -> None:
-        serve = self._serve(call, batch, ticket)
+        work = self._work(call, batch, ticket)
         # Up to its first line, so that it sees it if it is cancelled before the loop gets to it: a callback at the end
         # would cost as much as the rest of an item.
-        serve.send(None)
+        work.send(None)
         # Not by the loop's factory, which may run it here and now.
-        call.task = asyncio.Task(serve, loop=loop, name="llmfast batch", context=context)
+        call.task = asyncio.Task(work, loop=loop, name="llmfast batch", context=context)
 
-    async def _serve(self, call: _Call, batch: FormedBatch | None, ticket: int | None) -> None:
-        """Call the function on a batch, None for that of `ticket`, and hand out what comes of it."""
+    async def _work(self, call: _Call, batch: FormedBatch | None, ticket: int | None) -> None:
+        """Serve a batch, None for the one that comes next, and then others as long as they come.
+
+        The variables of this task are those of the first item of `batch`, or of the one with `ticket`.
+        """
         try:
-            await _turn()
-            if batch is None and (batch := self._start_own(call, ticket)) is None:
-                call.task = None
-                return
-            outer = _INSIDE.get()
-            _INSIDE.set((*(other for other in outer if other.task is not None), call) if outer else (call,))
-            try:
-                results = await self.run(self._function, batch.items())
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is its callers'
-                await self._serve_failed(call, batch, error)
-                return
-            # From here on there is nothing to stop.
-            call.task = None
-            more = self.hand_out(batch, results)
-            if more is None:
-                self._end(call, batch, "served" if self.sort_out(batch, results, None) else "failed")
-                more = True
-            else:
-                del self._calls[call.number]
-                call.batch = None
-            if more or self._lists:
-                self._start_all()
-            else:
-                self._settle()
+            await turn()
+            task = call.task
+            own = batch is not None
+            if batch is None:
+                batch = self._next_here(call)
+                own = batch is not None and batch.first == ticket
+            while batch is not None:
+                if own:
+                    await self._serve(call, batch)
+                    own = False
+                else:
+                    await in_context(_variables(batch), self._serve(call, batch))
+                if task is None or task.cancelling():
+                    # Its function has left a request to cancel the task, which is not meant for the next batch.
+                    self._start_all()
+                    return
+                # Those who get their results in this turn of the loop may come again: they find a worker that looks.
+                self.armed = True
+                await turn()
+                call = _Call(self)
+                call.task = task
+                batch = self._next_here(call)
         except GeneratorExit:
             # The loop has gone.
             raise
         except BaseException as error:
             self._stopped(call, error)
             raise
+
+    def _next_here(self, call: _Call) -> FormedBatch | None:
+        """Start batches; return the first one, which is for the task of `call`."""
+        batch = self.next()
+        if batch is None or batch.id is None:
+            call.task = None
+            self._start_all(batch)
+            return None
+        self._note(call, batch, batch.id)
+        if self.rest() or self._lists or self._timed:
+            self._start_all()
+        return batch
+
+    async def _serve(self, call: _Call, batch: FormedBatch) -> None:
+        """Call the function on a batch, and hand out what comes of it."""
+        outer = _INSIDE.get()
+        _INSIDE.set((*(other for other in outer if other.task is not None), call) if outer else (call,))
+        try:
+            results = await self.run(self._function, batch.items())
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is its callers'
+            await self._serve_failed(call, batch, error)
+            return
+        # From here on there is nothing to stop.
+        call.task = None
+        if self.hand_out(batch, results) is None:
+            self._end(call, batch, "served" if self.sort_out(batch, results, None) else "failed")
+        else:
+            del self._calls[call.number]
+            call.batch = None
 
     async def _serve_failed(self, call: _Call, batch: FormedBatch, error: Exception) -> None:
         if self._options.bisects(error) and not isinstance(error, NestedBatchError):
@@ -326,7 +342,6 @@ class LoopQueue(BatchQueue):
         # Those whose callers left meanwhile were passed over, and nobody may have said so.
         self.sweep_running(batch)
         self._end(call, batch, "failed")
-        self._start_all()
 
     def _end(self, call: _Call, batch: FormedBatch, ended: Literal["served", "failed", "cancelled"]) -> None:
         del self._calls[call.number]
@@ -459,10 +474,9 @@ class _Attempts:
         self._queue.give_errors(self._batch, [(place, error) for place in places])
 
 
-@types.coroutine
-def _turn() -> Generator[None, None, None]:
-    """Let the loop go on."""
-    yield
+def _variables(batch: FormedBatch) -> Context:
+    """Return those of whoever submitted the first item: a batch belongs to several callers, and has to have some."""
+    return Context() if batch.context is None else batch.context.copy()
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:

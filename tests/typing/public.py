@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import Future
 from typing import TYPE_CHECKING, assert_type
 
 import numpy as np
@@ -96,6 +97,25 @@ async def lengths(texts: list[str]) -> list[int]:
     return [len(text) for text in texts]
 
 
+@batch(max_batch_tokens=64, cost=len, padded=True, bisect=(ValueError, KeyError))
+def initials(texts: list[str]) -> list[str | BaseException]:
+    return [text[:1] for text in texts]
+
+
+class Model:
+    @batch
+    async def embed(self, texts: list[str]) -> list[float]:
+        return [1.0 for _ in texts]
+
+
 async def batched() -> None:
     assert_type(await lengths("a"), int)
     assert_type(await lengths.map(["a", "b"]), list[int])
+    assert_type(await lengths.map(["a"], return_exceptions=True), list[int | BaseException])
+    assert_type(lengths.submit("a", priority=1, deadline=0.5, tenant="t", key=("k", 1)), Future[int])
+    assert_type(lengths.sync("a"), int)
+    assert_type(await initials("a"), str)
+    assert_type(await Model().embed("a"), float)
+    assert_type(lengths.stats().queue_time.quantile(0.99), float)
+    await lengths(1)  # type: ignore[arg-type]
+    batch(max_batch_size="8")  # type: ignore[call-overload]

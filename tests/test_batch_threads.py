@@ -17,7 +17,7 @@ import pytest
 
 from batching import outcomes
 from llmfast._batch import batch
-from llmfast._errors import OverloadedError
+from llmfast._errors import ClosedError, OverloadedError
 
 
 def test_a_synchronous_function_runs_on_a_thread_of_its_own():
@@ -97,6 +97,30 @@ def test_a_synchronous_function_that_nobody_waits_for_keeps_its_worker_until_it_
 
     assert asyncio.run(main()) == "b"
     assert running == [["a"], ["b"]]
+
+
+def test_close_with_cancel_waits_for_a_synchronous_function_that_runs():
+    go_on, started, ended = threading.Event(), threading.Event(), []
+
+    @batch(max_batch_size=1)
+    def wait(items):
+        started.set()
+        assert go_on.wait(60)
+        ended.append(items)
+        return items
+
+    async def main():
+        first, second = wait.submit("a"), wait.submit("b")
+        await asyncio.to_thread(started.wait, 60)
+        closing = asyncio.ensure_future(wait.close(cancel=True))
+        results = await asyncio.gather(first, second, return_exceptions=True)
+        assert [type(result) for result in results] == [ClosedError] * 2
+        assert not closing.done()
+        go_on.set()
+        await closing
+        assert ended == [["a"]]
+
+    asyncio.run(main())
 
 
 def test_a_function_that_returns_something_to_await_is_awaited():
@@ -303,3 +327,21 @@ def test_nothing_is_left_at_the_interpreters_end(ending):
     assert (done.returncode, done.stdout) == (0, "")
     assert "Traceback" not in done.stderr
     assert "never" not in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_counts_anew():
+    @batch
+    async def embed(items):
+        return items
+
+    async def main():
+        embed.submit("a")
+        child = os.fork()
+        if child == 0:
+            os._exit(embed.stats().submitted)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])  # noqa: ASYNC222 - a test may block its loop
+
+    embed.sync("b")
+    assert asyncio.run(main()) == 0
+    assert embed.stats().submitted == 2

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
 import weakref
 from functools import update_wrapper
 from types import MethodType
@@ -193,7 +192,6 @@ class BatchedMethod(Generic[T, R]):
         """Use `batch`."""
         self._function = function
         self._options = options
-        self._lock = threading.Lock()
         # By identity: objects may be equal, or without a hash.
         self._queues: dict[int, tuple[weakref.ref[object], Queues]] = {}
         update_wrapper(self, function, updated=())  # type: ignore[arg-type]  # a method's wrapper is no callable until it is bound
@@ -213,11 +211,13 @@ class BatchedMethod(Generic[T, R]):
         known = self._queues.get(key)
         if known is not None and known[0]() is instance:
             return known[1]
-        with self._lock:
-            known = self._queues.get(key)
-            if known is None or known[0]() is not instance:
-                known = self._queues[key] = (self._reference(instance), Queues(self._options, self._function))
-            return known[1]
+        # Without a lock, which a fork could catch locked.
+        made = (self._reference(instance), Queues(self._options, self._function))
+        known = self._queues.setdefault(key, made)
+        if known[0]() is not instance:
+            # Of an object that has gone.
+            known = self._queues[key] = made
+        return known[1]
 
     def _reference(self, instance: object) -> weakref.ref[object]:
         key, queues = id(instance), self._queues

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ._batch_options import Options
 
 _ALL: weakref.WeakSet[Queues] = weakref.WeakSet()
+#: What the processes that this one was forked from had in hand.
+_PARENTS: list[object] = []
 
 
 class Queues:
@@ -29,7 +31,6 @@ class Queues:
     def __init__(self, options: Options, function: Callable[..., Any]) -> None:
         self._options = options
         self._threaded = not is_async(function)
-        self._totals = BatchTotals()
         #: Remembers the loop that was used last.
         self.entrance = BatchEntrance()
         self._begin()
@@ -37,6 +38,7 @@ class Queues:
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
+        self._totals = BatchTotals()
         # By identity, which is faster than by weak references, and a reference that takes the entry out.
         self._by_loop = _ByLoop()
         self._thread: LoopThread | None = None
@@ -76,7 +78,7 @@ class Queues:
     def after_fork(self) -> None:
         """Begin anew in a forked child, which has neither the loops of its parent nor the threads."""
         # What waited there is left as it is: dropping a task that is pending would be reported.
-        self._parents = self._by_loop
+        _PARENTS.append((self._by_loop, self._totals))
         self.entrance.forget()
         self._begin()
 

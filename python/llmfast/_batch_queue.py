@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict
 from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -91,7 +91,7 @@ class LoopQueue(BatchQueue):
         self._function: Callable[[list[Any]], Any] | None = None
         self._calls: dict[int, _Call] = {}
         # Lists that did not fit into the queue whole.
-        self._lists: deque[tuple[BatchGroup, asyncio.Future[list[Any]]]] = deque()
+        self._lists: OrderedDict[int, tuple[BatchGroup, asyncio.Future[list[Any]]]] = OrderedDict()
         self._timed = options.max_wait > 0
         self._timer: asyncio.TimerHandle | None = None
         # Futures of those who wait until nothing is left to do.
@@ -116,13 +116,13 @@ class LoopQueue(BatchQueue):
         group = self.group(items, future, context or None, wishes, return_exceptions=return_exceptions)
         for call in inside:
             call.waits_for(future)
-        self._lists.append((group, future))
+        self._lists[id(group)] = (group, future)
         self._feed()
         if not self.armed:
             self.armed = True
             self._arm(loop, function, None)
         if wishes[1] is not None:
-            self._set_timer()
+            self._has_deadline()
         try:
             return await future
         except asyncio.CancelledError:
@@ -151,7 +151,7 @@ class LoopQueue(BatchQueue):
         """Queue more of the lists that did not fit; whether any got in."""
         before = self.waiting
         while self._lists:
-            group, future = self._lists[0]
+            group, future = next(iter(self._lists.values()))
             try:
                 if not self.feed(group):
                     break
@@ -159,8 +159,7 @@ class LoopQueue(BatchQueue):
                 if not future.done():
                     future.set_exception(error)
                 self.drop(group)
-            if self._lists and self._lists[0][0] is group:
-                self._lists.popleft()
+            self._lists.pop(id(group), None)
         return self.waiting > before
 
     # ---- going -------------------------------------------------------------------------------------------------------
@@ -174,7 +173,7 @@ class LoopQueue(BatchQueue):
 
     def drop(self, group: BatchGroup) -> None:
         """Drop what is left of a list, and stop batches that everybody left."""
-        self._lists = deque(other for other in self._lists if other[0] is not group)
+        self._lists.pop(id(group), None)
         for batch in self.abandon(group):
             self.stop(batch)
         self._vacated()
@@ -236,12 +235,25 @@ class LoopQueue(BatchQueue):
         errors = [(place, DeadlineError(message)) for place in range(len(batch))]
         self.give_errors(batch, errors, counted=False)
 
-    def _set_timer(self) -> None:
+    def _has_deadline(self) -> None:
+        """See to it that an item with a deadline, which was submitted now, is dropped in time."""
         self._timed = True
+        # Else somebody looks in the next turn of the loop, and sets the timer then.
+        if self.load()[2] == self._options.concurrency:
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        seconds, loop = self.wake(), self._loop or asyncio.get_running_loop()
         if self._timer is not None:
+            # One that comes too early sets the next one: to make a timer takes longer than to queue an item.
+            if seconds is not None and self._timer.when() <= loop.time() + seconds:
+                return
             self._timer.cancel()
-        seconds = self.wake()
-        self._timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._fire)
+        self._timer = None if seconds is None else loop.call_later(seconds, self._time_is_up)
+
+    def _time_is_up(self) -> None:
+        self._timer = None
+        self._start_all()
 
     def _note(self, call: _Call, batch: FormedBatch, number: int) -> None:
         call.batch, call.number = batch, number
@@ -398,7 +410,7 @@ class LoopQueue(BatchQueue):
 
     def _give_up_waiting(self) -> None:
         self._cancel_all(self.drop_waiting())
-        for group, future in list(self._lists):
+        for group, future in list(self._lists.values()):
             future.cancel()
             self.drop(group)
 
@@ -437,12 +449,13 @@ class LoopQueue(BatchQueue):
             # The scheduler has counted those that it dropped. Of a batch that is bisected some have their results.
             errors = [(place, closed()) for place in batch.wanted()]
             self.give_errors(batch, errors, counted=batch is not waiting)
-        for group, future in list(self._lists):
+        for group, future in list(self._lists.values()):
             if not future.done():
                 future.set_exception(closed())
             self.drop(group)
-        for call in calls:
-            call.stop()
+        if not self._threaded:
+            for call in calls:
+                call.stop()
         self._settle()
 
 

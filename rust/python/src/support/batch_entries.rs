@@ -1,5 +1,7 @@
 //! Items of a batched function on their way to a result: what waits for it, and how it is given.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use llmfast_core::batch::Ticket;
 use pyo3::exceptions::PyBaseException;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -38,30 +40,48 @@ pub(crate) struct Entry {
     /// As the scheduler knows them.
     pub(crate) tenant: u32,
     pub(crate) key: u32,
+    /// Whether it got its result or its error, and was counted.
+    settled: AtomicBool,
 }
 
 impl Entry {
+    pub(crate) fn new(item: Py<PyAny>, place: Place, context: Option<Py<PyAny>>, tenant: u32, key: u32) -> Self {
+        let (ticket, settled) = (Ticket::from_number(0), AtomicBool::new(false));
+        Self { item, place, context, ticket, tenant, key, settled }
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, given: Given) -> Given {
+        self.settled.fetch_or(given == Given::Taken, Ordering::Relaxed);
+        given
+    }
+
     /// Gives the result. Must be called without a lock: what a loop of another make does meanwhile is its own.
     pub(crate) fn give(&self, result: &Bound<'_, PyAny>) -> Given {
-        match &self.place {
+        let outcome = match &self.place {
             Place::Future(future) | Place::Awaited(future) => {
                 let future = future.bind(result.py());
                 given(future, loops::set_result(future, result))
             }
             Place::Part(group, place) => group.get().give(*place, result),
-        }
+        };
+        self.note(outcome)
     }
 
     /// Gives an error; the group that fails with it, if it is one's that has others to give up.
     pub(crate) fn fail<'py>(&self, error: &Bound<'py, PyAny>) -> (Given, Option<Bound<'py, Group>>) {
         let py = error.py();
-        match &self.place {
+        let (outcome, group) = match &self.place {
             Place::Future(future) | Place::Awaited(future) => {
                 (set(future.bind(py), pyo3::intern!(py, "set_exception"), error), None)
             }
             Place::Part(group, place) if group.get().keeps_errors() => (group.get().give(*place, error), None),
             Place::Part(group, place) => (group.get().fail(*place, error), Some(group.bind(py).clone())),
-        }
+        };
+        (self.note(outcome), group)
     }
 
     /// Whether nobody waits for it although it has no result, which nobody may have said, or not yet.

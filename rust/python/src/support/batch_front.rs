@@ -137,7 +137,7 @@ impl Front {
         }
         inner.arm(&queue, &event_loop, self.function.bind(py), ticket)?;
         if wishes.is_some_and(|wishes| wishes.1.is_some()) {
-            queue.call_method0(pyo3::intern!(py, "_set_timer"))?;
+            queue.call_method0(pyo3::intern!(py, "_has_deadline"))?;
         }
         Ok((future, ticket))
     }

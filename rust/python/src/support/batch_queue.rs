@@ -165,7 +165,7 @@ impl Queue {
             None => Item { cost, ..Item::default() },
         };
         let Item { tenant, key, .. } = asked;
-        let entry = Entry { item: item.clone().unbind(), place, context, ticket: Ticket::from_number(0), tenant, key };
+        let entry = Entry::new(item.clone().unbind(), place, context, tenant, key);
         self.put(item.py(), now, asked, entry)
     }
 
@@ -229,7 +229,7 @@ impl Queue {
             self.names.again(key);
             let context = group.get().context.as_ref().map(|context| context.clone_ref(py));
             let part = Place::Part(group.clone().unbind(), place);
-            let entry = Entry { item, place: part, context, ticket: Ticket::from_number(0), tenant, key };
+            let entry = Entry::new(item, part, context, tenant, key);
             let submitted = self.lock().submit(now, Item { tenant, key, ..asked }, entry);
             submitted.map_err(|(refusal, entry)| {
                 self.release(py, [&*entry]);
@@ -294,7 +294,9 @@ impl Queue {
         let (mut taken, mut errors, mut unwanted) = (0, Vec::new(), Vec::new());
         let places = places.unwrap_or_else(|| (0..batch.entries.len()).collect());
         for (index, (place, result)) in places.into_iter().zip(results.iter()).enumerate() {
-            if is_error(&result) {
+            if batch.entries[place].is_settled() {
+                // The queue was closed meanwhile.
+            } else if is_error(&result) {
                 errors.push(index);
             } else if batch.entries[place].give(&result) == Given::Taken {
                 taken += 1;
@@ -316,7 +318,7 @@ impl Queue {
         counted: bool,
     ) -> Vec<Bound<'py, Group>> {
         let mut groups = Vec::new();
-        for &place in places {
+        for &place in places.iter().filter(|&&place| !batch.entries[place].is_settled()) {
             let (given, group) = batch.entries[place].fail(error);
             if given == Given::Unwanted {
                 self.tell(&[batch.entries[place].ticket]);

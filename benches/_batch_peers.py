@@ -18,7 +18,6 @@ that may run at a time, and answers with what takes one item and can be awaited.
 from __future__ import annotations
 
 import asyncio
-import inspect
 from dataclasses import dataclass
 from importlib import import_module
 from types import SimpleNamespace
@@ -57,11 +56,6 @@ def batched_function(backend: Backend, workers: int = 1, **options: Any) -> Any:
     """Return an llmfast batcher of this backend."""
     function: Any = backend
     return llmfast.batch(function, max_batch_size=LIMIT, concurrency=workers, **options)
-
-
-def takes(option: str) -> bool:
-    """Return whether `llmfast.batch` has this option."""
-    return option in inspect.signature(llmfast.batch).parameters
 
 
 async def open_submit(backend: Backend, workers: int) -> Ask:

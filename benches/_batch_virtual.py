@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import statistics
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import _batch_simulation as simulation
 import llmfast
 from _batch_load import exact_timers
-from _batch_peers import takes
+from llmfast._llmfast import BatchScheduler
 
 if TYPE_CHECKING:
     from _harness import Bench
@@ -32,8 +31,7 @@ OFF_FORMULA_PERCENT = 2.0
 
 
 def scheduler_of(**changed: Any) -> Any:
-    """Return a scheduler of one worker and a queue without a bound that matters; None where there is none yet."""
-    made = getattr(import_module("llmfast._llmfast"), "BatchScheduler", None)
+    """Return a scheduler of one worker and a queue without a bound that matters."""
     options = {
         "max_batch_size": simulation.LIMIT,
         "max_batch_tokens": None,
@@ -45,15 +43,7 @@ def scheduler_of(**changed: Any) -> Any:
         "bins": None,
         "ageing": 1.0,
     }
-    return None if made is None else made(**options | changed)
-
-
-def is_there(bench: Bench, section: str, bar: str) -> bool:
-    """Return whether there is a scheduler; without one the section misses its bar."""
-    if scheduler_of() is None:
-        bench.missing(section, "llmfast._llmfast.BatchScheduler does not exist", bar=bar)
-        return False
-    return True
+    return BatchScheduler(**options | changed)
 
 
 # ---- sojourn ---------------------------------------------------------------------------------------------------------
@@ -61,8 +51,6 @@ def is_there(bench: Bench, section: str, bar: str) -> bool:
 
 def run_virtual(bench: Bench) -> None:
     """Hold the mean sojourn of Poisson arrivals against a greedy simulator's and those of waiting windows."""
-    if not is_there(bench, "virtual: mean sojourn", f"<= {OFF_GREEDY_PERCENT:g} % off greedy"):
-        return
     for load in LOADS:
         means = [sojourns(load, seed) for seed in SEEDS]
         mean = {name: statistics.fmean(one[name] for one in means) for name in means[0]}
@@ -105,12 +93,8 @@ def run_padded(bench: Bench) -> None:
     for name, make in queues.items():
         for way, ratio in paddings(make).items():
             bench.note(f"padded, {way}: {name}", f"{ratio:.3f} x")
-    if is_there(bench, "padded: the scheduler", f"<= {PADDING_AT_MOST:g} x"):
-        for way, ratio in paddings(padded_scheduler).items():
-            bench.bar(f"padded, {way}: the scheduler", ratio, unit="x", at_most=PADDING_AT_MOST)
-    if not takes("padded"):
-        bench.missing("padded: @batch", "`padded` does not exist", bar=f"<= {PADDING_AT_MOST:g} x")
-        return
+    for way, ratio in paddings(padded_scheduler).items():
+        bench.bar(f"padded, {way}: the scheduler", ratio, unit="x", at_most=PADDING_AT_MOST)
     with asyncio.Runner(loop_factory=exact_timers) as runner:
         found = runner.run(Padded().paddings())
     for way, ratio in found.items():
@@ -168,8 +152,6 @@ class Padded:
 
 def run_bins(bench: Bench) -> None:
     """Hold the mean longest item of a batch against what multi-bin batching predicts."""
-    if not is_there(bench, "bins: mean longest of a batch", f"<= {OFF_FORMULA_PERCENT:g} % off the formula"):
-        return
     for bins in BIN_COUNTS:
         expected = simulation.mean_longest(SHORTEST, LONGEST, batch=BIN_BATCH, bins=bins)
         measured = mean_longest_measured(bins)

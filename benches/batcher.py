@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 import _batch_load as load
 import _batch_simulation as simulation
-from _batch_peers import MANY, Peer, batched_function, load as load_peers, open_call, open_submit, takes
+from _batch_peers import MANY, Peer, batched_function, load as load_peers, open_call, open_submit
 from _batch_virtual import run_bins, run_padded, run_virtual
 from _harness import Bench, ratio
 
@@ -181,13 +181,7 @@ async def use_nothing() -> object:
 def run_idle(run: Run) -> None:
     """Hold what wakes after use at zero; peers are printed."""
     empty = load.least_wakes(use_nothing)
-    ours = {OURS: user(open_submit)}
-    if takes("max_wait"):
-        ours[f"{OURS}, max_wait"] = user(open_waiting)
-    if hasattr(batched_function(load.no_op), "sync"):
-        ours[f"{OURS}, sync"] = use_from_threads
-    for name in sorted({f"{OURS}, max_wait", f"{OURS}, sync"} - set(ours)):
-        run.bench.missing(f"idle: {name}", "does not exist", bar="<= 0 wakes a second")
+    ours = {OURS: user(open_submit), f"{OURS}, max_wait": user(open_waiting), f"{OURS}, sync": use_from_threads}
     for name, use in ours.items():
         loop, threads = (max(0.0, seen - none) for seen, none in zip(load.least_wakes(use), empty, strict=True))
         run.bench.bar(f"idle: {name}: of the loop", loop, unit="wakes a second", at_most=0.0)

@@ -15,8 +15,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-import llmfast._llmfast as core
-
 BENCHES = Path(__file__).resolve().parents[1] / "benches"
 if not (BENCHES / "batcher.py").exists():
     pytest.skip("needs the source tree: it tests a bench", allow_module_level=True)
@@ -30,7 +28,6 @@ finally:
     sys.path.remove(str(BENCHES))
 
 ticks = st.lists(st.integers(0, 60), max_size=30).map(sorted)
-needs_scheduler = pytest.mark.skipif(not hasattr(core, "BatchScheduler"), reason="needs BatchScheduler")
 
 
 # ---- arrivals in time ------------------------------------------------------------------------------------------------
@@ -98,7 +95,6 @@ def test_items_that_wait_for_ever_are_noticed():
         list(simulation.scheduled(GreedyScheduler(64, 1, keep=1), [0.1, 0.2, 5.0]))
 
 
-@needs_scheduler
 def test_the_scheduler_is_greedy():
     arrivals = simulation.poisson(simulation.rate_at(0.8), 5_000, seed=4)
     found = list(simulation.scheduled(virtual.scheduler_of(), arrivals))
@@ -184,7 +180,6 @@ def test_the_formula_is_the_mean_of_ideal_bins(bins):
     )
 
 
-@needs_scheduler
 def test_the_scheduler_s_queue_loses_nothing():
     queue = virtual.padded_scheduler()
     lengths = list(itertools.islice(simulation.lognormal_lengths(5), 300))

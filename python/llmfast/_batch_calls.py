@@ -58,19 +58,17 @@ def in_context(context: contextvars.Context, work: Coroutine[Any, Any, None]) ->
         return
 
 
-def on_loop(call: Callable[..., Awaitable[Any]], items: list[Any]) -> Awaitable[Any]:
-    """Call an async function on the items."""
-    return call(items)
-
-
 class Threads:
     """The threads of a synchronous function, which start with the first call and end with their owner."""
 
     def __init__(self, count: int) -> None:
         self._executor = ThreadPoolExecutor(count, thread_name_prefix="llmfast-batch")
 
-    async def run(self, call: Callable[..., Any], items: list[Any]) -> Any:
-        """Return what a function returns for the items; called with the variables of this context, on a thread."""
+    def calling(self, call: Callable[..., Any]) -> Callable[[list[Any]], Awaitable[Any]]:
+        """Return an async function that calls this one, with the variables of whoever awaits it."""
+        return functools.partial(self._call, call)
+
+    async def _call(self, call: Callable[..., Any], items: list[Any]) -> Any:
         run = contextvars.copy_context().run
         results = await asyncio.get_running_loop().run_in_executor(self._executor, run, _holdable, call, items)
         # Functions that are not known to be async may be all the same, such as a lambda.

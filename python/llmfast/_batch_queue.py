@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections import OrderedDict
 from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ._batch_calls import Threads, as_list, in_context, isolate, on_loop, turn
+from ._batch_calls import Threads, as_list, in_context, isolate, turn
 from ._errors import BatchSizeError, ClosedError, DeadlineError, NestedBatchError
 from ._llmfast import BatchQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Self
 
     from ._batch_options import Options
@@ -23,6 +24,23 @@ if TYPE_CHECKING:
 
 #: The calls that this code runs in: it may be awaited by their functions.
 _INSIDE: ContextVar[tuple[_Call, ...]] = ContextVar("llmfast_batches", default=())
+
+
+class _Worker(asyncio.Task[None]):
+    """The task that makes calls of the function."""
+
+    #: Whether it was cancelled before it began.
+    early = False
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Cancel it as any task, but so that its coroutine sees it even if it has not begun."""
+        work = self.get_coro()
+        if inspect.iscoroutine(work) and inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+            # It would be closed without a word. To begin with it always, or to add a callback for the end, would take
+            # longer after a pause than the scheduler does.
+            self.early = True
+            work.send(None)
+        return super().cancel(msg)
 
 
 class _Call:
@@ -36,7 +54,7 @@ class _Call:
         self.batch: FormedBatch | None = None
         self.number = -1
         #: None once its function has returned.
-        self.task: asyncio.Task[None] | None = None
+        self.task: _Worker | None = None
         #: How often the queue asked it to stop.
         self.stops = 0
         #: Items of the same queue that its function waits for.
@@ -84,11 +102,10 @@ class LoopQueue(BatchQueue):
         self._entrance = entrance
         # The loop while there are items.
         self._loop: asyncio.AbstractEventLoop | None = None
-        #: Calls the function on some items.
-        self.run: Callable[[Any, list[Any]], Awaitable[Any]] = Threads(options.concurrency).run if threaded else on_loop
         self._options = options
-        self._threaded = threaded
-        self._function: Callable[[list[Any]], Any] | None = None
+        self._threads = Threads(options.concurrency) if threaded else None
+        #: The function, or what calls it on a thread; None while there are no items.
+        self.function: Any = None
         self._calls: dict[int, _Call] = {}
         # Lists that did not fit into the queue whole.
         self._lists: OrderedDict[int, tuple[BatchGroup, asyncio.Future[list[Any]]]] = OrderedDict()
@@ -131,9 +148,12 @@ class LoopQueue(BatchQueue):
 
     def _arm(self, loop: asyncio.AbstractEventLoop, function: Callable[[list[Any]], Any], ticket: int | None) -> None:
         """Have a worker look at the queue in the next iteration: whatever is submitted in this one goes along."""
-        self._function, self._loop = function, loop
-        # A task of whoever submitted the first item, with its variables: it serves that item's batch.
-        self._make_task(loop, None, _Call(self), None, ticket)
+        self.function = function if self._threads is None else self._threads.calling(function)
+        self._loop = loop
+        call = _Call(self)
+        # A task of whoever submitted the first item, with its variables: it serves that item's batch. Not by the loop's
+        # factory, which may run it here and now.
+        call.task = _Worker(self._work(call, None, ticket), loop=loop, name="llmfast batch")
 
     def _inside(self, context: Context) -> list[_Call]:
         """Return the calls of this queue that the context belongs to; NestedBatchError if no worker would be left."""
@@ -181,7 +201,7 @@ class LoopQueue(BatchQueue):
     def stop(self, number: int) -> None:
         """Stop a batch that nobody waits for."""
         # A thread cannot be stopped: its worker is busy until it returns.
-        if number in self._calls and not self._threaded:
+        if number in self._calls and self._threads is None:
             self._calls[number].stop()
 
     def _vacated(self) -> None:
@@ -193,7 +213,7 @@ class LoopQueue(BatchQueue):
     def _settle(self) -> None:
         if self._calls or self._lists or self.armed or self.waiting:
             return
-        self._function = self._loop = None
+        self.function = self._loop = None
         self._entrance.release()
         for future in self._for_idle:
             if not future.done():
@@ -206,22 +226,22 @@ class LoopQueue(BatchQueue):
         """Start batches while a worker is free and items wait."""
         self._start_all()
 
-    def _start_all(self, batch: FormedBatch | None = None) -> None:
-        """Start batches while a worker is free, the given one first."""
+    def _start_all(self, late: FormedBatch | None = None) -> None:
+        """Refuse what is too late, and start batches while a worker is free."""
         self.armed = True
-        after_late = False
+        if late is not None:
+            self._refuse_late(late)
         while True:
-            while batch is not None or (batch := self.next()) is not None:
-                if batch.id is None:
-                    self._refuse_late(batch)
-                    after_late = True
-                elif after_late and not batch.wanted():
+            while (formed := self.next(call := _Call(self))) is not None:
+                batch, number, _, _ = formed
+                if number is None:
+                    self._refuse_late(late := batch)
+                elif late is not None and not batch.wanted():
                     # All of it belonged to lists that failed with what was late.
                     self.sweep_running(batch)
                     self.finish(batch, "cancelled")
                 else:
-                    self._start(batch, batch.id)
-                batch = None
+                    self._start(call, batch, number)
             if not self._lists or not self._feed():
                 break
         self.rest()
@@ -255,30 +275,12 @@ class LoopQueue(BatchQueue):
         self._timer = None
         self._start_all()
 
-    def _note(self, call: _Call, batch: FormedBatch, number: int) -> None:
+    def _start(self, call: _Call, batch: FormedBatch, number: int) -> None:
         call.batch, call.number = batch, number
         self._calls[number] = call
-        batch.watch(call.watched)
-
-    def _start(self, batch: FormedBatch, number: int) -> None:
-        call = _Call(self)
-        self._note(call, batch, number)
-        self._make_task(self._loop or asyncio.get_running_loop(), _variables(batch), call, batch, None)
-
-    def _make_task(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        context: Context | None,
-        call: _Call,
-        batch: FormedBatch | None,
-        ticket: int | None,
-    ) -> None:
-        work = self._work(call, batch, ticket)
-        # Up to its first line, so that it sees it if it is cancelled before the loop gets to it: a callback at the end
-        # would cost as much as the rest of an item.
-        work.send(None)
-        # Not by the loop's factory, which may run it here and now.
-        call.task = asyncio.Task(work, loop=loop, name="llmfast batch", context=context)
+        loop = self._loop or asyncio.get_running_loop()
+        work = self._work(call, batch, None)
+        call.task = _Worker(work, loop=loop, name="llmfast batch", context=_variables(batch))
 
     async def _work(self, call: _Call, batch: FormedBatch | None, ticket: int | None) -> None:
         """Serve a batch, None for the one that comes next, and then others as long as they come.
@@ -286,12 +288,12 @@ class LoopQueue(BatchQueue):
         The variables of this task are those of the first item of `batch`, or of the one with `ticket`.
         """
         try:
-            await turn()
             task = call.task
+            if task is None or task.early:
+                await turn()
             own = batch is not None
             if batch is None:
-                batch = self._next_here(call)
-                own = batch is not None and batch.first == ticket
+                batch, own = self._next_here(call, ticket)
             while batch is not None:
                 if own:
                     await self._serve(call, batch)
@@ -307,7 +309,7 @@ class LoopQueue(BatchQueue):
                 await turn()
                 call = _Call(self)
                 call.task = task
-                batch = self._next_here(call)
+                batch, _ = self._next_here(call, None)
         except GeneratorExit:
             # The loop has gone.
             raise
@@ -315,24 +317,25 @@ class LoopQueue(BatchQueue):
             self._stopped(call, error)
             raise
 
-    def _next_here(self, call: _Call) -> FormedBatch | None:
-        """Start batches; return the first one, which is for the task of `call`."""
-        batch = self.next()
-        if batch is None or batch.id is None:
+    def _next_here(self, call: _Call, ticket: int | None) -> tuple[FormedBatch | None, bool]:
+        """Start batches; return the first one, for the task of `call`, and whether its first item has this ticket."""
+        formed = self.next(call, ticket)
+        if formed is None or formed[1] is None:
             call.task = None
-            self._start_all(batch)
-            return None
-        self._note(call, batch, batch.id)
-        if self.rest() or self._lists or self._timed:
+            self._start_all(formed and formed[0])
+            return None, False
+        call.batch, call.number, own, more = formed
+        self._calls[call.number] = call
+        if more or self._lists or self._timed:
             self._start_all()
-        return batch
+        return call.batch, own
 
     async def _serve(self, call: _Call, batch: FormedBatch) -> None:
         """Call the function on a batch, and hand out what comes of it."""
         outer = _INSIDE.get()
         _INSIDE.set((*(other for other in outer if other.task is not None), call) if outer else (call,))
         try:
-            results = await self.run(self._function, batch.items())
+            results = await self.function(batch.items())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is its callers'
             await self._serve_failed(call, batch, error)
             return
@@ -346,7 +349,7 @@ class LoopQueue(BatchQueue):
 
     async def _serve_failed(self, call: _Call, batch: FormedBatch, error: Exception) -> None:
         if self._options.bisects(error) and not isinstance(error, NestedBatchError):
-            await isolate(_Attempts(self, self._function, batch), len(batch), error)
+            await isolate(_Attempts(self, batch), len(batch), error)
             call.task = None
         else:
             call.task = None
@@ -453,7 +456,7 @@ class LoopQueue(BatchQueue):
             if not future.done():
                 future.set_exception(closed())
             self.drop(group)
-        if not self._threaded:
+        if self._threads is None:
             for call in calls:
                 call.stop()
         self._settle()
@@ -462,9 +465,8 @@ class LoopQueue(BatchQueue):
 class _Attempts:
     """The calls that find what fails a batch."""
 
-    def __init__(self, queue: LoopQueue, function: Any, batch: FormedBatch) -> None:
+    def __init__(self, queue: LoopQueue, batch: FormedBatch) -> None:
         self._queue = queue
-        self._function = function
         self._batch = batch
 
     def wanted(self, places: Sequence[int]) -> list[int]:
@@ -476,7 +478,7 @@ class _Attempts:
         """Call the function for these items alone."""
         self._queue.totals.add_retry()
         try:
-            results = await self._queue.run(self._function, self._batch.items(places))
+            results = await self._queue.function(self._batch.items(places))
         except Exception as error:  # noqa: BLE001 - it is its callers'
             return error
         self._queue.sort_out(self._batch, results, places)

@@ -789,12 +789,7 @@ class FormedBatch:
     """Items to be called together, or such that are too late or were dropped: those have no number."""
 
     @property
-    def id(self) -> int | None: ...
-    @property
     def reason(self) -> Literal["items", "tokens", "worker", "wait", "deadline", "compatible"] | None: ...
-    @property
-    def first(self) -> int | None:
-        """The ticket of the first item."""
     @property
     def context(self) -> Context | None:
         """The variables of whoever submitted the first item; None if there were none."""
@@ -833,8 +828,14 @@ class BatchQueue:
         """Make a group of items, of which nothing is queued yet; errors as for `submit`."""
     def feed(self, group: BatchGroup) -> bool:
         """Queue as much of a group as there is room for; return whether that was the rest of it."""
-    def next(self) -> FormedBatch | None:
-        """Return the next batch if a worker is free for one, which it takes; or items that are too late."""
+    def next(self, call: object, ticket: int | None = None) -> tuple[FormedBatch, int | None, bool, bool] | None:
+        """Form the next batch, if a worker is free for one, which it takes; None if there is nothing to do.
+
+        Returns the batch, its number (None: its items are too late and were dropped), whether its first item is the one
+        of `ticket`, and whether another one may be formed at once. Sets `armed` by whether a worker is free. The
+        attribute `watched` of `call` is called when one of its futures is done that may be cancelled without anybody's
+        saying so.
+        """
     def cancel(self, ticket: int) -> int | None:
         """Drop an item; return the number of its batch if nobody waits for that any more."""
     def abandon(self, group: BatchGroup) -> list[int]:

@@ -46,8 +46,13 @@ impl PyBatchQueue {
         self.0.feed(group)
     }
 
-    fn next(&self, py: Python<'_>) -> Option<PyBatch> {
-        self.0.next(py).map(PyBatch)
+    #[pyo3(signature = (call, ticket = None))]
+    fn next(&self, call: &Bound<'_, PyAny>, ticket: Option<u64>) -> Option<(PyBatch, Option<u64>, bool, bool)> {
+        let (batch, more) = self.0.next(call.py())?;
+        batch.watch_for(call);
+        let is_first = |ticket| batch.entries.first().is_some_and(|entry| entry.ticket.number() == ticket);
+        let (number, first) = (batch.id.map(BatchId::number), ticket.is_some_and(is_first));
+        Some((PyBatch(batch), number, first, more))
     }
 
     fn cancel(&self, py: Python<'_>, ticket: u64) -> Option<u64> {

@@ -1,6 +1,6 @@
 //! Bindings of a batch that is called.
 
-use llmfast_core::batch::{BatchId, Reason};
+use llmfast_core::batch::Reason;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -12,11 +12,6 @@ pub(crate) struct PyBatch(pub(crate) Batch);
 
 #[pymethods]
 impl PyBatch {
-    #[getter]
-    fn id(&self) -> Option<u64> {
-        self.0.id.map(BatchId::number)
-    }
-
     #[getter]
     fn reason(&self) -> Option<&'static str> {
         self.0.reason.map(Reason::name)
@@ -34,11 +29,6 @@ impl PyBatch {
 
     fn cancel(&self, py: Python<'_>, places: Vec<usize>) {
         self.0.cancel(py, &places);
-    }
-
-    #[getter]
-    fn first(&self) -> Option<u64> {
-        self.0.entries.first().map(|entry| entry.ticket.number())
     }
 
     fn watch(&self, callback: &Bound<'_, PyAny>) -> PyResult<()> {

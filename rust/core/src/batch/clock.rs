@@ -93,6 +93,9 @@ impl Scheduler {
 
     /// Drops the items that could not meet their deadlines even if they were served now and alone.
     pub(super) fn drop_late(&mut self, late: &mut Vec<Ticket>) {
+        if self.waiting.deadlines.is_empty() {
+            return;
+        }
         let end = self.now.saturating_add(self.alone(self.waiting.costliest));
         let due = self.waiting.deadlines.range(..(end, 0));
         let gone: Vec<u32> = due

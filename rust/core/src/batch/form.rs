@@ -65,8 +65,14 @@ impl Draft {
 impl Scheduler {
     /// Forms a batch. A worker is free and something waits.
     pub(super) fn form(&mut self) -> Option<Formed> {
+        let worker = self.free_worker();
+        if let Some((ticket, cost)) = self.waiting.pop_lone(worker) {
+            let mut draft = Draft::new(worker, 1);
+            draft.add(ticket, cost, u64::MAX);
+            return Some(self.launch(draft, Ready::Free));
+        }
         let (queue, ready) = self.lead()?;
-        let mut draft = Draft::new(self.free_worker(), self.limits.max_items.min(self.waiting.items));
+        let mut draft = Draft::new(worker, self.limits.max_items.min(self.waiting.items));
         if self.limits.windowed() {
             self.fill_window(&mut draft, queue);
         } else {

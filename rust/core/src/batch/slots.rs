@@ -23,7 +23,7 @@ pub(super) struct Slot {
     /// The queue that it waits in.
     pub(super) queue: u32,
     pub(super) place: Place,
-    generation: u32,
+    pub(super) generation: u32,
 }
 
 impl Slot {
@@ -37,12 +37,10 @@ impl Slot {
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     slots: Vec<Slot>,
-    /// A bit for each slot that is free, and above each level one for each word that is not zero.
-    free: [Vec<u64>; LEVELS],
+    /// A bit for each slot that is free, and above each level of more than one word another with one for each word that
+    /// is not zero.
+    free: Vec<Vec<u64>>,
 }
-
-/// Four levels of words of 64 bits are 16 million slots; a word more on top costs nothing.
-const LEVELS: usize = 6;
 
 impl Slots {
     /// Puts an item into the lowest free slot.
@@ -93,9 +91,10 @@ impl Slots {
 
     /// Walks down from the one word on top.
     fn lowest_free(&self) -> Option<usize> {
+        self.free.last()?;
         let mut word = 0;
         for level in self.free.iter().rev() {
-            let bits = *level.get(word)?;
+            let bits = level[word];
             if bits == 0 {
                 return None;
             }
@@ -104,13 +103,17 @@ impl Slots {
         Some(word)
     }
 
+    /// Adds a slot when none is free: all words are zero.
     fn grow(&mut self, item: Slot) -> usize {
         let slot = self.slots.len();
         self.slots.push(item);
         let mut words = slot / 64 + 1;
         for level in &mut self.free {
-            level.resize(words.max(level.len()), 0);
+            level.resize(words, 0);
             words = words.div_ceil(64);
+        }
+        if self.free.last().is_none_or(|top| top.len() > 1) {
+            self.free.push(vec![0]);
         }
         slot
     }

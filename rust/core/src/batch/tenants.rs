@@ -50,9 +50,8 @@ impl Tenants {
         self.table.find(u64::from(number)).unwrap_or_else(|| self.join(number))
     }
 
-    /// Counts one more item of a tenant.
-    pub(super) fn add(&mut self, index: u32, cost: u64) {
-        self.count(cost);
+    /// Has one more item of a tenant wait.
+    pub(super) fn add(&mut self, index: u32) {
         self.table[index].items += 1;
     }
 
@@ -82,8 +81,8 @@ impl Tenants {
         }
     }
 
-    /// Half of the memory is given up every 65,536 items, so that the mean follows.
-    fn count(&mut self, cost: u64) {
+    /// Takes note of what an item costs. Half of the memory is given up every 65,536 items, so that the mean follows.
+    pub(super) fn count(&mut self, cost: u64) {
         (self.costs, self.counted) = (self.costs + cost, self.counted + 1);
         if self.counted == 1 << 16 {
             (self.costs, self.counted) = (self.costs / 2, self.counted / 2);

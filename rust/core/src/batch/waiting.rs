@@ -40,10 +40,25 @@ pub(super) struct TenantQueue {
     pub(super) items: u32,
 }
 
+/// An item that is the only one that waits.
+#[derive(Debug, Clone, Copy)]
+struct Lone {
+    slot: u32,
+    key: u32,
+    bin: u32,
+    tenant: u32,
+}
+
 /// All items that wait, and the slots of those that run.
+///
+/// An item that comes when nothing waits is mostly taken before another one comes. It is kept by itself until then, as
+/// long as no decision depends on more than its being there: lane, queue and tenant would be opened and closed for it alone,
+/// which after a pause takes longer than all the rest.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) slots: Slots,
+    /// While it is there, nothing else waits, and no lane, queue and tenant is open.
+    lone: Option<Lone>,
     pub(super) lanes: Keyed<Lane>,
     pub(super) queues: Keyed<TenantQueue>,
     pub(super) tenants: Tenants,
@@ -64,6 +79,7 @@ impl Waiting {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             slots: Slots::default(),
+            lone: None,
             lanes: Keyed::default(),
             queues: Keyed::default(),
             tenants: Tenants::new(limits.max_tokens.unwrap_or(u64::from(limits.max_items))),
@@ -84,19 +100,49 @@ impl Waiting {
     }
 
     pub(super) fn insert(&mut self, key: u32, bin: u32, tenant: u32, order: Order, arrived: u64, cost: u32) -> Ticket {
+        let ticket = self.slots.insert(Slot::new(order, arrived, cost, 0));
+        let lone = Lone { slot: ticket.slot() as u32, key, bin, tenant };
+        self.tenants.count(self.charge(cost));
+        self.tokens += u64::from(cost);
+        self.items += 1;
+        if self.items == 1 && order.deadline == u64::MAX && !self.keeps_costs && !self.keeps_arrivals {
+            self.lone = Some(lone);
+        } else {
+            self.settle();
+            self.enqueue(lone, order, cost);
+        }
+        ticket
+    }
+
+    /// Takes out the item that is alone; None if others wait, or its queue has to be looked at.
+    pub(super) fn pop_lone(&mut self, worker: u32) -> Option<(Ticket, u32)> {
+        let slot = self.lone.take()?.slot;
+        let item = self.slots.get_mut(slot);
+        item.place = Place::Running(worker);
+        self.items -= 1;
+        self.tokens -= u64::from(item.cost);
+        Some((Ticket::new(slot, item.generation), item.cost))
+    }
+
+    /// Queues the item that was alone.
+    pub(super) fn settle(&mut self) {
+        if let Some(lone) = self.lone.take() {
+            let Slot { order, cost, .. } = *self.slots.get(lone.slot);
+            self.enqueue(lone, order, cost);
+        }
+    }
+
+    fn enqueue(&mut self, Lone { slot, key, bin, tenant }: Lone, order: Order, cost: u32) {
         let queue =
             if self.is_queue_of(self.last, key, bin, tenant) { self.last } else { self.queue_of(key, bin, tenant) };
         self.last = queue;
-        let ticket = self.slots.insert(Slot::new(order, arrived, cost, queue));
-        let slot = ticket.slot() as u32;
-        let charge = self.charge(cost);
+        self.slots.get_mut(slot).queue = queue;
         let found = &mut self.queues[queue];
         found.items += 1;
         found.queue.push(order, slot);
-        self.tenants.add(found.tenant, charge);
+        self.tenants.add(found.tenant);
         let lane = found.lane;
         self.enter(lane, slot, order, cost);
-        ticket
     }
 
     /// Whether a queue is open and that of these. What one item was, the next one mostly is, and that is quickly seen.
@@ -129,8 +175,6 @@ impl Waiting {
     }
 
     fn enter(&mut self, lane: u32, slot: u32, order: Order, cost: u32) {
-        self.items += 1;
-        self.tokens += u64::from(cost);
         let lane = &mut self.lanes[lane];
         lane.items += 1;
         lane.tokens += u64::from(cost);
@@ -165,6 +209,7 @@ impl Waiting {
 
     /// Drops an item.
     pub(super) fn drop_item(&mut self, slot: u32) {
+        self.settle();
         let item = *self.slots.get(slot);
         self.slots.get_mut(slot).place = Place::Free;
         self.queues[item.queue].queue.remove(item.order, &self.slots);

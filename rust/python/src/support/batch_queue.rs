@@ -238,13 +238,16 @@ impl Queue {
         })
     }
 
-    /// The next batch if a worker is free for one, or items that are too late.
-    pub(crate) fn next(&self, py: Python<'_>) -> Option<Batch> {
+    /// The next batch if a worker is free for one, or items that are too late; and whether there is more of these.
+    pub(crate) fn next(&self, py: Python<'_>) -> Option<(Batch, bool)> {
         loop {
-            let mut batch = self.lock().next(now())?;
+            let (mut batch, more) = {
+                let mut state = self.lock();
+                (state.next(now())?, self.look_on(&state))
+            };
             self.release(py, &batch.entries);
             if batch.id.is_none() || !self.sweep_formed(py, &mut batch) {
-                return Some(batch);
+                return Some((batch, more));
             }
             // Nobody waits for any of it.
             self.finish(batch.id?, Ended::Cancelled);
@@ -283,7 +286,10 @@ impl Queue {
 
     /// Nobody needs to see to the queue as long as no worker is free: whether one is, and something to do for it.
     pub(crate) fn rest(&self) -> bool {
-        let state = self.lock();
+        self.look_on(&self.lock())
+    }
+
+    fn look_on(&self, state: &State) -> bool {
         let free = state.scheduler.free_workers() > 0;
         self.armed.store(!free, Ordering::Relaxed);
         free && state.scheduler.waiting() > 0
@@ -482,6 +488,18 @@ impl Batch {
     pub(crate) fn cancel(&self, py: Python<'_>, places: &[usize]) {
         for &place in places {
             self.entries[place].cancel(py);
+        }
+    }
+
+    /// Has what a call says be called when one of its items is done, as `watch` does.
+    pub(crate) fn watch_for(&self, call: &Bound<'_, PyAny>) {
+        if self.entries.iter().all(|entry| entry.unwatched().is_none()) {
+            return;
+        }
+        let watched = call.getattr(pyo3::intern!(call.py(), "watched")).and_then(|watched| self.watch(&watched));
+        if let Err(error) = watched {
+            // Its items get their results all the same.
+            error.write_unraisable(call.py(), Some(call));
         }
     }
 

@@ -241,6 +241,27 @@ def test_map_raises_the_first_error_in_order_and_cancels_the_rest():
 # ---- who leaves ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_worker_that_is_cancelled_from_outside_hangs_nobody(begun):
+    gate, embed = shut_gate()
+
+    async def main():
+        futures = [embed.submit(letter) for letter in "ab"]
+        if begun:
+            await turns()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        _, pending = await asyncio.wait(futures, timeout=5.0)
+        assert not pending
+        assert all(future.cancelled() for future in futures)
+        gate.open_all()
+        return await embed("c")
+
+    assert asyncio.run(main()) == "C"
+    assert gate.calls == [["a", "b"]] * begun + [["c"]]
+    assert embed.stats().cancelled == 2
+
+
 def test_an_item_cancelled_in_the_queue_is_left_out():
     gate, embed = shut_gate()
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections import OrderedDict
-from contextvars import Context, ContextVar, copy_context
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ._batch_calls import Threads, as_list, in_context, isolate, turn
+from ._batch_worker import INSIDE, Call, Worker
 from ._errors import BatchSizeError, ClosedError, DeadlineError, NestedBatchError
 from ._llmfast import BatchQueue
 
@@ -22,67 +22,8 @@ if TYPE_CHECKING:
     #: Priority, seconds to the deadline, tenant, key.
     Wishes: TypeAlias = tuple[int, float | None, object, object]
 
-#: The calls that this code runs in: it may be awaited by their functions.
-_INSIDE: ContextVar[tuple[_Call, ...]] = ContextVar("llmfast_batches", default=())
-
-
-class _Worker(asyncio.Task[None]):
-    """The task that makes calls of the function."""
-
-    #: Whether it was cancelled before it began.
-    early = False
-
-    def cancel(self, msg: Any | None = None) -> bool:
-        """Cancel it as any task, but so that its coroutine sees it even if it has not begun."""
-        work = self.get_coro()
-        if inspect.iscoroutine(work) and inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
-            # It would be closed without a word. To begin with it always, or to add a callback for the end, would take
-            # longer after a pause than the scheduler does.
-            self.early = True
-            work.send(None)
-        return super().cancel(msg)
-
-
-class _Call:
-    """A call of the function, from the task that is to make it to its end."""
-
-    __slots__ = ("batch", "nested", "number", "queue", "stops", "task")
-
-    def __init__(self, queue: LoopQueue) -> None:
-        self.queue = queue
-        #: What is called; None before there is a batch.
-        self.batch: FormedBatch | None = None
-        self.number = -1
-        #: None once its function has returned.
-        self.task: _Worker | None = None
-        #: How often the queue asked it to stop.
-        self.stops = 0
-        #: Items of the same queue that its function waits for.
-        self.nested = 0
-
-    def stop(self) -> None:
-        """Cancel the call."""
-        if self.task is not None:
-            # A task that has ended already does not count it.
-            self.stops += self.task.cancel()
-
-    def watched(self, future: asyncio.Future[Any]) -> None:
-        """Look whether everybody left the batch, one of whose items is done."""
-        if self.task is None or self.batch is None or not future.cancelled():
-            return
-        if self.queue.sweep_running(self.batch):
-            self.queue.stop(self.number)
-        else:
-            self.batch.watch(self.watched)
-
-    def waits_for(self, future: asyncio.Future[Any]) -> None:
-        """Note that its function waits for an item of the queue whose worker it holds."""
-
-        def has_it(_: asyncio.Future[Any]) -> None:
-            self.nested -= 1
-
-        self.nested += 1
-        future.add_done_callback(has_it)
+#: What `next` would return where there is nothing to do.
+_NOTHING = (None, None, False, False)
 
 
 class LoopQueue(BatchQueue):
@@ -95,7 +36,7 @@ class LoopQueue(BatchQueue):
     def __new__(cls, options: Options, totals: BatchTotals, entrance: BatchEntrance, *, threaded: bool) -> Self:
         """Make the part of the queue that is the core's."""
         del entrance, threaded
-        return super().__new__(cls, totals, options.cost, _INSIDE, options.limits())
+        return super().__new__(cls, totals, options.cost, INSIDE, options.limits())
 
     def __init__(self, options: Options, totals: BatchTotals, entrance: BatchEntrance, *, threaded: bool) -> None:
         self.totals = totals
@@ -106,7 +47,7 @@ class LoopQueue(BatchQueue):
         self._threads = Threads(options.concurrency) if threaded else None
         #: The function, or what calls it on a thread; None while there are no items.
         self.function: Any = None
-        self._calls: dict[int, _Call] = {}
+        self._calls: dict[int, Call] = {}
         # Lists that did not fit into the queue whole.
         self._lists: OrderedDict[int, tuple[BatchGroup, asyncio.Future[list[Any]]]] = OrderedDict()
         self._timed = options.max_wait > 0
@@ -146,18 +87,23 @@ class LoopQueue(BatchQueue):
             self.drop(group)
             raise
 
-    def _arm(self, loop: asyncio.AbstractEventLoop, function: Callable[[list[Any]], Any], ticket: int | None) -> None:
+    def _arm(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        function: Callable[[list[Any]], Any],
+        future: asyncio.Future[Any] | None,
+    ) -> None:
         """Have a worker look at the queue in the next iteration: whatever is submitted in this one goes along."""
         self.function = function if self._threads is None else self._threads.calling(function)
         self._loop = loop
-        call = _Call(self)
+        call = Call(self)
         # A task of whoever submitted the first item, with its variables: it serves that item's batch. Not by the loop's
         # factory, which may run it here and now.
-        call.task = _Worker(self._work(call, None, ticket), loop=loop, name="llmfast batch")
+        call.task = Worker(self._work(call, None, future), loop=loop, name="llmfast batch")
 
-    def _inside(self, context: Context) -> list[_Call]:
+    def _inside(self, context: Context) -> list[Call]:
         """Return the calls of this queue that the context belongs to; NestedBatchError if no worker would be left."""
-        own = [call for call in context.get(_INSIDE, ()) if call.queue is self and call.task is not None]
+        own = [call for call in context.get(INSIDE, ()) if call.queue is self and call.task is not None]
         for call in own:
             waiting = 1 + sum(other.nested > 0 for other in self._calls.values() if other is not call)
             if waiting >= self._options.concurrency:
@@ -232,7 +178,7 @@ class LoopQueue(BatchQueue):
         if late is not None:
             self._refuse_late(late)
         while True:
-            while (formed := self.next(call := _Call(self))) is not None:
+            while (formed := self.next(call := Call(self), None)) is not None:
                 batch, number, _, _ = formed
                 if number is None:
                     self._refuse_late(late := batch)
@@ -275,17 +221,17 @@ class LoopQueue(BatchQueue):
         self._timer = None
         self._start_all()
 
-    def _start(self, call: _Call, batch: FormedBatch, number: int) -> None:
+    def _start(self, call: Call, batch: FormedBatch, number: int) -> None:
         call.batch, call.number = batch, number
         self._calls[number] = call
         loop = self._loop or asyncio.get_running_loop()
         work = self._work(call, batch, None)
-        call.task = _Worker(work, loop=loop, name="llmfast batch", context=_variables(batch))
+        call.task = Worker(work, loop=loop, name="llmfast batch", context=_variables(batch))
 
-    async def _work(self, call: _Call, batch: FormedBatch | None, ticket: int | None) -> None:
+    async def _work(self, call: Call, batch: FormedBatch | None, first: asyncio.Future[Any] | None) -> None:
         """Serve a batch, None for the one that comes next, and then others as long as they come.
 
-        The variables of this task are those of the first item of `batch`, or of the one with `ticket`.
+        The variables of this task are those of the first item of `batch`, or of the one whose future is `first`.
         """
         try:
             task = call.task
@@ -293,7 +239,9 @@ class LoopQueue(BatchQueue):
                 await turn()
             own = batch is not None
             if batch is None:
-                batch, own = self._next_here(call, ticket)
+                batch, own = self._next_here(call, first)
+            # It goes with its result, however long this task has batches.
+            del first
             while batch is not None:
                 if own:
                     await self._serve(call, batch)
@@ -307,7 +255,7 @@ class LoopQueue(BatchQueue):
                 # Those who get their results in this turn of the loop may come again: they find a worker that looks.
                 self.armed = True
                 await turn()
-                call = _Call(self)
+                call = Call(self)
                 call.task = task
                 batch, _ = self._next_here(call, None)
         except GeneratorExit:
@@ -317,23 +265,23 @@ class LoopQueue(BatchQueue):
             self._stopped(call, error)
             raise
 
-    def _next_here(self, call: _Call, ticket: int | None) -> tuple[FormedBatch | None, bool]:
-        """Start batches; return the first one, for the task of `call`, and whether its first item has this ticket."""
-        formed = self.next(call, ticket)
-        if formed is None or formed[1] is None:
+    def _next_here(self, call: Call, first: asyncio.Future[Any] | None) -> tuple[FormedBatch | None, bool]:
+        """Start batches; return the first one, for the task of `call`, and whether this future is its first item's."""
+        batch, number, own, more = self.next(call, first) or _NOTHING
+        if batch is None or number is None:
             call.task = None
-            self._start_all(formed and formed[0])
+            self._start_all(batch)
             return None, False
-        call.batch, call.number, own, more = formed
-        self._calls[call.number] = call
+        call.batch, call.number = batch, number
+        self._calls[number] = call
         if more or self._lists or self._timed:
             self._start_all()
-        return call.batch, own
+        return batch, own
 
-    async def _serve(self, call: _Call, batch: FormedBatch) -> None:
+    async def _serve(self, call: Call, batch: FormedBatch) -> None:
         """Call the function on a batch, and hand out what comes of it."""
-        outer = _INSIDE.get()
-        _INSIDE.set((*(other for other in outer if other.task is not None), call) if outer else (call,))
+        outer = INSIDE.get()
+        INSIDE.set((*(other for other in outer if other.task is not None), call) if outer else (call,))
         try:
             results = await self.function(batch.items())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is its callers'
@@ -347,7 +295,7 @@ class LoopQueue(BatchQueue):
             del self._calls[call.number]
             call.batch = None
 
-    async def _serve_failed(self, call: _Call, batch: FormedBatch, error: Exception) -> None:
+    async def _serve_failed(self, call: Call, batch: FormedBatch, error: Exception) -> None:
         if self._options.bisects(error) and not isinstance(error, NestedBatchError):
             await isolate(_Attempts(self, batch), len(batch), error)
             call.task = None
@@ -358,7 +306,7 @@ class LoopQueue(BatchQueue):
         self.sweep_running(batch)
         self._end(call, batch, "failed")
 
-    def _end(self, call: _Call, batch: FormedBatch, ended: Literal["served", "failed", "cancelled"]) -> None:
+    def _end(self, call: Call, batch: FormedBatch, ended: Literal["served", "failed", "cancelled"]) -> None:
         del self._calls[call.number]
         # The variables of tasks that the function has left behind may hold the call.
         call.task = call.batch = None
@@ -391,7 +339,7 @@ class LoopQueue(BatchQueue):
         for group in failed:
             self.drop(group)
 
-    def _stopped(self, call: _Call, error: BaseException) -> None:
+    def _stopped(self, call: Call, error: BaseException) -> None:
         """See to a call that does not end in order: it is cancelled, or interrupted."""
         task = call.task or asyncio.current_task()
         call.task = None

@@ -22,7 +22,7 @@ mod window;
 
 pub use fit::Fit;
 pub use histogram::Histogram;
-pub use item::{BatchId, Ended, Formed, Item, Left, Reason, Refusal, Ticket};
+pub use item::{BatchId, Ended, Formed, Item, Left, Reason, Refusal, Ticket, Tickets};
 pub use limits::{Bins, Limits};
 pub use log::{Decision, Event, Recorder, replay};
 pub use scheduler::Scheduler;

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::batch_totals::PyTotals;
-use crate::formed_batch::PyBatch;
+use crate::formed_batch::{Next, PyBatch};
 use crate::support::batch_groups::Group;
 use crate::support::batch_queue::{Queue, Wishes};
 use crate::support::batches::{self, Options};
@@ -46,13 +46,10 @@ impl PyBatchQueue {
         self.0.feed(group)
     }
 
-    #[pyo3(signature = (call, ticket = None))]
-    fn next(&self, call: &Bound<'_, PyAny>, ticket: Option<u64>) -> Option<(PyBatch, Option<u64>, bool, bool)> {
-        let (batch, more) = self.0.next(call.py())?;
-        batch.watch_for(call);
-        let is_first = |ticket| batch.entries.first().is_some_and(|entry| entry.ticket.number() == ticket);
-        let (number, first) = (batch.id.map(BatchId::number), ticket.is_some_and(is_first));
-        Some((PyBatch(batch), number, first, more))
+    fn next(&self, call: &Bound<'_, PyAny>, future: Option<&Bound<'_, PyAny>>) -> Option<Next> {
+        let (batch, more) = self.0.next(call)?;
+        let (number, own) = (batch.id.map(BatchId::number), batch.is_led_by(future));
+        Some((PyBatch(batch), number, own, more))
     }
 
     fn cancel(&self, py: Python<'_>, ticket: u64) -> Option<u64> {
@@ -71,9 +68,8 @@ impl PyBatchQueue {
         self.0.rest()
     }
 
-    #[pyo3(signature = (batch, results, places = None))]
     fn deliver(&self, batch: &PyBatch, results: &Bound<'_, PyList>, places: Option<Vec<usize>>) -> Vec<usize> {
-        self.0.deliver(&batch.0, results, places)
+        self.0.deliver(&batch.0, results, places.as_deref())
     }
 
     #[pyo3(signature = (batch, places, error, *, counted = true))]

@@ -5,7 +5,10 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
-use crate::support::batch_queue::Batch;
+use crate::support::batch_formed::Batch;
+
+/// A batch, its number if it is to be called, whether a certain item leads it, and whether there is more.
+pub(crate) type Next = (PyBatch, Option<u64>, bool, bool);
 
 #[pyclass(module = "llmfast._llmfast", name = "FormedBatch", frozen)]
 pub(crate) struct PyBatch(pub(crate) Batch);

@@ -2,10 +2,12 @@
 
 pub(crate) mod attached;
 pub(crate) mod batch_entries;
+pub(crate) mod batch_formed;
 pub(crate) mod batch_front;
 pub(crate) mod batch_groups;
 pub(crate) mod batch_names;
 pub(crate) mod batch_queue;
+pub(crate) mod batch_results;
 pub(crate) mod batch_sweeps;
 pub(crate) mod batch_totals;
 pub(crate) mod batches;

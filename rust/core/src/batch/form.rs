@@ -1,7 +1,7 @@
 //! How a batch is formed.
 
 use super::clock::Ready;
-use super::item::{BatchId, Formed, Reason, Ticket};
+use super::item::{BatchId, Formed, Reason, Ticket, Tickets};
 use super::keyed::pair;
 use super::queue::Order;
 use super::scheduler::{Running, Scheduler};
@@ -13,7 +13,7 @@ const MOST_AT_ONCE: u32 = 1024;
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) worker: u32,
-    pub(super) tickets: Vec<Ticket>,
+    pub(super) tickets: Tickets,
     pub(super) tokens: u64,
     pub(super) largest: u32,
     /// The earliest deadline of its items.
@@ -40,7 +40,7 @@ impl Draft {
     fn new(worker: u32, room: u32) -> Self {
         Self {
             worker,
-            tickets: Vec::with_capacity(room.min(MOST_AT_ONCE) as usize),
+            tickets: Tickets::with_capacity(room.min(MOST_AT_ONCE) as usize),
             tokens: 0,
             largest: 0,
             deadline: u64::MAX,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use smallvec::SmallVec;
+
 use crate::{Error, ErrorKind};
 
 /// What the scheduler knows of an item.
@@ -56,6 +58,9 @@ impl Ticket {
         Self(number)
     }
 }
+
+/// The items of a batch. One or two, as many batches have that are served at once, need no memory of their own.
+pub type Tickets = SmallVec<[Ticket; 2]>;
 
 /// Names a batch; given to no other one for four thousand million batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -213,7 +218,7 @@ pub struct Formed {
     /// Names it until it is finished.
     pub id: BatchId,
     /// Its items, the first one first.
-    pub tickets: Vec<Ticket>,
+    pub tickets: Tickets,
     /// Why it is no larger.
     pub reason: Reason,
     /// The sum of its items' costs.

@@ -2,7 +2,7 @@
 
 use super::bins::Binner;
 use super::fit::{Fit, Fitter};
-use super::item::{BatchId, Ended, Formed, Item, Left, Refusal, Ticket};
+use super::item::{BatchId, Ended, Formed, Item, Left, Refusal, Ticket, Tickets};
 use super::limits::Limits;
 use super::queue::Order;
 use super::slots::Place;
@@ -13,7 +13,7 @@ use crate::Result;
 /// A batch that runs.
 #[derive(Debug)]
 pub(super) struct Running {
-    pub(super) tickets: Vec<Ticket>,
+    pub(super) tickets: Tickets,
     /// Items that somebody still wants.
     pub(super) wanted: usize,
     pub(super) since: u64,

@@ -92,6 +92,14 @@ impl Entry {
         }
     }
 
+    /// Whether it is this future that waits for it.
+    pub(crate) fn is_for(&self, other: &Bound<'_, PyAny>) -> bool {
+        match &self.place {
+            Place::Future(future) | Place::Awaited(future) => future.is(other),
+            Place::Part(..) => false,
+        }
+    }
+
     /// The future, if nobody else says when it is cancelled.
     pub(crate) fn unwatched(&self) -> Option<&Py<PyAny>> {
         match &self.place {

@@ -8,7 +8,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
 
-use super::batch_queue::Wishes;
+use super::batch_queue::{Queue, Wishes};
 use super::loops;
 use crate::batch_queue::PyBatchQueue;
 
@@ -135,7 +135,7 @@ impl Front {
         for call in nested.into_iter().flatten() {
             call.call_method1(pyo3::intern!(py, "waits_for"), (&future,))?;
         }
-        inner.arm(&queue, &event_loop, self.function.bind(py), ticket)?;
+        inner.arm(&queue, &event_loop, self.function.bind(py), (&future, ticket))?;
         if wishes.is_some_and(|wishes| wishes.1.is_some()) {
             queue.call_method0(pyo3::intern!(py, "_has_deadline"))?;
         }
@@ -148,5 +148,39 @@ impl Front {
         let here = entrance.hold(event_loop, queue.cast_into::<PyBatchQueue>()?);
         entrance.release();
         here
+    }
+}
+
+impl Queue {
+    /// The calls of this queue that wait for an item that is submitted now, as the Python object `owner` knows them.
+    fn nested<'py>(
+        &self,
+        owner: &Bound<'py, PyBatchQueue>,
+        context: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+        match context {
+            Some(context) if context.contains(&self.inside)? => {
+                owner.call_method1(pyo3::intern!(owner.py(), "_inside"), (context,))?.extract().map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Sees to it that a free worker looks at the queue, when all that is submitted now is there.
+    fn arm(
+        &self,
+        owner: &Bound<'_, PyBatchQueue>,
+        event_loop: &Bound<'_, PyAny>,
+        function: &Bound<'_, PyAny>,
+        (future, ticket): (&Bound<'_, PyAny>, Ticket),
+    ) -> PyResult<()> {
+        if self.armed.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let armed = owner.call_method1(pyo3::intern!(owner.py(), "_arm"), (event_loop, function, future));
+        armed.map(drop).inspect_err(|_| {
+            self.armed.store(false, Ordering::Relaxed);
+            self.cancel(owner.py(), ticket);
+        })
     }
 }

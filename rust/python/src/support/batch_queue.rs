@@ -3,19 +3,19 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use llmfast_core::batch::{BatchId, Ended, Formed, Item, Left, Limits, Reason, Refusal, Scheduler, Ticket};
+use llmfast_core::batch::{BatchId, Ended, Formed, Item, Left, Limits, Refusal, Scheduler, Ticket};
 use llmfast_core::{Error, ErrorKind};
 use llmfast_runtime::clock::monotonic;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::types::PyList;
 
-use super::batch_entries::{Entry, Given, Place, is_error, is_pending};
+use super::batch_entries::{Entry, Place};
+use super::batch_formed::{Batch, Entries};
 use super::batch_groups::{Group, Order, Stop};
 use super::batch_names::Names;
 use super::batch_sweeps::Sweeps;
 use super::batch_totals::Totals;
-use crate::batch_queue::PyBatchQueue;
 use crate::errors::{closed, to_py};
 
 /// What a caller says about an item or a group of them.
@@ -48,7 +48,7 @@ pub(crate) struct Queue {
     names: Names,
     cost: Option<Py<PyAny>>,
     /// The context variable that tells which batches the code runs in.
-    inside: Py<PyAny>,
+    pub(super) inside: Py<PyAny>,
     /// Whether somebody sees to it already that a free worker looks at the queue, or none is free.
     pub(crate) armed: AtomicBool,
     pub(crate) closed: AtomicBool,
@@ -57,7 +57,7 @@ pub(crate) struct Queue {
     /// Half of the queue, but a full batch if it can hold one: a list that is longer than the queue must not keep
     /// everybody else out.
     most_of_lists: u32,
-    totals: Arc<Totals>,
+    pub(super) totals: Arc<Totals>,
 }
 
 pub(super) struct State {
@@ -69,15 +69,7 @@ pub(super) struct State {
     totals: Arc<Totals>,
 }
 
-/// Items that are called together, or that are too late.
-pub(crate) struct Batch {
-    /// None if they are too late.
-    pub(crate) id: Option<BatchId>,
-    pub(crate) entries: Vec<Entry>,
-    pub(crate) reason: Option<Reason>,
-}
-
-fn now() -> u64 {
+pub(super) fn now() -> u64 {
     monotonic().as_nanos() as u64
 }
 
@@ -112,38 +104,6 @@ impl Queue {
             return Err(closed("this batched function was closed on this event loop"));
         }
         Ok(())
-    }
-
-    /// The calls of this queue that wait for an item that is submitted now, as the Python object `owner` knows them.
-    pub(crate) fn nested<'py>(
-        &self,
-        owner: &Bound<'py, PyBatchQueue>,
-        context: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
-        match context {
-            Some(context) if context.contains(&self.inside)? => {
-                owner.call_method1(pyo3::intern!(owner.py(), "_inside"), (context,))?.extract().map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// Sees to it that a free worker looks at the queue, when all that is submitted now is there.
-    pub(crate) fn arm(
-        &self,
-        owner: &Bound<'_, PyBatchQueue>,
-        event_loop: &Bound<'_, PyAny>,
-        function: &Bound<'_, PyAny>,
-        ticket: Ticket,
-    ) -> PyResult<()> {
-        if self.armed.swap(true, Ordering::Relaxed) {
-            return Ok(());
-        }
-        let armed = owner.call_method1(pyo3::intern!(owner.py(), "_arm"), (event_loop, function, ticket.number()));
-        armed.map(drop).inspect_err(|_| {
-            self.armed.store(false, Ordering::Relaxed);
-            self.cancel(owner.py(), ticket);
-        })
     }
 
     /// Queues one item.
@@ -238,15 +198,21 @@ impl Queue {
         })
     }
 
-    /// The next batch if a worker is free for one, or items that are too late; and whether there is more of these.
-    pub(crate) fn next(&self, py: Python<'_>) -> Option<(Batch, bool)> {
+    /// The next batch if a worker is free for one, or items that are too late; and whether there is more of these. It
+    /// belongs to the Python object `call`, whose method `watched` is called when one of its items may have been left.
+    pub(crate) fn next(&self, call: &Bound<'_, PyAny>) -> Option<(Batch, bool)> {
+        let py = call.py();
         loop {
             let (mut batch, more) = {
                 let mut state = self.lock();
                 (state.next(now())?, self.look_on(&state))
             };
             self.release(py, &batch.entries);
-            if batch.id.is_none() || !self.sweep_formed(py, &mut batch) {
+            if batch.id.is_none() {
+                return Some((batch, more));
+            }
+            if !self.sweep_formed(py, &mut batch) {
+                batch.watch_for(call);
                 return Some((batch, more));
             }
             // Nobody waits for any of it.
@@ -269,21 +235,6 @@ impl Queue {
         group.abandon().into_iter().filter_map(|ticket| self.cancel(py, ticket)).collect()
     }
 
-    /// Gives each item of a batch its result and ends the batch: whether more items wait. None, and nothing done, if
-    /// the results are no list of as many, or errors are among them.
-    pub(crate) fn hand_out(&self, batch: &Batch, results: &Bound<'_, PyAny>) -> Option<bool> {
-        let results = results.cast_exact::<PyList>().ok()?;
-        if results.len() != batch.entries.len() || results.iter().any(|result| is_error(&result)) {
-            return None;
-        }
-        self.deliver(batch, results, None);
-        let mut state = self.lock();
-        state.scheduler.finish(now(), batch.id?, Ended::Served);
-        let more = state.scheduler.waiting() > 0;
-        self.armed.fetch_and(more, Ordering::Relaxed);
-        Some(more)
-    }
-
     /// Nobody needs to see to the queue as long as no worker is free: whether one is, and something to do for it.
     pub(crate) fn rest(&self) -> bool {
         self.look_on(&self.lock())
@@ -293,47 +244,6 @@ impl Queue {
         let free = state.scheduler.free_workers() > 0;
         self.armed.store(!free, Ordering::Relaxed);
         free && state.scheduler.waiting() > 0
-    }
-
-    /// Gives each item of a batch, or those in `places`, its result; which results are errors.
-    pub(crate) fn deliver(&self, batch: &Batch, results: &Bound<'_, PyList>, places: Option<Vec<usize>>) -> Vec<usize> {
-        let (mut taken, mut errors, mut unwanted) = (0, Vec::new(), Vec::new());
-        let places = places.unwrap_or_else(|| (0..batch.entries.len()).collect());
-        for (index, (place, result)) in places.into_iter().zip(results.iter()).enumerate() {
-            if batch.entries[place].is_settled() {
-                // The queue was closed meanwhile.
-            } else if is_error(&result) {
-                errors.push(index);
-            } else if batch.entries[place].give(&result) == Given::Taken {
-                taken += 1;
-            } else {
-                unwanted.push(batch.entries[place].ticket);
-            }
-        }
-        self.totals.add_completed(taken);
-        self.tell(&unwanted);
-        errors
-    }
-
-    /// Fails items of a batch; the groups that fail with them.
-    pub(crate) fn fail<'py>(
-        &self,
-        batch: &Batch,
-        places: &[usize],
-        error: &Bound<'py, PyAny>,
-        counted: bool,
-    ) -> Vec<Bound<'py, Group>> {
-        let mut groups = Vec::new();
-        for &place in places.iter().filter(|&&place| !batch.entries[place].is_settled()) {
-            let (given, group) = batch.entries[place].fail(error);
-            if given == Given::Unwanted {
-                self.tell(&[batch.entries[place].ticket]);
-            } else if counted {
-                self.totals.add_failed(1);
-            }
-            groups.extend(group);
-        }
-        groups
     }
 
     /// Ends a batch and frees its worker.
@@ -346,7 +256,7 @@ impl Queue {
         let entries = {
             let state = &mut *self.lock();
             let tickets = state.scheduler.drop_waiting();
-            tickets.into_iter().filter_map(|ticket| state.entries[ticket.slot()].take()).collect::<Vec<_>>()
+            tickets.into_iter().filter_map(|ticket| state.entries[ticket.slot()].take()).collect::<Entries>()
         };
         self.release(py, &entries);
         Batch { id: None, entries, reason: None }
@@ -451,7 +361,7 @@ impl State {
         Some(Batch { id: None, entries: self.taken(&late), reason: None })
     }
 
-    fn taken(&mut self, tickets: &[Ticket]) -> Vec<Entry> {
+    fn taken(&mut self, tickets: &[Ticket]) -> Entries {
         tickets.iter().filter_map(|ticket| self.entries.get_mut(ticket.slot())?.take()).collect()
     }
 
@@ -473,50 +383,4 @@ fn after(now: u64, seconds: f64) -> PyResult<u64> {
         return Err(to_py(Error::new(ErrorKind::Config, message)));
     }
     Ok((now as f64 + seconds * 1e9).max(0.0) as u64)
-}
-
-impl Batch {
-    /// A new list of its items, or of those in `places`.
-    pub(crate) fn items<'py>(&self, py: Python<'py>, places: Option<Vec<usize>>) -> PyResult<Bound<'py, PyList>> {
-        match places {
-            None => PyList::new(py, self.entries.iter().map(|entry| &entry.item)),
-            Some(places) => PyList::new(py, places.into_iter().map(|place| &self.entries[place].item)),
-        }
-    }
-
-    /// Cancels what waits for items.
-    pub(crate) fn cancel(&self, py: Python<'_>, places: &[usize]) {
-        for &place in places {
-            self.entries[place].cancel(py);
-        }
-    }
-
-    /// Has what a call says be called when one of its items is done, as `watch` does.
-    pub(crate) fn watch_for(&self, call: &Bound<'_, PyAny>) {
-        if self.entries.iter().all(|entry| entry.unwatched().is_none()) {
-            return;
-        }
-        let watched = call.getattr(pyo3::intern!(call.py(), "watched")).and_then(|watched| self.watch(&watched));
-        if let Err(error) = watched {
-            // Its items get their results all the same.
-            error.write_unraisable(call.py(), Some(call));
-        }
-    }
-
-    /// Has `callback` called when one of its items is done, namely one whose future may be cancelled without anybody's
-    /// saying so: as long as it is not, somebody waits for the batch.
-    pub(crate) fn watch(&self, callback: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = callback.py();
-        let mut futures = self.entries.iter().filter_map(Entry::unwatched);
-        match futures.find(|future| is_pending(future.bind(py))) {
-            Some(future) => future.bind(py).call_method1(pyo3::intern!(py, "add_done_callback"), (callback,)).map(drop),
-            None => Ok(()),
-        }
-    }
-
-    /// The places that somebody waits for.
-    pub(crate) fn wanted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let wanted = (0..self.entries.len()).filter(|&place| self.entries[place].is_wanted(py));
-        PyTuple::new(py, wanted.collect::<Vec<_>>())
-    }
 }

@@ -8,8 +8,8 @@ use std::sync::PoisonError;
 use llmfast_core::batch::{Left, Ticket};
 use pyo3::prelude::*;
 
-use super::batch_entries::Entry;
-use super::batch_queue::{Batch, Queue};
+use super::batch_formed::{Batch, Entries};
+use super::batch_queue::Queue;
 
 /// A queue of so many items is always asked, a longer one once in as many refusals as an eighth of it.
 const SMALL: usize = 64;
@@ -54,10 +54,11 @@ impl Queue {
 
     /// Takes what was cancelled out of a batch: whether that was all of it.
     pub(super) fn sweep_formed(&self, py: Python<'_>, batch: &mut Batch) -> bool {
-        let cancelled: Vec<Entry> = batch.entries.extract_if(.., |entry| entry.is_given_up(py)).collect();
-        if cancelled.is_empty() {
+        if !batch.entries.iter().any(|entry| entry.is_given_up(py)) {
             return false;
         }
+        let (cancelled, wanted) = batch.entries.drain(..).partition::<Entries, _>(|entry| entry.is_given_up(py));
+        batch.entries = wanted;
         let all = self.tell(&cancelled.iter().map(|entry| entry.ticket).collect::<Vec<_>>());
         if cancelled.len() * MANY >= cancelled.len() + batch.entries.len() {
             self.sweep(py);

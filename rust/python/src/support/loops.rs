@@ -7,7 +7,7 @@ use std::ffi::c_ulong;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyTuple};
 
 static COPY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static FUTURE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -68,7 +68,8 @@ pub(crate) fn is_cancelled(future: &Bound<'_, PyAny>) -> PyResult<bool> {
     // SAFETY: two objects that are alive as long as the call, and the null that ends the arguments.
     let made = unsafe { ffi::PyObject_CallFunctionObjArgs(method.as_ptr(), future.as_ptr(), end) };
     // SAFETY: a new reference, or null with an error set.
-    unsafe { Bound::from_owned_ptr_or_err(py, made) }?.is_truthy()
+    let cancelled = unsafe { Bound::from_owned_ptr_or_err(py, made) }?;
+    Ok(cancelled.is(PyBool::new(py, true)))
 }
 
 fn method<'a>(cell: &'a PyOnceLock<Py<PyAny>>, py: Python<'a>, name: &str) -> PyResult<&'a Bound<'a, PyAny>> {

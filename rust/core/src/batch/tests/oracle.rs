@@ -310,7 +310,7 @@ impl Oracle {
         let work = self.work(&items);
         self.batches.push(Batch { id, tickets: tickets.clone(), unwanted: Vec::new(), since: self.now, work });
         let tokens = items.iter().map(|item| u64::from(item.cost)).sum();
-        Formed { id, tickets, reason, tokens, padded: charged }
+        Formed { id, tickets: tickets.into(), reason, tokens, padded: charged }
     }
 
     fn head(&self, draft: &Draft, key: u32, bin: usize, tenant: u32) -> Option<u64> {

@@ -84,16 +84,23 @@ def percentile(samples: Sequence[float], share: float) -> float:
     return ordered[max(0, -int(-share * len(ordered) // 1) - 1)]
 
 
-def alternate(contenders: Mapping[str, Callable[[], float]], rounds: int = MIN_ROUNDS) -> dict[str, list[float]]:
+def alternate(
+    contenders: Mapping[str, Callable[[], float]],
+    rounds: int = MIN_ROUNDS,
+    *,
+    before: Callable[[], object] = lambda: None,
+) -> dict[str, list[float]]:
     """Run every contender once a round, each round starting with the next one; return the figures by name.
 
     A contender is called without arguments, does its whole measurement and returns its figure. One unrecorded round
-    goes first. The collector is off while a contender runs.
+    goes first; `before` is called before each of the others. The collector is off while a contender runs.
     """
     names = list(contenders)
     figures: dict[str, list[float]] = {name: [] for name in names}
     for round_ in range(-1, rounds):
         start = round_ % len(names)
+        if round_ >= 0:
+            before()
         for name in names[start:] + names[:start]:
             figure = _without_collector(contenders[name])
             if round_ >= 0:
@@ -123,7 +130,7 @@ def per_call(call: Callable[[], object], number: int) -> float:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How fast this machine is now, beside the machine that the bars were set on; above 1 is faster."""
+    """How fast this machine was at the time, beside the machine that the bars were set on; above 1 is faster."""
 
     integer_ns: float
     memory_gb_s: float
@@ -140,9 +147,9 @@ def clamp_scale(scale: float) -> float:
     return min(SCALE_HIGH, max(SCALE_LOW, scale))
 
 
-def integer_loop(steps: int = 200_000) -> float:
-    """Return the nanoseconds of one step of a 64-bit generator in plain Python; the median of 5 runs."""
-    return statistics.median(_integer_run(steps) for _ in range(5))
+def integer_loop(steps: int = 200_000, *, runs: int = 5) -> float:
+    """Return the nanoseconds of one step of a 64-bit generator in plain Python; the median of the runs."""
+    return statistics.median(_integer_run(steps) for _ in range(runs))
 
 
 def _integer_run(steps: int) -> float:
@@ -153,12 +160,12 @@ def _integer_run(steps: int) -> float:
     return (time.perf_counter() - start) * 1e9 / steps
 
 
-def memory_loop(mebibytes: int = 128) -> float:
-    """Return the GB/s at which one thread reads a block far larger than its caches; the median of 5 runs."""
+def memory_loop(mebibytes: int = 128, *, runs: int = 5) -> float:
+    """Return the GB/s at which one thread reads a block far larger than its caches; the median of the runs."""
     import numpy as np
 
     block = np.ones(mebibytes * 2**20 // 8, dtype=np.int64)
-    return statistics.median(block.nbytes / _seconds(block.max) / 1e9 for _ in range(5))
+    return statistics.median(block.nbytes / _seconds(block.max) / 1e9 for _ in range(runs))
 
 
 def _seconds(call: Callable[[], object]) -> float:
@@ -167,9 +174,12 @@ def _seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def calibrate(reference: Mapping[str, float]) -> Calibration:
-    """Measure both loops and scale them by `reference` (`integer_ns`, `memory_gb_s`)."""
-    integer, memory = integer_loop(), memory_loop()
+def calibrate(reference: Mapping[str, float], measured: Sequence[tuple[float, float]] = ()) -> Calibration:
+    """Scale both loops by `reference` (`integer_ns`, `memory_gb_s`).
+
+    They are measured now, or each is the median of what was `measured`, in pairs of integer and memory.
+    """
+    integer, memory = map(statistics.median, zip(*measured or [(integer_loop(), memory_loop())], strict=True))
     return Calibration(
         integer_ns=integer,
         memory_gb_s=memory,
@@ -209,7 +219,9 @@ class Bench:
         self.figures: list[Figure] = []
         self.raw: dict[str, Any] = {}
         self.arguments = _parse(name, about, arguments, options)
-        self.calibration = calibrate(json.loads(reference.read_text(encoding="utf-8")))
+        self.reference = json.loads(reference.read_text(encoding="utf-8"))
+        #: That of the last rounds: machines change their pace within minutes by as much as they differ.
+        self.calibration = calibrate(self.reference)
         print(f"{name} on {_machine.cpu_model()}, {_machine.cores()} cores; {self._calibration_line()}")
 
     def need_data(self, relative: str) -> Path:
@@ -239,8 +251,17 @@ class Bench:
             not_run(self.name, str(error))
 
     def rounds(self, contenders: Mapping[str, Callable[[], float]], *, label: str, unit: str) -> dict[str, list[float]]:
-        """Run the contenders in turn, print and keep their medians, and return the figures of all rounds."""
-        figures = alternate(contenders, self.arguments.rounds)
+        """Run the contenders in turn, print and keep their medians, and return the figures of all rounds.
+
+        What is held against an absolute bar afterwards is scaled by what the calibration loops took in these rounds.
+        """
+        measured: list[tuple[float, float]] = []
+        figures = alternate(
+            contenders,
+            self.arguments.rounds,
+            before=lambda: measured.append((integer_loop(runs=1), memory_loop(runs=1))),
+        )
+        self.calibration = calibrate(self.reference, measured)
         self.raw[label] = {"unit": unit, **figures}
         for name, values in figures.items():
             spread = f"{min(values):.4g} to {max(values):.4g}"
@@ -257,8 +278,9 @@ class Bench:
 
     def time_bar(self, name: str, value: float, *, unit: str, at_most: float, by: str | None = "integer") -> None:
         """Hold a time against an absolute bar, scaled to the reference machine by the loop `by` names."""
-        scaled = value * (self.calibration.scale(by) if by else 1.0)
-        text = f"{value:.4g} {unit} raw, {scaled:.4g} {unit} scaled" if by else f"{value:.4g} {unit}"
+        scale = self.calibration.scale(by) if by else 1.0
+        scaled = value * scale
+        text = f"{value:.4g} {unit} raw, {scaled:.4g} {unit} scaled by {scale:.2f}" if by else f"{value:.4g} {unit}"
         self._add(Figure(name, text, f"<= {at_most:g} {unit}", scaled <= at_most))
 
     def bar(

@@ -83,10 +83,11 @@ def test_contenders_run_in_turn_and_the_first_round_is_not_counted():
 
         return measure
 
-    figures = harness.alternate({"a": contender("a"), "b": contender("b")}, rounds=3)
-    assert "".join(calls) == "baabbaab"[:2] + "abbaab"
+    contenders = {"a": contender("a"), "b": contender("b")}
+    figures = harness.alternate(contenders, rounds=3, before=lambda: calls.append(" "))
+    assert "".join(calls) == "ba ab ba ab"
     assert {name: len(values) for name, values in figures.items()} == {"a": 3, "b": 3}
-    assert min(min(values) for values in figures.values()) == 3.0
+    assert min(min(values) for values in figures.values()) == 4.0, "the marks between rounds count too"
 
 
 # ---- calibration -----------------------------------------------------------------------------------------------------
@@ -111,8 +112,8 @@ def test_a_scale_stays_within_its_bounds(scale):
     ],
 )
 def test_a_slower_machine_has_a_scale_below_one(monkeypatch, integer, memory, integer_scale, memory_scale):
-    monkeypatch.setattr(harness, "integer_loop", lambda: integer)
-    monkeypatch.setattr(harness, "memory_loop", lambda: memory)
+    monkeypatch.setattr(harness, "integer_loop", lambda **_: integer)
+    monkeypatch.setattr(harness, "memory_loop", lambda **_: memory)
     found = harness.calibrate({"integer_ns": 100.0, "memory_gb_s": 10.0})
     assert (found.scale("integer"), found.scale("memory")) == pytest.approx((integer_scale, memory_scale))
     assert (found.integer_ns, found.memory_gb_s) == (integer, memory)
@@ -135,7 +136,7 @@ def test_the_committed_reference_can_be_read():
 @pytest.fixture
 def bench(monkeypatch, tmp_path):
     """Make a bench on a machine whose scale is 0.8, with its records in a folder of the test's."""
-    monkeypatch.setattr(harness, "calibrate", lambda _: harness.Calibration(125.0, 8.0, 0.8, 0.8))
+    monkeypatch.setattr(harness, "calibrate", lambda *_: harness.Calibration(125.0, 8.0, 0.8, 0.8))
     monkeypatch.setattr(machine, "RESULTS", tmp_path)
     return lambda *arguments: harness.Bench("sample", "About.", arguments=list(arguments))
 
@@ -169,6 +170,19 @@ def test_an_absolute_time_is_scaled_and_both_are_printed(bench, capsys, millisec
     made.time_bar("p99", milliseconds, unit="ms", at_most=1.0)
     assert made.finish() == code
     assert f"{milliseconds} ms raw, {milliseconds * 0.8:.4g} ms scaled" in capsys.readouterr().out
+
+
+def test_a_time_is_scaled_by_the_pace_of_its_own_rounds(monkeypatch, capsys, tmp_path):
+    # The bench's own calibration, then one for each of nine rounds.
+    pace = iter([100.0, *[200.0] * 5, *[100.0] * 4])
+    monkeypatch.setattr(harness, "integer_loop", lambda **_: next(pace))
+    monkeypatch.setattr(harness, "memory_loop", lambda **_: 10.0)
+    reference = tmp_path / "reference.json"
+    reference.write_text('{"integer_ns": 100.0, "memory_gb_s": 10.0}', encoding="utf-8")
+    bench = harness.Bench("sample", "About.", arguments=[], reference=reference)
+    bench.rounds({"ours": lambda: 2.0}, label="get", unit="us")
+    bench.time_bar("get", 1.2, unit="us", at_most=1.0)
+    assert "1.2 us raw, 0.804 us scaled by 0.67" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("value", "code"), [(5.0, 0), (4.99, 1)])

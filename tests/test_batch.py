@@ -13,6 +13,7 @@ from hypothesis import given, strategies as st
 
 from batching import open_gate, outcomes, shut_gate, turns
 from llmfast._batch import Batched, BatchedMethod, batch
+from llmfast._batch_calls import as_list
 from llmfast._errors import BatchSizeError, ClosedError, ConfigError, OverloadedError
 
 # ---- what goes together ----------------------------------------------------------------------------------------------
@@ -185,6 +186,19 @@ def test_another_number_of_results_fails_everybody(answer, message):
     assert len(set(map(id, results))) == 3, "each its own, or tracebacks would pile up on one"
 
 
+def test_a_list_of_results_that_grows_while_it_is_handed_out_gives_no_more(monkeypatch):
+    def growing(results, expected):
+        listed = as_list(results, expected)
+        listed.append(ValueError("more"))
+        return listed
+
+    monkeypatch.setattr("llmfast._batch_queue.as_list", growing)
+    _, embed = open_gate(lambda items: [ValueError("a"), *items[1:]])
+    first, second = asyncio.run(outcomes(embed, "ab"))
+    assert str(first) == "a"
+    assert second == "b"
+
+
 def test_exceptions_that_futures_cannot_hold_hang_nobody():
     _, embed = open_gate(lambda items: [StopIteration("s"), asyncio.CancelledError(), items[2]])
     stop, cancelled, third = asyncio.run(outcomes(embed, "abc"))
@@ -260,6 +274,36 @@ def test_a_worker_that_is_cancelled_from_outside_hangs_nobody(begun):
     assert asyncio.run(main()) == "C"
     assert gate.calls == [["a", "b"]] * begun + [["c"]]
     assert embed.stats().cancelled == 2
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_worker_that_was_cancelled_keeps_nothing(begun):
+    class Item:
+        pass
+
+    async def main():
+        @batch
+        async def embed(items):
+            await asyncio.Event().wait()
+
+        item = Item()
+        future = embed.submit(item)
+        if begun:
+            await turns()
+        (worker,) = asyncio.all_tasks() - {asyncio.current_task()}
+        kept = [weakref.ref(thing) for thing in (item, future, worker)]
+        worker.cancel()
+        del worker, item
+        await turns()
+        assert future.cancelled()
+        del future
+        return [reference() for reference in kept]
+
+    gc.disable()
+    try:
+        assert asyncio.run(main()) == [None, None, None]
+    finally:
+        gc.enable()
 
 
 def test_an_item_cancelled_in_the_queue_is_left_out():

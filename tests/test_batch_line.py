@@ -1,8 +1,9 @@
-"""`batch`: who goes first, with whom, and who is refused. No test waits for a fixed time."""
+"""`batch`: who goes first, with whom, and who is refused. A test waits for a fixed time only to be late."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from hypothesis import given, strategies as st
@@ -245,6 +246,28 @@ def test_max_wait_holds_a_batch_until_it_is_full_or_the_time_is_over():
     assert asyncio.run(main()) == ["C", "D", "E"]
     fired = embed.stats().fired
     assert (fired["wait"], fired["items"]) == (1, 1)
+
+
+@pytest.mark.parametrize("drains", [False, True])
+def test_a_batch_formed_together_with_a_list_that_is_late_is_served(drains):
+    @batch(concurrency=2, max_wait=0.01)
+    async def embed(items):
+        return [item.upper() for item in items]
+
+    async def main():
+        single = embed.submit("b")
+        listed = asyncio.ensure_future(embed.map(["a"], deadline=0.009, key="another"))
+        await asyncio.sleep(0.002)
+        # The loop is held up until both are due.
+        time.sleep(0.02)  # noqa: ASYNC251
+        if drains:
+            await embed.drain()
+            assert single.done()
+        return await asyncio.gather(listed, single, return_exceptions=True)
+
+    listed, single = asyncio.run(main())
+    assert isinstance(listed, DeadlineError)
+    assert single == "B"
 
 
 def test_drain_and_close_wait_for_no_company():

@@ -179,6 +179,8 @@ class LoopQueue(BatchQueue):
             self._refuse_late(late)
         while True:
             while (formed := self.next(call := Call(self), None)) is not None:
+                # Until the last one was looked at, there is something left to do.
+                self.armed = True
                 batch, number, _, _ = formed
                 if number is None:
                     self._refuse_late(late := batch)
@@ -263,6 +265,8 @@ class LoopQueue(BatchQueue):
             raise
         except BaseException as error:
             self._stopped(call, error)
+            # The task keeps the error, and the error this frame, which must keep neither the task nor its items.
+            task = batch = first = None  # noqa: F841
             raise
 
     def _next_here(self, call: Call, first: asyncio.Future[Any] | None) -> tuple[FormedBatch | None, bool]:

@@ -828,13 +828,13 @@ class BatchQueue:
         """Make a group of items, of which nothing is queued yet; errors as for `submit`."""
     def feed(self, group: BatchGroup) -> bool:
         """Queue as much of a group as there is room for; return whether that was the rest of it."""
-    def next(self, call: object, future: Future[Any] | None, /) -> tuple[FormedBatch, int | None, bool, bool] | None:
+    def next(self, call: object, future: Future[Any] | None) -> tuple[FormedBatch, int | None, bool, bool] | None:
         """Form the next batch, if a worker is free for one, which it takes; None if there is nothing to do.
 
         Returns the batch, its number (None: its items are too late and were dropped), whether its first item's future
-        is `future`, and whether another one may be formed at once. Sets `armed` by whether a worker is free. The
-        attribute `watched` of `call` is called when one of the batch's futures is done that may be cancelled without
-        anybody's saying so.
+        is `future`, and whether there is more to do at once. With a batch that has a number it sets `armed` as `rest`
+        does. The attribute `watched` of `call` is called when one of the batch's futures is done that may be cancelled
+        without anybody's saying so.
         """
     def cancel(self, ticket: int) -> int | None:
         """Drop an item; return the number of its batch if nobody waits for that any more."""

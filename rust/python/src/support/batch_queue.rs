@@ -203,17 +203,15 @@ impl Queue {
     pub(crate) fn next(&self, call: &Bound<'_, PyAny>) -> Option<(Batch, bool)> {
         let py = call.py();
         loop {
-            let (mut batch, more) = {
-                let mut state = self.lock();
-                (state.next(now())?, self.look_on(&state))
-            };
+            let mut batch = self.lock().next(now())?;
             self.release(py, &batch.entries);
             if batch.id.is_none() {
-                return Some((batch, more));
+                // What was formed with them comes next: it must not look as if nothing were left to do.
+                return Some((batch, true));
             }
             if !self.sweep_formed(py, &mut batch) {
                 batch.watch_for(call);
-                return Some((batch, more));
+                return Some((batch, self.rest()));
             }
             // Nobody waits for any of it.
             self.finish(batch.id?, Ended::Cancelled);
@@ -237,10 +235,7 @@ impl Queue {
 
     /// Nobody needs to see to the queue as long as no worker is free: whether one is, and something to do for it.
     pub(crate) fn rest(&self) -> bool {
-        self.look_on(&self.lock())
-    }
-
-    fn look_on(&self, state: &State) -> bool {
+        let state = self.lock();
         let free = state.scheduler.free_workers() > 0;
         self.armed.store(!free, Ordering::Relaxed);
         free && state.scheduler.waiting() > 0

@@ -30,7 +30,9 @@ impl Queue {
     /// Gives each item of a batch, or those in `places`, its result; which results are errors.
     pub(crate) fn deliver(&self, batch: &Batch, results: &Bound<'_, PyList>, places: Option<&[usize]>) -> Vec<usize> {
         let (mut taken, mut errors, mut unwanted) = (0, Vec::new(), Vec::new());
-        for (index, result) in results.iter().enumerate() {
+        // As many as there are places, whatever another thread does to the list.
+        let expected = places.map_or(batch.entries.len(), <[usize]>::len);
+        for (index, result) in results.iter().take(expected).enumerate() {
             let place = places.map_or(index, |places| places[index]);
             if batch.entries[place].is_settled() {
                 // The queue was closed meanwhile.

@@ -1,7 +1,7 @@
 """The bridge from the native worker thread to event loops.
 
 The worker never asks for the interpreter. What it found lies in a queue for each loop, whose pipe the loop watches
-while anybody waits, like any other connection; the loop takes it from there when its turn comes.
+like any other connection, from the first lookup on; the loop takes it from there when its turn comes.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Bridge:
         try:
             found, error = await port.expect(loop, ticket)
         finally:
-            if port.forget(loop, ticket):
+            if port.forget(ticket):
                 worker.cancel(ticket)
         if error is not None:
             raise error
@@ -80,38 +80,48 @@ class Bridge:
 
 
 class Port:
-    """Where completions for one event loop arrive. Used in the loop's thread alone."""
+    """Where completions for one event loop arrive. Used in the loop's thread alone.
+
+    The loop watches it until it is closed or another loop runs in this thread. To begin and to end that for each lookup
+    is thirty calls of Python.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] = time.perf_counter) -> None:
-        # Who waits keeps the loop, and the loop this port while it watches; the other way round neither would ever go.
+        # Who waits keeps the loop, and the loop this port; the other way round neither would ever go.
         self._loop = weakref.ref(loop)
+        self._is_retired = False
         self._process = os.getpid()
         self._clock = clock
         self.queue = CompletionQueue()
         self._pipe = self.queue.fileno()
         self._futures: dict[int, asyncio.Future[tuple[Any, Exception | None]]] = {}
-        self.usable = self._pipe is not None and self._try(loop)
+        self.usable = self._pipe is not None and self._watch(loop)
 
     def is_of(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether this port is for `loop` in this process."""
         return self._loop() is loop and self._process == os.getpid()
 
     def expect(self, loop: asyncio.AbstractEventLoop, ticket: int) -> asyncio.Future[tuple[Any, Exception | None]]:
-        """Return the future of what comes for `ticket`; the loop watches from now on."""
-        if not self._futures:
-            self._watch(loop)
+        """Return the future of what comes for `ticket`."""
         future = self._futures[ticket] = loop.create_future()
         return future
 
-    def forget(self, loop: asyncio.AbstractEventLoop, ticket: int) -> bool:
+    def forget(self, ticket: int) -> bool:
         """Expect `ticket` no longer; return whether it was still to come."""
         if self._futures.pop(ticket, None) is None:
             return False
-        if not self._futures:
-            self._unwatch(loop)
+        self._leave()
         return True
 
-    def deliver(self, loop: asyncio.AbstractEventLoop) -> None:
+    def retire(self) -> None:
+        """Have the loop watch no longer than somebody waits: another one runs in this thread now."""
+        self._is_retired = True
+        loop = self._loop()
+        if loop is not None and not loop.is_running():
+            # Otherwise it runs in another thread now, and must be left alone.
+            self._leave()
+
+    def deliver(self) -> None:
         """Hand on what has arrived, as much as one turn has time for. The rest keeps the pipe readable."""
         over = self._clock() + BUDGET
         for _ in range(MOST):
@@ -125,26 +135,27 @@ class Port:
                 future.set_result((unread if near is None else near, error))
             if self._clock() >= over:
                 break
-        if not self._futures:
-            self._unwatch(loop)
+        self._leave()
 
-    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
-        assert self._pipe is not None
-        # Not in the context of who happens to ask first, which would live as long.
-        Context().run(loop.add_reader, self._pipe, self.deliver, loop)
-
-    def _unwatch(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not loop.is_closed():
-            assert self._pipe is not None
-            loop.remove_reader(self._pipe)
-
-    def _try(self, loop: asyncio.AbstractEventLoop) -> bool:
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Have the loop watch; return whether it can."""
         try:
-            self._watch(loop)
+            # Not in the context of who happens to ask first, which would live as long.
+            assert self._pipe is not None
+            Context().run(loop.add_reader, self._pipe, self.deliver)
         except NotImplementedError:
             return False
-        self._unwatch(loop)
         return True
+
+    def _leave(self) -> None:
+        """Have the loop watch no longer, if nobody waits any more and nobody will."""
+        if not self._is_retired or self._futures or not self.usable:
+            return
+        loop = self._loop()
+        # A forked child shares the parent's selector, which must go on.
+        if loop is not None and not loop.is_closed() and self._process == os.getpid():
+            assert self._pipe is not None
+            loop.remove_reader(self._pipe)
 
 
 class _Here(threading.local):
@@ -159,5 +170,7 @@ _here = _Here()
 def _port(loop: asyncio.AbstractEventLoop) -> Port | None:
     port = _here.port
     if port is None or not port.is_of(loop):
+        if port is not None:
+            port.retire()
         port = _here.port = Port(loop)
     return port if port.usable else None

@@ -133,7 +133,16 @@ def encode_for_index(encoder: Encoder, text: str) -> np.ndarray | _Encoding:
 
 def is_native(encoder: Encoder | None) -> TypeGuard[BertEncoder]:
     """Whether the native code can do all that the cache would ask of an encoder."""
-    return _has_native(encoder, "encode", "unread", "max_tokens")
+    # Once a lookup, spelled out: a class or an object may get methods of its own at any time.
+    if not isinstance(encoder, BertEncoder):
+        return False
+    kind, own = type(encoder), vars(encoder)
+    return (
+        kind.encode is BertEncoderCore.encode
+        and kind.unread is BertEncoderCore.unread
+        and kind.max_tokens is BertEncoderCore.max_tokens
+        and not (own and {"encode", "unread", "max_tokens"} & own.keys())
+    )
 
 
 def _has_native(encoder: Encoder | None, *names: str) -> TypeGuard[BertEncoder]:

@@ -104,9 +104,10 @@ class Engine(Asking):
             return answer
         assert self.cache is not None
         self.cache.prepare(plan)
-        stale = yield from self._stale_while_renewed(ask, plan, llm_callable)
-        if stale is not None:
-            return stale
+        if plan.stale is not None:
+            stale = yield from self._stale_while_renewed(ask, plan, llm_callable)
+            if stale is not None:
+                return stale
         key: bytes | None = plan.key
         fly, drain = partial(self._fly, ask, plan, llm_callable), plan.policy.on_abandon == "drain"
         while True:

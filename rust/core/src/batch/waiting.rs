@@ -52,8 +52,8 @@ struct Lone {
 /// All items that wait, and the slots of those that run.
 ///
 /// An item that comes when nothing waits is mostly taken before another one comes. It is kept by itself until then, as
-/// long as no decision depends on more than its being there: lane, queue and tenant would be opened and closed for it alone,
-/// which after a pause takes longer than all the rest.
+/// long as no decision depends on more than its being there: to open and close lane, queue and tenant for it alone would
+/// double what the scheduler touches, which counts after a pause.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) slots: Slots,

@@ -1,5 +1,6 @@
 //! Sentence vectors from BERT encoders, all-MiniLM-L6-v2 above all.
 
+mod ascii;
 mod bert;
 mod calibration;
 mod config;

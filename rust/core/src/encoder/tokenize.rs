@@ -7,9 +7,11 @@ use std::path::Path;
 use tokenizers::models::ModelWrapper;
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::NormalizerWrapper;
+use tokenizers::normalizers::bert::BertNormalizer;
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::tokenizer::Tokenizer as Inner;
 
+use super::ascii::Ascii;
 use super::config;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -31,6 +33,8 @@ pub enum Overlong {
 #[derive(Debug)]
 pub(super) struct Tokenizer {
     inner: Inner,
+    /// The short way for texts in ASCII, if the tokenizer is one that it is known for.
+    ascii: Option<Ascii>,
     /// `[CLS]`, `[SEP]`.
     frame: [u32; 2],
     max_tokens: usize,
@@ -45,7 +49,9 @@ impl Tokenizer {
         let bytes = config::read(&path)?;
         let corrupt = |why: String| config::corrupt(&path, &why);
         let mut inner = Inner::from_bytes(&bytes).map_err(|error| corrupt(error.to_string()))?;
-        let unknown = inner.token_to_id(&require_bert(&inner)?.unk_token);
+        let (model, normalizer) = require_bert(&inner)?;
+        let unknown = inner.token_to_id(&model.unk_token);
+        let ascii = Ascii::of(&inner, model, normalizer);
         require_case(folder, &inner)?;
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|error| corrupt(error.to_string()))?;
@@ -55,7 +61,7 @@ impl Tokenizer {
         let frame = inner.encode_fast("", true).map_err(|error| corrupt(error.to_string()))?;
         let frame =
             frame.get_ids().try_into().map_err(|_| corrupt("it adds other tokens than one on each side".into()))?;
-        Ok((Self { inner, frame, max_tokens, unknown }, blake3::hash(&bytes).to_hex().to_string()))
+        Ok((Self { inner, ascii, frame, max_tokens, unknown }, blake3::hash(&bytes).to_hex().to_string()))
     }
 
     pub(super) fn max_tokens(&self) -> usize {
@@ -66,7 +72,7 @@ impl Tokenizer {
     pub(super) fn ids(&self, text: &str, overlong: Overlong) -> Result<Vec<u32>> {
         let mut ids = vec![self.frame[0]];
         for piece in pieces(text) {
-            ids.extend_from_slice(self.encode(&piece)?.get_ids());
+            self.append(&piece, &mut ids)?;
             if ids.len() >= self.max_tokens {
                 break;
             }
@@ -82,17 +88,23 @@ impl Tokenizer {
 
     /// How many ids a text has with `[CLS]` and `[SEP]`, uncut.
     pub(super) fn count(&self, text: &str) -> Result<usize> {
-        pieces(text).try_fold(self.frame.len(), |count, piece| Ok(count + self.encode(&piece)?.len()))
+        let mut ids = Vec::new();
+        pieces(text).try_fold(self.frame.len(), |count, piece| {
+            ids.clear();
+            self.append(&piece, &mut ids)?;
+            Ok(count + ids.len())
+        })
     }
 
     /// Why a text may look like others that it is not: words that are not known all look the same, and what is past the
     /// last token is not looked at. None if the whole text is read.
     pub(super) fn unread(&self, text: &str) -> Result<Option<String>> {
-        let (mut tokens, mut unknown) = (self.frame.len(), 0);
+        let (mut tokens, mut unknown, mut ids) = (self.frame.len(), 0, Vec::new());
         for piece in pieces(text) {
-            let encoding = self.encode(&piece)?;
-            tokens += encoding.len();
-            unknown += encoding.get_ids().iter().filter(|id| Some(**id) == self.unknown).count();
+            ids.clear();
+            self.append(&piece, &mut ids)?;
+            tokens += ids.len();
+            unknown += ids.iter().filter(|id| Some(**id) == self.unknown).count();
         }
         Ok(if tokens > self.max_tokens {
             Some(format!("the text has {tokens} tokens, and the encoder reads {}", self.max_tokens))
@@ -103,29 +115,33 @@ impl Tokenizer {
         })
     }
 
-    fn encode(&self, piece: &str) -> Result<tokenizers::Encoding> {
-        self.inner
-            .encode_fast(piece, false)
-            .map_err(|error| Error::new(ErrorKind::InvalidText, format!("the tokenizer refuses the text: {error}")))
+    /// Adds the ids of a piece of text.
+    fn append(&self, piece: &str, ids: &mut Vec<u32>) -> Result<()> {
+        if self.ascii.as_ref().is_some_and(|ascii| ascii.append(piece, ids)) {
+            return Ok(());
+        }
+        let refused = |error| Error::new(ErrorKind::InvalidText, format!("the tokenizer refuses the text: {error}"));
+        ids.extend_from_slice(self.inner.encode_fast(piece, false).map_err(refused)?.get_ids());
+        Ok(())
     }
 }
 
-/// The vocabulary of a tokenizer; those for which [`pieces`] is not known to be right are refused.
-fn require_bert(inner: &Inner) -> Result<&WordPiece> {
+/// Vocabulary and normalizer of a tokenizer; those for which [`pieces`] is not known to be right are refused.
+fn require_bert(inner: &Inner) -> Result<(&WordPiece, BertNormalizer)> {
     let other = |part: &str, got: &dyn Debug| {
         let got = format!("{got:?}");
         let name = got.trim_start_matches("Some(").split(['(', ' ', '{']).next().unwrap_or_default();
         Err(config::unsupported(&format!("a tokenizer with the {part} {name}")))
     };
     let ModelWrapper::WordPiece(model) = inner.get_model() else { return other("model", inner.get_model()) };
-    if !matches!(inner.get_normalizer(), Some(NormalizerWrapper::BertNormalizer(_))) {
+    let Some(NormalizerWrapper::BertNormalizer(normalizer)) = inner.get_normalizer() else {
         return other("normalizer", &inner.get_normalizer());
-    }
+    };
     if !matches!(inner.get_pre_tokenizer(), Some(PreTokenizerWrapper::BertPreTokenizer(_))) {
         return other("pre_tokenizer", &inner.get_pre_tokenizer());
     }
     if model.max_input_chars_per_word < RUN {
-        Ok(model)
+        Ok((model, *normalizer))
     } else {
         Err(config::unsupported(&format!("a tokenizer of words up to {}", model.max_input_chars_per_word)))
     }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use llmfast_runtime::bridge::Completions;
 use llmfast_runtime::fork;
 use llmfast_runtime::lookup::{Failure, Found, Lookup};
-use llmfast_runtime::worker::{Completion, Refused, Ticket, Worker, texts_at_once};
+use llmfast_runtime::worker::{Completion, Refused, TEXTS_AT_ONCE, Ticket, Worker};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use crate::encoder::PyBertEncoder;
 use crate::errors::{overloaded, to_py};
 use crate::flat_index::{PyFlatIndex, PyHit, hits};
-use crate::support::vectors::{self, Encoding};
+use crate::support::vectors::Encoding;
 use crate::support::{bridges, texts};
 
 /// A ticket, and either what was found or why nothing was: (vector, hits), a str, or an exception.
@@ -92,8 +92,8 @@ struct PyWorker(Worker);
 #[pymethods]
 impl PyWorker {
     #[new]
-    fn new() -> PyResult<Self> {
-        Ok(Self(Worker::new(texts_at_once(vectors::kernel()?))))
+    fn new() -> Self {
+        Self(Worker::new(TEXTS_AT_ONCE))
     }
 
     // Both stay attached: a thread that forks is attached, so that no fork comes in between.

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 ASKED = 600
 PRECISIONS = ("f32", "int16", "bf16", "int8")
-KERNELS = ("scalar", "avx2", "avx512", "avx512bf16", "neon")
+KERNELS = ("scalar", "avx2", "avx512", "avx512bf16", "amx", "neon")
 LIBRARIES = ("sentence-transformers", "torch", "transformers", "tokenizers", "onnxruntime", "onnx")
 OURS, OURS_F32, OURS_INT8, OURS_AVX2 = "llmfast", "llmfast f32", "llmfast int8", "llmfast f32, avx2"
 #: Who is how many times faster than whom.

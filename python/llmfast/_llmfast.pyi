@@ -1043,5 +1043,6 @@ def guard_words() -> list[str]:
 def kernel_name() -> str:
     """Return the kernel that index and encoder use; `LLMFAST_KERNEL` picks one at first use.
 
-    "scalar", "avx2", "avx512" or "neon"; "avx512bf16", which multiplies bf16 weights in pairs, only if it is picked.
+    "scalar", "avx2", "avx512", "amx" or "neon"; "avx512bf16", which multiplies bf16 weights in pairs, only if it is
+    picked.
     """

@@ -34,9 +34,11 @@ pub const MINILM_SHA256: &str = "53aa51172d142c89d9012cce15ae4d6cc0ca68958951143
 /// Threads that one call may be split over at most.
 pub const MAX_THREADS: usize = 256;
 /// Tokens that go through the model at once; a longer text goes alone.
-const CHUNK_TOKENS: usize = 128;
+const CHUNK_TOKENS: usize = 64;
 /// Calls whose scratch memory is kept, at most 4 MB each for all-MiniLM-L6-v2.
 const IDLE: usize = 8;
+/// Tokens that scratch memory is kept for.
+const KEPT_TOKENS: usize = 256;
 
 /// How a model is opened, beside where it is.
 #[derive(Debug, Clone, Copy)]
@@ -273,7 +275,7 @@ impl BertEncoder {
     fn keep(&self, scratch: Scratch) {
         if let Some(mut idle) = try_lock(&self.idle)
             && idle.len() < IDLE
-            && scratch.room() <= 2 * CHUNK_TOKENS
+            && scratch.room() <= KEPT_TOKENS
         {
             idle.push(scratch);
         }

@@ -28,7 +28,7 @@ use std::ops::Deref;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::OnceLock;
-pub use bf16::PackedBf16;
+pub use bf16::{PackedBf16, RowsBf16};
 use codes::{HighFilter, HighShape, Nibbles, SignTable};
 pub use int8::{PackedInt8, RowsInt8};
 pub use int16::{PackedInt16, RowsInt16};
@@ -107,9 +107,14 @@ pub trait Operations: Sync {
     /// An element's value depends on its row of `a` alone, not on how many rows there are.
     fn matmul(&self, a: Rows<'_>, b: &Packed, bias: Option<&[f32]>, out: RowsMut<'_>);
 
-    /// [`Operations::matmul`] with weights in bf16. A kernel may round `a` to bf16 as well: then an element is off by up to
-    /// 2⁻⁸ times the sum of magnitudes more.
-    fn matmul_bf16(&self, a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>, out: RowsMut<'_>);
+    /// [`Packed::pack_columns_padded`].
+    fn pack_columns(&self, columns: Rows<'_>, packed: &mut Packed) {
+        packed.pack_columns_padded(columns);
+    }
+
+    /// [`Operations::matmul`] with weights in bf16. A kernel may round `a` to bf16 as well, into `rounded`: then an element
+    /// is off by up to 2⁻⁸ times the sum of magnitudes more, when nothing underflows.
+    fn matmul_bf16(&self, a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>, rounded: &mut RowsBf16, out: RowsMut<'_>);
 
     /// Quantises rows for [`Operations::matmul_int16`], each with a step of its own: an 8191st of its largest magnitude. All
     /// kernels give the same bits.
@@ -129,14 +134,14 @@ pub trait Operations: Sync {
     /// xᵢ ← e^xᵢ, with a relative error of at most 4 `u` for −87 ≤ x ≤ 88; smaller x may give 0.
     fn exp(&self, x: &mut [f32]);
 
-    /// xᵢ ← e^(s·xᵢ) / Σ e^(s·xⱼ) for a scale `s` > 0.
-    fn softmax(&self, x: &mut [f32], scale: f32);
+    /// xᵢ ← e^(s·xᵢ) / Σ e^(s·xⱼ) for a scale `s` > 0, in each row of `width` values.
+    fn softmax(&self, rows: &mut [f32], width: usize, scale: f32);
 
     /// xᵢ ← xᵢ·Φ(xᵢ), the erf form, off by at most |x|/2 · (1e-8 + 16 `u`).
     fn gelu(&self, x: &mut [f32]);
 
-    /// xᵢ ← (xᵢ − mean) / √(variance + epsilon) · gammaᵢ + betaᵢ.
-    fn layer_norm(&self, x: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32);
+    /// xᵢ ← (xᵢ − mean) / √(variance + epsilon) · gammaᵢ + betaᵢ in each row, which is as long as gamma.
+    fn layer_norm(&self, rows: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32);
 }
 
 /// One implementation of [`Operations`] that this processor can run.
@@ -190,6 +195,17 @@ impl fmt::Debug for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Kernel({})", self.name())
     }
+}
+
+/// Panics when `len` values are no whole rows of `width` values.
+fn check_rows(len: usize, width: usize) {
+    assert!(len == 0 || width > 0 && len.is_multiple_of(width), "{len} values are no rows of {width}");
+}
+
+/// Panics when the slices of a layer norm do not have the lengths they should.
+fn check_norm(rows: &[f32], gamma: &[f32], beta: &[f32]) {
+    assert_eq!(gamma.len(), beta.len(), "lengths of gamma and beta");
+    check_rows(rows.len(), gamma.len());
 }
 
 /// γ(n) = n·u / (1 − n·u): the relative error of `n` roundings in a row (Higham, Accuracy and Stability, lemma 3.1).

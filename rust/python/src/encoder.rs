@@ -31,8 +31,9 @@ impl PyBertEncoder {
         minilm: bool,
     ) -> PyResult<Self> {
         let pooling = pooling.map(Pooling::by_name).transpose().map_err(to_py)?;
-        let precision = Precision::by_name(precision).map_err(to_py)?;
-        let options = Options { precision, threads, kernel: vectors::kernel()?, pooling, memo: memo.as_deref() };
+        let kernel = vectors::kernel()?;
+        let precision = Precision::by_name(precision, kernel).map_err(to_py)?;
+        let options = Options { precision, threads, kernel, pooling, memo: memo.as_deref() };
         let open = if minilm { BertEncoder::open_minilm } else { BertEncoder::open };
         py.detach(|| open(&folder, &options)).map(|encoder| Self(Arc::new(encoder))).map_err(to_py)
     }

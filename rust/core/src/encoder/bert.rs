@@ -212,9 +212,7 @@ impl Norm {
     }
 
     fn apply(&self, kernel: Kernel, rows: &mut [f32], epsilon: f32) {
-        for row in rows.chunks_exact_mut(self.gamma.len()) {
-            kernel.layer_norm(row, &self.gamma, &self.beta, epsilon);
-        }
+        kernel.layer_norm(rows, &self.gamma, &self.beta, epsilon);
     }
 }
 
@@ -307,15 +305,15 @@ impl Head {
         let (asked, tokens) = (queries.count(), keys.count());
         // Whole panels, with scores of −∞ where there is no key, spare all that follows the handling of parts.
         let padded = tokens.next_multiple_of(PANEL);
-        self.keys.pack_columns_padded(keys);
+        kernel.pack_columns(keys, &mut self.keys);
         self.values.pack_rows(values);
         self.scores.resize(asked * padded, 0.0);
         kernel.matmul(queries, &self.keys, None, RowsMut::new(&mut self.scores, asked, padded, padded));
         let scale = 1.0 / (queries.width() as f32).sqrt();
         for row in self.scores.chunks_exact_mut(padded) {
             row[tokens..].fill(f32::NEG_INFINITY);
-            kernel.softmax(row, scale);
         }
+        kernel.softmax(&mut self.scores, padded, scale);
         kernel.matmul(Rows::new(&self.scores, asked, tokens, padded), &self.values, None, out);
     }
 }

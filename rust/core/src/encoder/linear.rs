@@ -2,7 +2,9 @@
 
 use super::weights::Weights;
 use crate::error::Result;
-use crate::kernel::{Kernel, Packed, PackedBf16, PackedInt8, PackedInt16, Rows, RowsInt8, RowsInt16, RowsMut};
+use crate::kernel::{
+    Kernel, Packed, PackedBf16, PackedInt8, PackedInt16, Rows, RowsBf16, RowsInt8, RowsInt16, RowsMut,
+};
 
 /// x·W + b.
 #[derive(Debug)]
@@ -28,11 +30,12 @@ pub(super) enum Form<'a> {
     Int8(&'a [f32]),
 }
 
-/// The inputs of a linear layer in whole numbers; keeps its memory from one to the next.
+/// The inputs of a linear layer in whole numbers or in bf16; keeps its memory from one to the next.
 #[derive(Debug, Default)]
 pub(super) struct WholeInputs {
     int8: RowsInt8,
     int16: RowsInt16,
+    bf16: RowsBf16,
 }
 
 /// Less than what any component of a working model is.
@@ -71,7 +74,7 @@ impl Linear {
         let (input, out) = (Rows::new(input, rows, width, width), RowsMut::new(out, rows, columns, columns));
         match &self.matrix {
             Matrix::F32(matrix) => kernel.matmul(input, matrix, Some(&self.bias), out),
-            Matrix::Bf16(matrix) => kernel.matmul_bf16(input, matrix, Some(&self.bias), out),
+            Matrix::Bf16(matrix) => kernel.matmul_bf16(input, matrix, Some(&self.bias), &mut whole.bf16, out),
             Matrix::Int16(matrix) => {
                 kernel.quantise_rows_int16(input, &mut whole.int16);
                 kernel.matmul_int16(&whole.int16, matrix, Some(&self.bias), out);

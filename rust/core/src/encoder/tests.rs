@@ -362,10 +362,13 @@ fn whole_numbers_give_nearly_the_same_vectors_in_every_kernel() {
 #[test]
 fn precisions_are_found_by_name() {
     for precision in Precision::ALL {
-        assert_eq!(Precision::by_name(precision.name()).unwrap(), precision);
+        assert_eq!(Precision::by_name(precision.name(), Kernel::best()).unwrap(), precision);
     }
-    assert_ne!(Precision::by_name("auto").unwrap(), Precision::Int8, "workers of one service share f32's vectors");
-    let error = Precision::by_name("fp8").unwrap_err();
+    for kernel in Kernel::available() {
+        let auto = Precision::by_name("auto", kernel).unwrap();
+        assert_ne!(auto, Precision::Int8, "workers of one service share f32's vectors");
+    }
+    let error = Precision::by_name("fp8", Kernel::best()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert_eq!(error.to_string(), "expected precision to be one of auto, f32, int16, bf16, int8, got \"fp8\"");
 }

@@ -3,14 +3,18 @@
 
 mod bf16;
 pub(super) mod codes;
-mod elementwise;
+pub(super) mod elementwise;
 mod int16;
 mod int8;
 pub(super) mod matmul;
+mod pack;
 mod reduce;
 
 use super::codes::{FourProducts, HighFilter, HighShape, Nibbles, SignTable};
-use super::{Operations, Packed, PackedBf16, PackedInt8, PackedInt16, Rows, RowsInt8, RowsInt16, RowsMut};
+use super::{
+    Operations, Packed, PackedBf16, PackedInt8, PackedInt16, Rows, RowsBf16, RowsInt8, RowsInt16, RowsMut, check_norm,
+    check_rows,
+};
 
 /// Kernel of 256-bit registers with fused multiplication. A value exists only where the processor has both.
 pub(super) struct Avx2(());
@@ -84,7 +88,19 @@ impl Operations for Avx2 {
         unsafe { matmul::matmul(a, b, bias, out) }
     }
 
-    fn matmul_bf16(&self, a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>, out: RowsMut<'_>) {
+    fn pack_columns(&self, columns: Rows<'_>, packed: &mut Packed) {
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX2.
+        unsafe { pack::pack_columns(columns, packed) }
+    }
+
+    fn matmul_bf16(
+        &self,
+        a: Rows<'_>,
+        b: &PackedBf16,
+        bias: Option<&[f32]>,
+        _rounded: &mut RowsBf16,
+        out: RowsMut<'_>,
+    ) {
         // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
         unsafe { bf16::matmul(a, b, bias, out) }
     }
@@ -114,9 +130,10 @@ impl Operations for Avx2 {
         unsafe { elementwise::exp(x) }
     }
 
-    fn softmax(&self, x: &mut [f32], scale: f32) {
+    fn softmax(&self, rows: &mut [f32], width: usize, scale: f32) {
+        check_rows(rows.len(), width);
         // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
-        unsafe { elementwise::softmax(x, scale) }
+        unsafe { elementwise::softmax(rows, width, scale) }
     }
 
     fn gelu(&self, x: &mut [f32]) {
@@ -124,9 +141,10 @@ impl Operations for Avx2 {
         unsafe { elementwise::gelu(x) }
     }
 
-    fn layer_norm(&self, x: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32) {
+    fn layer_norm(&self, rows: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32) {
+        check_norm(rows, gamma, beta);
         // SAFETY: `self` comes from `detect` alone, so the processor has AVX2 and FMA.
-        unsafe { reduce::layer_norm(x, gamma, beta, epsilon) }
+        unsafe { reduce::layer_norm(rows, gamma, beta, epsilon) }
     }
 }
 

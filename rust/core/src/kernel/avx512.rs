@@ -4,31 +4,39 @@
 #![allow(unsafe_code)]
 
 mod codes;
+mod elementwise;
 mod matmul;
+mod tiles;
 
 use super::avx2::Avx2;
 use super::codes::{FourProducts, HighFilter, HighShape, Nibbles, SignTable, dot_nibbles, dot_nibbles_of};
-use super::{Operations, Packed, PackedBf16, PackedInt8, PackedInt16, Rows, RowsInt8, RowsInt16, RowsMut};
+use super::{
+    Operations, Packed, PackedBf16, PackedInt8, PackedInt16, Rows, RowsBf16, RowsInt8, RowsInt16, RowsMut, check_norm,
+    check_rows,
+};
 
 /// Kernel of 512-bit registers. A value exists only where the processor has what it uses.
-pub(super) struct Avx512 {
-    /// Whether bf16 weights are multiplied by pairs, with inputs rounded to bf16 too.
-    pairs: bool,
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Avx512 {
+    /// F, BW and VNNI alone: weights in bf16 are widened to f32.
+    Plain,
+    /// With AVX512-BF16: weights in bf16 are multiplied by pairs, with inputs rounded to bf16 too.
+    Pairs,
+    /// With AMX: bytes and pairs of bf16 are multiplied by tiles, where the depth is a multiple of a tile's.
+    Tiles,
 }
-
-static WIDENING: Avx512 = Avx512 { pairs: false };
-static PAIRING: Avx512 = Avx512 { pairs: true };
 
 impl Avx512 {
     /// The kernels that this processor can run, the one to prefer last.
     ///
-    /// Pairs of bf16 are for who names them. A prototype took half of f32's time with them on Zen 5 and more than f32's on
-    /// Sapphire Rapids; this code was never run, for want of a processor with the instruction.
+    /// Pairs of bf16 are for who names them. A prototype took half of f32's time with them on Zen 5; this code takes as long
+    /// as f32 on Sapphire Rapids and its successor.
     pub(super) fn detect() -> impl Iterator<Item = &'static Self> {
         let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
         let detected = Avx2::detect().is_some() && wide && is_x86_feature_detected!("avx512vnni");
         let pairs = detected && is_x86_feature_detected!("avx512bf16");
-        pairs.then_some(&PAIRING).into_iter().chain(detected.then_some(&WIDENING))
+        let all = [(pairs, &Self::Pairs), (detected, &Self::Plain), (pairs && tiles::permitted(), &Self::Tiles)];
+        all.into_iter().filter_map(|(there, kernel)| there.then_some(kernel))
     }
 
     fn narrow() -> &'static Avx2 {
@@ -38,7 +46,11 @@ impl Avx512 {
 
 impl Operations for Avx512 {
     fn name(&self) -> &'static str {
-        if self.pairs { "avx512bf16" } else { "avx512" }
+        match self {
+            Self::Plain => "avx512",
+            Self::Pairs => "avx512bf16",
+            Self::Tiles => "amx",
+        }
     }
 
     fn dot(&self, a: &[f32], b: &[f32]) -> f32 {
@@ -83,18 +95,24 @@ impl Operations for Avx512 {
         unsafe { matmul::matmul(a, b, bias, out) }
     }
 
-    fn matmul_bf16(&self, a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>, out: RowsMut<'_>) {
-        if self.pairs {
-            // SAFETY: `pairs` says that the processor has AVX512-BF16, and `self` comes from `detect` alone.
-            unsafe { matmul::matmul_pairs(a, b, bias, out) }
-        } else {
+    fn pack_columns(&self, columns: Rows<'_>, packed: &mut Packed) {
+        Self::narrow().pack_columns(columns, packed);
+    }
+
+    fn matmul_bf16(&self, a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>, rounded: &mut RowsBf16, out: RowsMut<'_>) {
+        match self {
+            // SAFETY: `self` comes from `detect` alone, so the processor has AVX512-BF16 and this process may use tiles.
+            Self::Tiles if tiles::fit(2 * b.depth()) => unsafe { tiles::matmul_bf16(a, b, bias, rounded, out) },
+            // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F and AVX512-BF16.
+            Self::Tiles | Self::Pairs => unsafe { matmul::matmul_pairs(a, b, bias, rounded, out) },
             // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F.
-            unsafe { matmul::matmul_bf16(a, b, bias, out) }
+            Self::Plain => unsafe { matmul::matmul_bf16(a, b, bias, out) },
         }
     }
 
     fn quantise_rows_int16(&self, rows: Rows<'_>, out: &mut RowsInt16) {
-        Self::narrow().quantise_rows_int16(rows, out);
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F and BW.
+        unsafe { elementwise::quantise_rows_int16(rows, out) }
     }
 
     fn matmul_int16(&self, a: &RowsInt16, b: &PackedInt16, bias: Option<&[f32]>, out: RowsMut<'_>) {
@@ -103,28 +121,40 @@ impl Operations for Avx512 {
     }
 
     fn quantise_rows(&self, rows: Rows<'_>, factors: &[f32], out: &mut RowsInt8) {
-        Self::narrow().quantise_rows(rows, factors, out);
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F.
+        unsafe { elementwise::quantise_rows(rows, factors, out) }
     }
 
     fn matmul_int8(&self, a: &RowsInt8, b: &PackedInt8, bias: Option<&[f32]>, out: RowsMut<'_>) {
-        // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F and VNNI.
-        unsafe { matmul::matmul_int8(a, b, bias, out) }
+        if *self == Self::Tiles && tiles::fit(a.row_bytes()) {
+            // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F and this process may use tiles.
+            unsafe { tiles::matmul_int8(a, b, bias, out) }
+        } else {
+            // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F and VNNI.
+            unsafe { matmul::matmul_int8(a, b, bias, out) }
+        }
     }
 
     fn exp(&self, x: &mut [f32]) {
-        Self::narrow().exp(x);
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F.
+        unsafe { elementwise::exp(x) }
     }
 
-    fn softmax(&self, x: &mut [f32], scale: f32) {
-        Self::narrow().softmax(x, scale);
+    fn softmax(&self, rows: &mut [f32], width: usize, scale: f32) {
+        check_rows(rows.len(), width);
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F.
+        unsafe { elementwise::softmax(rows, width, scale) }
     }
 
     fn gelu(&self, x: &mut [f32]) {
-        Self::narrow().gelu(x);
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F.
+        unsafe { elementwise::gelu(x) }
     }
 
-    fn layer_norm(&self, x: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32) {
-        Self::narrow().layer_norm(x, gamma, beta, epsilon);
+    fn layer_norm(&self, rows: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32) {
+        check_norm(rows, gamma, beta);
+        // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F.
+        unsafe { elementwise::layer_norm(rows, gamma, beta, epsilon) }
     }
 }
 

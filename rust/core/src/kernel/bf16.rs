@@ -45,6 +45,18 @@ impl PackedBf16 {
     }
 }
 
+/// Room for left-hand rows that a kernel rounds to bf16; keeps its memory from one product to the next.
+#[derive(Debug, Default)]
+pub struct RowsBf16(Vec<u32>);
+
+impl RowsBf16 {
+    /// Room for `count` rows of `height` pairs, with anything in it.
+    pub(super) fn reset(&mut self, count: usize, height: usize) -> &mut [u32] {
+        self.0.resize(count * height, 0);
+        &mut self.0
+    }
+}
+
 /// The nearest bf16, the even one of two; an infinity for what is beyond the largest.
 pub(super) fn round(x: f32) -> u16 {
     let bits = x.to_bits();

@@ -140,7 +140,16 @@ fn quantise_row(row: &[f32], values: &mut [i16]) -> f32 {
             largest[lane] = if x > largest[lane] { x } else { largest[lane] };
         }
     }
-    let largest = largest.into_iter().chain(ends.iter().map(|x| x.abs())).fold(0.0, f32::max);
+    // By halves, which are registers: value by value each would wait for the one before.
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            let x = largest[lane + half];
+            largest[lane] = if x > largest[lane] { x } else { largest[lane] };
+        }
+        half /= 2;
+    }
+    let largest = ends.iter().map(|x| x.abs()).fold(largest[0], f32::max);
     let step = (largest / f32::from(LARGEST_INPUT)).max(f32::MIN_POSITIVE);
     let inverse = 1.0 / step;
     for (x, value) in row.iter().zip(values) {

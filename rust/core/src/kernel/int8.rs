@@ -22,6 +22,8 @@ pub(super) const QUADS_AT_ONCE: usize = 4;
 pub(super) const STEP: usize = QUAD * QUADS_AT_ONCE;
 /// The magnitudes of the eight weights that share a lane of sixteen bits add up to no more than this.
 const LANE: i32 = i16::MAX as i32 / LARGEST_INPUT as i32;
+/// There is room for a multiple of so many left-hand rows.
+pub(super) const TILE_ROWS: usize = 16;
 /// Weights that are all smaller are zero, so that nothing is divided by too little.
 pub(super) const SMALLEST: f32 = 1e-30;
 /// f32 arithmetic rounds to whole numbers when this is added and taken away: 1.5 · 2²³.
@@ -166,7 +168,8 @@ impl RowsInt8 {
     /// Room for `count` rows of `depth` values: their bytes and what these mean.
     pub(super) fn reset(&mut self, count: usize, depth: usize) -> impl Iterator<Item = (&mut [u8], &mut RowScale)> {
         (self.depth, self.padded) = (depth, depth.next_multiple_of(STEP));
-        self.bytes.resize(count * self.padded, 0);
+        // Whole tiles of rows, for kernels that multiply by tiles.
+        self.bytes.resize(count.next_multiple_of(TILE_ROWS) * self.padded, 0);
         self.scales.resize(count, RowScale::default());
         let rows = self.bytes.chunks_exact_mut(self.padded.max(1));
         rows.map(move |row| &mut row[..depth]).zip(&mut self.scales)
@@ -175,6 +178,16 @@ impl RowsInt8 {
     /// Number of rows.
     pub fn count(&self) -> usize {
         self.scales.len()
+    }
+
+    /// Bytes from a row to the next.
+    pub(super) fn row_bytes(&self) -> usize {
+        self.padded
+    }
+
+    /// The bytes of all rows, and behind them anything up to a multiple of [`TILE_ROWS`] rows.
+    pub(super) fn tiled(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// A row's bytes, up to a multiple of [`STEP`] with some that have weights of zero.
@@ -225,8 +238,17 @@ pub(super) fn row_scale(row: &[f32], factors: &[f32]) -> (RowScale, f32) {
         least[0] = least[0].min(x * factor);
         largest[0] = largest[0].max(x * factor);
     }
-    let least = least.into_iter().fold(0.0, f32::min);
-    let largest = largest.into_iter().fold(0.0, f32::max);
+    // By halves, which are registers: value by value each would wait for the one before.
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            let (x, y) = (least[lane + half], largest[lane + half]);
+            least[lane] = if x < least[lane] { x } else { least[lane] };
+            largest[lane] = if y > largest[lane] { y } else { largest[lane] };
+        }
+        half /= 2;
+    }
+    let (least, largest) = (least[0], largest[0]);
     let step = ((largest - least) / f32::from(LARGEST_INPUT)).max(f32::MIN_POSITIVE);
     let inverse = 1.0 / step;
     (RowScale { step, zero: whole(least * inverse) }, inverse)

@@ -7,7 +7,7 @@ mod codes;
 
 use super::codes::{FourProducts, Nibbles, SignTable, dot_nibbles, dot_nibbles_of};
 use super::scalar::Scalar;
-use super::{Operations, Packed, PackedBf16, PackedInt8, PackedInt16, Rows, RowsInt8, RowsInt16, RowsMut};
+use super::{Operations, Packed, PackedBf16, PackedInt8, PackedInt16, Rows, RowsBf16, RowsInt8, RowsInt16, RowsMut};
 
 /// Kernel of 128-bit registers. A value exists only where the processor has them.
 pub(super) struct Neon(());
@@ -63,8 +63,8 @@ impl Operations for Neon {
         Scalar.matmul(a, b, bias, out);
     }
 
-    fn matmul_bf16(&self, a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>, out: RowsMut<'_>) {
-        Scalar.matmul_bf16(a, b, bias, out);
+    fn matmul_bf16(&self, a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>, rounded: &mut RowsBf16, out: RowsMut<'_>) {
+        Scalar.matmul_bf16(a, b, bias, rounded, out);
     }
 
     fn quantise_rows_int16(&self, rows: Rows<'_>, out: &mut RowsInt16) {
@@ -87,16 +87,16 @@ impl Operations for Neon {
         Scalar.exp(x);
     }
 
-    fn softmax(&self, x: &mut [f32], scale: f32) {
-        Scalar.softmax(x, scale);
+    fn softmax(&self, rows: &mut [f32], width: usize, scale: f32) {
+        Scalar.softmax(rows, width, scale);
     }
 
     fn gelu(&self, x: &mut [f32]) {
         Scalar.gelu(x);
     }
 
-    fn layer_norm(&self, x: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32) {
-        Scalar.layer_norm(x, gamma, beta, epsilon);
+    fn layer_norm(&self, rows: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32) {
+        Scalar.layer_norm(rows, gamma, beta, epsilon);
     }
 }
 

@@ -120,12 +120,18 @@ impl<S> Default for Panels<S> {
 impl<S: Copy> Panels<S> {
     /// Panels of `height` strips that are all `empty`, in the memory that was there if it was this matrix's own.
     pub(super) fn reset(&mut self, height: usize, columns: usize, empty: S) -> &mut [S] {
+        let strips = self.room(height, columns, empty);
+        strips.fill(empty);
+        strips
+    }
+
+    /// [`Panels::reset`] without the filling of strips that were there.
+    fn room(&mut self, height: usize, columns: usize, empty: S) -> &mut [S] {
         (self.height, self.columns) = (height, columns);
         if let Strips::Shared(..) = self.strips {
             self.strips = Strips::Own(Vec::new());
         }
         let Strips::Own(strips) = &mut self.strips else { unreachable!("shared strips were just replaced") };
-        strips.clear();
         strips.resize(height * columns.div_ceil(PANEL), empty);
         strips
     }
@@ -191,6 +197,11 @@ impl Packed {
         self.pack_some_columns(columns, columns.count().next_multiple_of(PANEL));
     }
 
+    /// Room for panels of `depth` strips and so many columns, a multiple of 16, with anything in it.
+    pub(super) fn room(&mut self, depth: usize, columns: usize) -> &mut [Strip] {
+        self.panels.room(depth, columns, Strip([0.0; PANEL]))
+    }
+
     /// Packs `count` columns, as many of which as are given are not zero.
     fn pack_some_columns(&mut self, columns: Rows<'_>, count: usize) {
         let depth = columns.width();
@@ -206,10 +217,16 @@ impl Packed {
     /// Packs a matrix given by its rows into memory that this matrix already has.
     pub fn pack_rows(&mut self, rows: Rows<'_>) {
         let depth = rows.count();
-        let strips = self.panels.reset(depth, rows.width(), Strip([0.0; PANEL]));
+        let strips = self.panels.room(depth, rows.width(), Strip([0.0; PANEL]));
         for row in 0..rows.count() {
-            for (panel, part) in rows.row(row).chunks(PANEL).enumerate() {
-                strips[panel * depth + row].0[..part.len()].copy_from_slice(part);
+            let (whole, rest) = rows.row(row).as_chunks();
+            for (panel, part) in whole.iter().enumerate() {
+                strips[panel * depth + row] = Strip(*part);
+            }
+            if !rest.is_empty() {
+                let last = &mut strips[whole.len() * depth + row].0;
+                last[..rest.len()].copy_from_slice(rest);
+                last[rest.len()..].fill(0.0);
             }
         }
     }

@@ -3,8 +3,8 @@
 use super::codes::{self, BLOCK, FourProducts, GROUP, Nibbles, SignTable};
 use super::pack::{check_product, panel_bias};
 use super::{
-    LANES, LANES_F64, Operations, PANEL, Packed, PackedBf16, PackedInt8, PackedInt16, Rows, RowsInt8, RowsInt16,
-    RowsMut, bf16, int8, int16,
+    LANES, LANES_F64, Operations, PANEL, Packed, PackedBf16, PackedInt8, PackedInt16, Rows, RowsBf16, RowsInt8,
+    RowsInt16, RowsMut, bf16, check_norm, check_rows, int8, int16,
 };
 
 /// The eighth root of Φ(−z) for 0 ≤ z < [`TAIL_END`], in powers of z: to the eighth power it is off by at most 2.1e-9.
@@ -115,7 +115,14 @@ impl Operations for Scalar {
         }
     }
 
-    fn matmul_bf16(&self, a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>, out: RowsMut<'_>) {
+    fn matmul_bf16(
+        &self,
+        a: Rows<'_>,
+        b: &PackedBf16,
+        bias: Option<&[f32]>,
+        _rounded: &mut RowsBf16,
+        out: RowsMut<'_>,
+    ) {
         bf16::matmul(a, b, bias, out);
     }
 
@@ -141,14 +148,17 @@ impl Operations for Scalar {
         }
     }
 
-    fn softmax(&self, x: &mut [f32], scale: f32) {
-        let max = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        for x in &mut *x {
-            *x = ((*x - max) * scale).exp();
-        }
-        let inverse = 1.0 / x.iter().sum::<f32>();
-        for x in x {
-            *x *= inverse;
+    fn softmax(&self, rows: &mut [f32], width: usize, scale: f32) {
+        check_rows(rows.len(), width);
+        for x in rows.chunks_exact_mut(width.max(1)) {
+            let max = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            for x in &mut *x {
+                *x = ((*x - max) * scale).exp();
+            }
+            let inverse = 1.0 / x.iter().sum::<f32>();
+            for x in x {
+                *x *= inverse;
+            }
         }
     }
 
@@ -158,14 +168,16 @@ impl Operations for Scalar {
         }
     }
 
-    fn layer_norm(&self, x: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32) {
-        assert!(x.len() == gamma.len() && x.len() == beta.len(), "lengths of gamma and beta");
-        let scale = 1.0 / x.len() as f32;
-        let mean = x.iter().sum::<f32>() * scale;
-        let variance = x.iter().map(|x| (x - mean) * (x - mean)).sum::<f32>() * scale;
-        let inverse = 1.0 / (variance + epsilon).sqrt();
-        for ((x, gamma), beta) in x.iter_mut().zip(gamma).zip(beta) {
-            *x = (*x - mean) * inverse * gamma + beta;
+    fn layer_norm(&self, rows: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32) {
+        check_norm(rows, gamma, beta);
+        for x in rows.chunks_exact_mut(gamma.len().max(1)) {
+            let scale = 1.0 / x.len() as f32;
+            let mean = x.iter().sum::<f32>() * scale;
+            let variance = x.iter().map(|x| (x - mean) * (x - mean)).sum::<f32>() * scale;
+            let inverse = 1.0 / (variance + epsilon).sqrt();
+            for ((x, gamma), beta) in x.iter_mut().zip(gamma).zip(beta) {
+                *x = (*x - mean) * inverse * gamma + beta;
+            }
         }
     }
 }

@@ -185,7 +185,7 @@ fn softmax_matches_the_oracle() {
     everywhere(|kernel, len, offset| {
         let (before, scale) = (values(len, len + offset, 30.0), 0.25);
         let mut x = before.clone();
-        kernel.softmax(&mut x[offset..], scale);
+        kernel.softmax(&mut x[offset..], len, scale);
         let max = before[offset..].iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let exps: Vec<f64> = before[offset..].iter().map(|x| (f64::from(*x - max) * f64::from(scale)).exp()).collect();
         let total: f64 = exps.iter().sum();
@@ -198,10 +198,28 @@ fn softmax_matches_the_oracle() {
 }
 
 #[test]
+fn packed_columns_are_the_columns_and_zeros() {
+    for kernel in Kernel::available() {
+        // Memory of a larger matrix: what it left behind is gone.
+        let mut packed = Packed::from_columns(Rows::new(&[7.0; 40 * 50], 50, 40, 40));
+        for (depth, count) in (0..=40).flat_map(|depth| (0..=50).map(move |count| (depth, count))) {
+            let columns = values(depth + count, count * (depth + 3), 1.0);
+            kernel.pack_columns(Rows::new(&columns, count, depth, depth + 3), &mut packed);
+            assert_eq!((packed.depth(), packed.columns()), (depth, count.next_multiple_of(PANEL)));
+            for (column, row) in (0..packed.columns()).flat_map(|column| (0..depth).map(move |row| (column, row))) {
+                let expected = if column < count { columns[column * (depth + 3) + row] } else { 0.0 };
+                let got = packed.panel(column / PANEL)[row].0[column % PANEL];
+                assert_eq!(got, expected, "{kernel:?} {depth} x {count} at {row}, {column}");
+            }
+        }
+    }
+}
+
+#[test]
 fn softmax_of_values_far_apart_is_one_hot() {
     for kernel in Kernel::available() {
         let mut x = [-1e30, 3.0, -1e30, f32::NEG_INFINITY, -200.0, 3.0 - 120.0, -1e9, -5e5, -1e4, -1e3];
-        kernel.softmax(&mut x, 1.0);
+        kernel.softmax(&mut x, 10, 1.0);
         assert_eq!(x, [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], "{kernel:?}");
     }
 }

@@ -13,14 +13,15 @@ use super::super::scalar::{TAIL, TAIL_END};
 use super::reduce::{WIDTH, load, load_part, store, store_part, sum};
 
 /// Below this e^x is not a normal f32; the result is 0.
-const EXP_MIN: f32 = -87.336_54;
+pub(in super::super) const EXP_MIN: f32 = -87.336_54;
 /// Above this 2ⁿ would overflow; the result stays at e^88.37.
-const EXP_MAX: f32 = 88.37;
+pub(in super::super) const EXP_MAX: f32 = 88.37;
 /// ln 2 in two parts; the first has nine bits, so that its product with n is exact.
-const LN_2_HIGH: f32 = 0.693_359_4;
-const LN_2_LOW: f32 = -2.121_944_4e-4;
+pub(in super::super) const LN_2_HIGH: f32 = 0.693_359_4;
+pub(in super::super) const LN_2_LOW: f32 = -2.121_944_4e-4;
 /// 1/7!, …, 1/1!, 1/0!: what is left out of the series is below r⁸/8! ≤ 5.2e-9 for |r| ≤ ln 2 / 2.
-const TAYLOR: [f32; 8] = [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
+pub(in super::super) const TAYLOR: [f32; 8] =
+    [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
 
 /// e^x = 2ⁿ·e^r with n = round(x / ln 2) and |r| ≤ ln 2 / 2.
 #[inline]
@@ -83,14 +84,56 @@ pub(super) fn gelu(x: &mut [f32]) {
 }
 
 #[target_feature(enable = "avx2,fma")]
-pub(super) fn softmax(x: &mut [f32], scale: f32) {
+pub(super) fn softmax(rows: &mut [f32], width: usize, scale: f32) {
+    let scale = _mm256_set1_ps(scale);
+    match width {
+        16 => softmax_registers::<2>(rows, scale),
+        32 => softmax_registers::<4>(rows, scale),
+        48 => softmax_registers::<6>(rows, scale),
+        64 => softmax_registers::<8>(rows, scale),
+        _ => {
+            for row in rows.chunks_exact_mut(width.max(1)) {
+                softmax_row(row, scale);
+            }
+        }
+    }
+}
+
+/// Rows of `N` registers, of which the processor works on several at a time.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn softmax_registers<const N: usize>(rows: &mut [f32], scale: __m256) {
+    for row in rows.as_chunks_mut::<WIDTH>().0.as_chunks_mut::<N>().0 {
+        let mut x = [_mm256_setzero_ps(); N];
+        for (x, values) in x.iter_mut().zip(&*row) {
+            *x = load(values);
+        }
+        let mut max = x[0];
+        for x in &x[1..] {
+            max = _mm256_max_ps(max, *x);
+        }
+        let max = _mm256_set1_ps(horizontal_max(max));
+        let mut total = _mm256_setzero_ps();
+        for x in &mut x {
+            *x = exp8(_mm256_mul_ps(_mm256_sub_ps(*x, max), scale));
+            total = _mm256_add_ps(total, *x);
+        }
+        let inverse = _mm256_set1_ps(1.0 / sum(total));
+        for (x, values) in x.iter().zip(row) {
+            store(values, _mm256_mul_ps(*x, inverse));
+        }
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn softmax_row(x: &mut [f32], scale: __m256) {
     let (blocks, rest) = x.as_chunks_mut::<WIDTH>();
     let mut max = load_part(rest, f32::NEG_INFINITY);
     for x in &*blocks {
         max = _mm256_max_ps(max, load(x));
     }
     let max = _mm256_set1_ps(horizontal_max(max));
-    let scale = _mm256_set1_ps(scale);
     // The lanes past the end are e^−∞ = 0.
     let tail = exp8(_mm256_mul_ps(_mm256_sub_ps(load_part(rest, f32::NEG_INFINITY), max), scale));
     store_part(rest, tail);

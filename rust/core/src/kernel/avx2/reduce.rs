@@ -85,6 +85,13 @@ fn dot_inline(a: &[f32], b: &[f32]) -> f32 {
     if !a_rest.is_empty() {
         sums[0] = _mm256_fmadd_ps(load_part(a_rest, 0.0), load_part(b_rest, 0.0), sums[0]);
     }
+    add_up(sums)
+}
+
+/// The sum of all lanes of four registers.
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn add_up(sums: [__m256; 4]) -> f32 {
     sum(_mm256_add_ps(_mm256_add_ps(sums[0], sums[1]), _mm256_add_ps(sums[2], sums[3])))
 }
 
@@ -119,24 +126,45 @@ pub(super) fn dot_f64(a: &[f32], b: &[f32]) -> f64 {
 }
 
 #[target_feature(enable = "avx2,fma")]
-pub(super) fn layer_norm(x: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32) {
-    assert!(x.len() == gamma.len() && x.len() == beta.len(), "lengths of gamma and beta");
+pub(super) fn layer_norm(rows: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32) {
+    for row in rows.chunks_exact_mut(gamma.len().max(1)) {
+        normalise(row, gamma, beta, epsilon);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn normalise(x: &mut [f32], gamma: &[f32], beta: &[f32], epsilon: f32) {
     let (blocks, rest) = x.as_chunks::<WIDTH>();
     let scale = 1.0 / x.len() as f32;
-    let mut total = load_part(rest, 0.0);
-    for x in blocks {
-        total = _mm256_add_ps(total, load(x));
+    // Four sums at once, so that none waits for the one before.
+    let zero = _mm256_setzero_ps();
+    let mut sums = [load_part(rest, 0.0), zero, zero, zero];
+    let (fours, few) = blocks.as_chunks::<4>();
+    for four in fours {
+        for (sum, x) in sums.iter_mut().zip(four) {
+            *sum = _mm256_add_ps(*sum, load(x));
+        }
     }
-    let mean = sum(total) * scale;
+    for x in few {
+        sums[0] = _mm256_add_ps(sums[0], load(x));
+    }
+    let mean = add_up(sums) * scale;
     let means = _mm256_set1_ps(mean);
     // The lanes past the end hold the mean, so that their deviation is zero.
     let deviation = _mm256_sub_ps(load_part(rest, mean), means);
-    let mut squares = _mm256_mul_ps(deviation, deviation);
-    for x in blocks {
-        let deviation = _mm256_sub_ps(load(x), means);
-        squares = _mm256_fmadd_ps(deviation, deviation, squares);
+    let mut squares = [_mm256_mul_ps(deviation, deviation), zero, zero, zero];
+    for four in fours {
+        for (square, x) in squares.iter_mut().zip(four) {
+            let deviation = _mm256_sub_ps(load(x), means);
+            *square = _mm256_fmadd_ps(deviation, deviation, *square);
+        }
     }
-    let inverse = _mm256_set1_ps(1.0 / (sum(squares) * scale + epsilon).sqrt());
+    for x in few {
+        let deviation = _mm256_sub_ps(load(x), means);
+        squares[0] = _mm256_fmadd_ps(deviation, deviation, squares[0]);
+    }
+    let inverse = _mm256_set1_ps(1.0 / (add_up(squares) * scale + epsilon).sqrt());
     let (blocks, rest) = x.as_chunks_mut::<WIDTH>();
     let ((gammas, gamma_rest), (betas, beta_rest)) = (gamma.as_chunks(), beta.as_chunks());
     for ((x, gamma), beta) in blocks.iter_mut().zip(gammas).zip(betas) {

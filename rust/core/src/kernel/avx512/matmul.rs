@@ -11,7 +11,7 @@ use std::arch::x86_64::{
 };
 
 use super::super::avx2::matmul::{Ahead, Tile, tiles};
-use super::super::bf16::{self, PackedBf16};
+use super::super::bf16::{self, PackedBf16, RowsBf16};
 use super::super::int8::{self, ColumnScales, PackedInt8, QUAD, Quads, RowScale, RowsInt8};
 use super::super::int16::{self, PackedInt16, RowsInt16, lane};
 use super::super::pack::{self, Pairs, Strip, panel_bias};
@@ -20,7 +20,7 @@ use super::super::{PANEL, Packed, Rows, RowsMut};
 /// Rows of a tile at most.
 const TILE: usize = 14;
 /// Bytes of the left-hand rows that are used with every panel before the next rows come: half of a second-level cache.
-const BLOCK_BYTES: usize = 512 * 1024;
+pub(super) const BLOCK_BYTES: usize = 512 * 1024;
 
 /// Calls a function for a tile of 1 to 14 rows and one or two panels.
 macro_rules! for_tile {
@@ -163,10 +163,16 @@ fn multiply_bf16<const R: usize, const N: usize>(
 
 /// The inputs are rounded to bf16 too, and an instruction multiplies pairs.
 #[target_feature(enable = "avx512f,avx512bf16")]
-pub(in super::super) fn matmul_pairs(a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>, mut out: RowsMut<'_>) {
+pub(in super::super) fn matmul_pairs(
+    a: Rows<'_>,
+    b: &PackedBf16,
+    bias: Option<&[f32]>,
+    rounded: &mut RowsBf16,
+    mut out: RowsMut<'_>,
+) {
     bf16::check_product(&a, b, bias, &out);
     let height = b.panels.height();
-    let mut rounded = vec![0_u32; a.count() * height];
+    let rounded = rounded.reset(a.count(), height);
     for (row, pairs) in rounded.chunks_exact_mut(height.max(1)).enumerate() {
         for (values, pair) in a.row(row).chunks(2).zip(pairs) {
             let second = values.get(1).copied().unwrap_or(0.0);
@@ -331,7 +337,7 @@ fn multiply_int8<const R: usize, const N: usize>(
 /// [`ColumnScales::element`] for 16 columns.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn finish(sums: __m512i, columns: &ColumnScales, row: RowScale) -> __m512 {
+pub(super) fn finish(sums: __m512i, columns: &ColumnScales, row: RowScale) -> __m512 {
     // SAFETY: the reference is to 16 readable numbers, and `loadu` asks for no alignment.
     let column_sums = unsafe { _mm512_loadu_si512(columns.sums.as_ptr().cast()) };
     let correction = _mm512_mullo_epi32(_mm512_set1_epi32(row.zero), column_sums);
@@ -344,7 +350,7 @@ fn finish(sums: __m512i, columns: &ColumnScales, row: RowScale) -> __m512 {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn load(values: &[f32; PANEL]) -> __m512 {
+pub(super) fn load(values: &[f32; PANEL]) -> __m512 {
     // SAFETY: the reference is to 16 readable values, and `loadu` asks for no alignment.
     unsafe { _mm512_loadu_ps(values.as_ptr()) }
 }
@@ -380,7 +386,7 @@ fn write<const R: usize, const N: usize>(
 /// Writes as many of 16 values as there is room for.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn write_panel(values: __m512, out: &mut [f32]) {
+pub(super) fn write_panel(values: __m512, out: &mut [f32]) {
     if let Some(out) = out.first_chunk_mut::<PANEL>() {
         store(out, values);
     } else {

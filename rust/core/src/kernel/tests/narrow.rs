@@ -9,7 +9,10 @@ fn shapes() -> impl Iterator<Item = (usize, usize, usize)> {
     let rows = (0..=30).map(|m| (m, 37, 33));
     let depths = (0..=70).map(|k| (5, k, 17));
     let columns = (0..=50).map(|n| (4, 19, n));
-    rows.chain(depths).chain(columns).chain([(14, 384, 48), (3, 1536, 16), (200, 1536, 16)])
+    // Depths of whole tiles.
+    let tiled = (0..=70).map(|m| (m, 64, 33)).chain((0..=70).map(|n| (17, 128, n)));
+    let large = [(14, 384, 48), (3, 1536, 16), (200, 1536, 16), (700, 1536, 48)];
+    rows.chain(depths).chain(columns).chain(tiled).chain(large)
 }
 
 /// A column's weights and a row's inputs as bytes say them, in f64.
@@ -157,7 +160,13 @@ fn a_product_of_sixteen_bits_is_nearer_than_one_of_bf16() {
     kernel.quantise_rows_int16(a, &mut rows);
     let columns = Rows::new(&weights, n, k, k);
     kernel.matmul_int16(&rows, &PackedInt16::from_columns(columns), None, RowsMut::new(&mut fine, m, n, n));
-    kernel.matmul_bf16(a, &PackedBf16::from_columns(columns), None, RowsMut::new(&mut coarse, m, n, n));
+    kernel.matmul_bf16(
+        a,
+        &PackedBf16::from_columns(columns),
+        None,
+        &mut RowsBf16::default(),
+        RowsMut::new(&mut coarse, m, n, n),
+    );
     let error = |got: &[f32]| {
         let errors = (0..m * n).map(|at| {
             let (row, column) = (at / n, at % n);
@@ -245,8 +254,8 @@ fn products_with_bf16_weights_match_the_oracle() {
             let rounded: Vec<f32> = weights.iter().map(|w| bf16::widen(u32::from(bf16::round(*w)))[0]).collect();
             let a = Rows::new(&a[offset..], m, k, k + offset);
             for kernel in Kernel::available() {
-                let mut out = vec![7.0; m * (n + 3)];
-                kernel.matmul_bf16(a, &packed, Some(&bias), RowsMut::new(&mut out, m, n, n + 3));
+                let (mut scratch, mut out) = (RowsBf16::default(), vec![7.0; m * (n + 3)]);
+                kernel.matmul_bf16(a, &packed, Some(&bias), &mut scratch, RowsMut::new(&mut out, m, n, n + 3));
                 for (at, got) in out.iter().enumerate() {
                     let (i, j) = (at / (n + 3), at % (n + 3));
                     if j >= n {

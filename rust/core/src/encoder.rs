@@ -221,7 +221,7 @@ impl BertEncoder {
             self.encode_into(texts, overlong, &mut vectors)?;
             return Ok(vectors);
         }
-        let work = Mutex::new(Work { cost: texts.iter().map(cost).sum(), texts, out: &mut vectors });
+        let work = Mutex::new(Work::new(texts, &mut vectors, threads));
         std::thread::scope(|scope| {
             let encode = || {
                 while let Some((texts, out)) = Work::claim(&work, threads, self.dim()) {
@@ -355,14 +355,21 @@ struct Work<'a, T> {
     out: &'a mut [f32],
     /// Of all the texts.
     cost: usize,
+    /// Of a share that is worth its passes over the weights, and no more than a thread's part of all.
+    least: usize,
 }
 
 impl<'a, T: AsRef<str>> Work<'a, T> {
+    fn new(texts: &'a [T], out: &'a mut [f32], threads: usize) -> Self {
+        let cost: usize = texts.iter().map(cost).sum();
+        Self { texts, out, cost, least: CHUNK_COST.min(cost / threads) }
+    }
+
     /// Takes some texts for a thread: a share of what is left, so that shares get smaller and all threads end at about the same
     /// time, also where one is held up (Polychronopoulos and Kuck, Guided Self-Scheduling, 1987).
     fn claim(work: &Mutex<Self>, threads: usize, dim: usize) -> Option<(&'a [T], &'a mut [f32])> {
         let mut work = lock(work);
-        let (most, mut taken, mut count) = (work.cost / (2 * threads), 0, 0);
+        let (most, mut taken, mut count) = ((work.cost / (2 * threads)).max(work.least), 0, 0);
         while count < work.texts.len() && (count == 0 || taken + cost(&work.texts[count]) <= most) {
             taken += cost(&work.texts[count]);
             count += 1;
@@ -372,6 +379,9 @@ impl<'a, T: AsRef<str>> Work<'a, T> {
         (count > 0).then_some((texts, out))
     }
 }
+
+/// What texts of as many tokens as go through the model at once cost: a question of 16 tokens has some 55 bytes.
+const CHUNK_COST: usize = CHUNK_TOKENS * 9 / 2;
 
 /// About how long a text takes.
 fn cost<T: AsRef<str>>(text: &T) -> usize {

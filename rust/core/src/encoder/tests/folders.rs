@@ -393,13 +393,18 @@ fn claims_cover_all_texts_and_get_smaller() {
         let mut out = vec![0.0; 2 * texts.len()];
         (0..out.len()).for_each(|i| out[i] = i as f32);
         let total: usize = texts.iter().map(cost).sum();
-        let work = Mutex::new(Work { texts: &texts, out: &mut out, cost: total });
+        let work = Mutex::new(Work::new(&texts, &mut out, threads));
+        // What is worth a pass, unless a thread has less than that.
+        let least = CHUNK_COST.min(total / threads);
         let (mut seen, mut left) = (0, total);
         while let Some((claimed, out)) = Work::claim(&work, threads, 2) {
             assert_eq!((claimed.as_ptr(), out.len()), (texts[seen..].as_ptr(), 2 * claimed.len()));
             assert!((out[0] - 2.0 * seen as f32).abs() < 0.5);
             let taken: usize = claimed.iter().map(cost).sum();
-            assert!(claimed.len() == 1 || taken <= left / (2 * threads), "{threads} threads: {taken} of {left}");
+            let most = least.max(left / (2 * threads));
+            assert!(claimed.len() == 1 || taken <= most, "{threads} threads: {taken} of {left}");
+            let next = texts.get(seen + claimed.len()).map(cost);
+            assert!(next.is_none_or(|next| taken + next > most), "{threads} threads: {taken} and {next:?} of {left}");
             (seen, left) = (seen + claimed.len(), left - taken);
         }
         assert_eq!((seen, left), (texts.len(), 0));

@@ -125,7 +125,8 @@ pub trait Operations: Sync {
     fn matmul_int16(&self, a: &RowsInt16, b: &PackedInt16, bias: Option<&[f32]>, out: RowsMut<'_>);
 
     /// Quantises rows for [`Operations::matmul_int8`], component k multiplied with `factors[k]`, each row with a step of its
-    /// own: a 127th of the distance between its least and its largest value, or zero. All kernels give the same bits.
+    /// own: a 127th of the distance between its least and its largest value, or zero. All kernels give the same bits for
+    /// finite values.
     fn quantise_rows(&self, rows: Rows<'_>, factors: &[f32], out: &mut RowsInt8);
 
     /// [`Operations::matmul`] with whole numbers for values and weights. The sums are exact: all kernels give the same bits.
@@ -151,13 +152,18 @@ pub struct Kernel(&'static dyn Operations);
 impl Kernel {
     /// Every kernel that this processor can run, the plainest first.
     pub fn available() -> Vec<Self> {
-        let mut all = vec![Self(&scalar::Scalar)];
+        Self::all().collect()
+    }
+
+    /// [`Kernel::available`], each looked for when it is asked for: the last one of x86-64 has to ask the system.
+    fn all() -> impl Iterator<Item = Self> {
+        let all = std::iter::once(Self(&scalar::Scalar));
         #[cfg(target_arch = "x86_64")]
-        all.extend(avx2::Avx2::detect().map(|kernel| Self(kernel)));
+        let all = all.chain(avx2::Avx2::detect().into_iter().map(|kernel| Self(kernel)));
         #[cfg(target_arch = "x86_64")]
-        all.extend(avx512::Avx512::detect().map(|kernel| Self(kernel)));
+        let all = all.chain(avx512::Avx512::detect().map(|kernel| Self(kernel)));
         #[cfg(target_arch = "aarch64")]
-        all.extend(neon::Neon::detect().map(|kernel| Self(kernel)));
+        let all = all.chain(neon::Neon::detect().into_iter().map(|kernel| Self(kernel)));
         all
     }
 
@@ -173,7 +179,7 @@ impl Kernel {
     ///
     /// `Config`, with the names there are, when this processor cannot run one of that name.
     pub fn by_name(name: &str) -> Result<Self> {
-        Self::available().into_iter().find(|kernel| kernel.name() == name).ok_or_else(|| {
+        Self::all().find(|kernel| kernel.name() == name).ok_or_else(|| {
             let known: Vec<_> = Self::available().iter().map(|kernel| kernel.name()).collect();
             Error::new(
                 ErrorKind::Config,

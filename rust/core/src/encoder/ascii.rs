@@ -5,13 +5,13 @@
 //! Nakajima, Japanese and Korean Voice Search, 2012). The ids are those of the `tokenizers` crate, in a tenth of its time.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::bert::BertNormalizer;
 use tokenizers::tokenizer::{Model, Tokenizer};
 
 /// The vocabulary of a tokenizer, by bytes.
-#[derive(Debug)]
 pub(super) struct Ascii {
     /// Pieces that a word begins with.
     first: HashMap<Box<[u8]>, u32>,
@@ -40,7 +40,8 @@ enum Class {
 }
 
 impl Ascii {
-    /// The tables for a tokenizer; None if it does not clean texts or has no token for unknown words.
+    /// The tables for a tokenizer; None if it does not clean texts, has no token for unknown words, or an added token that may
+    /// begin with something else once it is normalised.
     pub(super) fn of(tokenizer: &Tokenizer, model: &WordPiece, normalizer: BertNormalizer) -> Option<Self> {
         let unknown = *normalizer.clean_text.then(|| model.get_vocab())?.get(&model.unk_token)?;
         let (mut first, mut next) = (HashMap::new(), HashMap::new());
@@ -52,7 +53,7 @@ impl Ascii {
         }
         let longest = first.keys().map(|piece| piece.len()).max().unwrap_or(0);
         let longest_word = model.max_input_chars_per_word;
-        let classes = classes(normalizer.lowercase, tokenizer);
+        let classes = classes(normalizer.lowercase, tokenizer)?;
         Some(Self { first, next, longest, longest_word, unknown, classes })
     }
 
@@ -106,22 +107,30 @@ impl Ascii {
     }
 }
 
-fn classes(lowercase: bool, tokenizer: &Tokenizer) -> [Class; 128] {
+impl fmt::Debug for Ascii {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ascii({} pieces)", self.first.len())
+    }
+}
+
+fn classes(lowercase: bool, tokenizer: &Tokenizer) -> Option<[Class; 128]> {
     let mut classes = std::array::from_fn(|byte| match byte as u8 {
         b' ' | b'\t' | b'\n' | b'\r' => Class::Space,
         byte if byte.is_ascii_control() => Class::Control,
         byte if byte.is_ascii_punctuation() => Class::Punctuation,
         byte => Class::Letter(if lowercase { byte.to_ascii_lowercase() } else { byte }),
     });
-    // Some are looked for after the letters were lowered.
     for token in tokenizer.get_added_tokens_decoder().values() {
-        if let Some(byte) = token.content.bytes().next().filter(u8::is_ascii) {
-            for byte in [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()] {
-                classes[usize::from(byte)] = Class::Added;
-            }
+        let first = token.content.bytes().next().filter(u8::is_ascii);
+        // Those that are normalised are looked for in the text without its accents, its marks and its capitals.
+        if token.normalized && !first.is_some_and(|byte| byte.is_ascii_graphic()) {
+            return None;
+        }
+        for byte in first.into_iter().flat_map(|byte| [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()]) {
+            classes[usize::from(byte)] = Class::Added;
         }
     }
-    classes
+    Some(classes)
 }
 
 #[cfg(test)]
@@ -180,6 +189,18 @@ mod tests {
         }
         assert!(ascii.append("ab", &mut ids));
         assert_eq!(ids, [7, 2]);
+    }
+
+    #[test]
+    fn added_tokens_that_may_begin_with_something_else_leave_no_short_way() {
+        for content in ["École", " foo", "\tfoo", "\u{200b}ab", "\u{1}ab", "\u{301}a"] {
+            let normalized = tokenizer(true, &[AddedToken::from(content, false)]);
+            assert!(short_way(&normalized).is_none(), "{content:?}");
+            let as_it_is = tokenizer(true, &[AddedToken::from(content, false).normalized(false)]);
+            let mut ids = Vec::new();
+            assert!(short_way(&as_it_is).unwrap().append("ab", &mut ids), "{content:?}");
+            assert_eq!(ids, as_it_is.encode_fast("ab", false).unwrap().get_ids());
+        }
     }
 
     #[test]

@@ -367,6 +367,8 @@ fn precisions_are_found_by_name() {
     for kernel in Kernel::available() {
         let auto = Precision::by_name("auto", kernel).unwrap();
         assert_ne!(auto, Precision::Int8, "workers of one service share f32's vectors");
+        let pairs = ["avx2", "avx512", "avx512bf16"].contains(&kernel.name());
+        assert_eq!(auto, if pairs { Precision::Int16 } else { Precision::Bf16 }, "{kernel:?}");
     }
     let error = Precision::by_name("fp8", Kernel::best()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);

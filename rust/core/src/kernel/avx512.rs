@@ -1,4 +1,5 @@
-//! AVX-512 with BW and VNNI, for x86-64 servers since 2019 (Ice Lake, Zen 4): matrix products, and what the index scans with.
+//! AVX-512 with BW and VNNI, for x86-64 servers since 2019 (Ice Lake, Zen 4): matrix products, what is around them in an
+//! encoder, and what the index scans with; with AMX, products by tiles.
 //!
 //! All else is the AVX2 kernel's.
 #![allow(unsafe_code)]
@@ -16,27 +17,35 @@ use super::{
 };
 
 /// Kernel of 512-bit registers. A value exists only where the processor has what it uses.
+pub(super) struct Avx512(Level);
+
+/// What there is beside F, BW and VNNI.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Avx512 {
-    /// F, BW and VNNI alone: weights in bf16 are widened to f32.
+enum Level {
+    /// Nothing: weights in bf16 are widened to f32.
     Plain,
-    /// With AVX512-BF16: weights in bf16 are multiplied by pairs, with inputs rounded to bf16 too.
+    /// AVX512-BF16: weights in bf16 are multiplied by pairs, with inputs rounded to bf16 too.
     Pairs,
-    /// With AMX: bytes and pairs of bf16 are multiplied by tiles, where the depth is a multiple of a tile's.
+    /// That and AMX: bytes and pairs of bf16 are multiplied by tiles, where the depth is a multiple of a tile's.
     Tiles,
 }
 
+static PLAIN: Avx512 = Avx512(Level::Plain);
+static PAIRS: Avx512 = Avx512(Level::Pairs);
+static TILES: Avx512 = Avx512(Level::Tiles);
+
 impl Avx512 {
-    /// The kernels that this processor can run, the one to prefer last.
+    /// The kernels that this processor can run, the one to prefer last. For that one, if it is asked for, the system is.
     ///
     /// Pairs of bf16 are for who names them. A prototype took half of f32's time with them on Zen 5; this code takes as long
     /// as f32 on Sapphire Rapids and its successor.
     pub(super) fn detect() -> impl Iterator<Item = &'static Self> {
         let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
-        let detected = Avx2::detect().is_some() && wide && is_x86_feature_detected!("avx512vnni");
-        let pairs = detected && is_x86_feature_detected!("avx512bf16");
-        let all = [(pairs, &Self::Pairs), (detected, &Self::Plain), (pairs && tiles::permitted(), &Self::Tiles)];
-        all.into_iter().filter_map(|(there, kernel)| there.then_some(kernel))
+        let plain = Avx2::detect().is_some() && wide && is_x86_feature_detected!("avx512vnni");
+        let pairs = plain && is_x86_feature_detected!("avx512bf16");
+        let tiles = move || (pairs && tiles::permitted()).then_some(&TILES);
+        let plainer = pairs.then_some(&PAIRS).into_iter().chain(plain.then_some(&PLAIN));
+        plainer.chain(std::iter::once_with(tiles).flatten())
     }
 
     fn narrow() -> &'static Avx2 {
@@ -46,10 +55,10 @@ impl Avx512 {
 
 impl Operations for Avx512 {
     fn name(&self) -> &'static str {
-        match self {
-            Self::Plain => "avx512",
-            Self::Pairs => "avx512bf16",
-            Self::Tiles => "amx",
+        match self.0 {
+            Level::Plain => "avx512",
+            Level::Pairs => "avx512bf16",
+            Level::Tiles => "amx",
         }
     }
 
@@ -100,13 +109,13 @@ impl Operations for Avx512 {
     }
 
     fn matmul_bf16(&self, a: Rows<'_>, b: &PackedBf16, bias: Option<&[f32]>, rounded: &mut RowsBf16, out: RowsMut<'_>) {
-        match self {
+        match self.0 {
             // SAFETY: `self` comes from `detect` alone, so the processor has AVX512-BF16 and this process may use tiles.
-            Self::Tiles if tiles::fit(2 * b.depth()) => unsafe { tiles::matmul_bf16(a, b, bias, rounded, out) },
+            Level::Tiles if tiles::fit(2 * b.depth()) => unsafe { tiles::matmul_bf16(a, b, bias, rounded, out) },
             // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F and AVX512-BF16.
-            Self::Tiles | Self::Pairs => unsafe { matmul::matmul_pairs(a, b, bias, rounded, out) },
+            Level::Tiles | Level::Pairs => unsafe { matmul::matmul_pairs(a, b, bias, rounded, out) },
             // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F.
-            Self::Plain => unsafe { matmul::matmul_bf16(a, b, bias, out) },
+            Level::Plain => unsafe { matmul::matmul_bf16(a, b, bias, out) },
         }
     }
 
@@ -126,7 +135,7 @@ impl Operations for Avx512 {
     }
 
     fn matmul_int8(&self, a: &RowsInt8, b: &PackedInt8, bias: Option<&[f32]>, out: RowsMut<'_>) {
-        if *self == Self::Tiles && tiles::fit(a.row_bytes()) {
+        if self.0 == Level::Tiles && tiles::fit(a.row_bytes()) {
             // SAFETY: `self` comes from `detect` alone, so the processor has AVX-512 F and this process may use tiles.
             unsafe { tiles::matmul_int8(a, b, bias, out) }
         } else {

@@ -170,6 +170,7 @@ impl RowsInt8 {
         (self.depth, self.padded) = (depth, depth.next_multiple_of(STEP));
         // Whole tiles of rows, for kernels that multiply by tiles.
         self.bytes.resize(count.next_multiple_of(TILE_ROWS) * self.padded, 0);
+        self.scales.clear();
         self.scales.resize(count, RowScale::default());
         let rows = self.bytes.chunks_exact_mut(self.padded.max(1));
         rows.map(move |row| &mut row[..depth]).zip(&mut self.scales)

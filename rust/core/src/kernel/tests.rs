@@ -12,6 +12,8 @@ use super::*;
 const LENGTHS: std::ops::RangeInclusive<usize> = 0..=1100;
 const SHORT_LENGTHS: std::ops::RangeInclusive<usize> = 0..=130;
 const OFFSETS: std::ops::Range<usize> = 0..4;
+/// Of functions that take several rows.
+const ROWS: usize = 3;
 
 /// Values in (−scale, scale) from a 64-bit generator.
 fn values(seed: usize, len: usize, scale: f32) -> Vec<f32> {
@@ -183,16 +185,20 @@ fn exp_far_out_is_zero_or_large() {
 #[test]
 fn softmax_matches_the_oracle() {
     everywhere(|kernel, len, offset| {
-        let (before, scale) = (values(len, len + offset, 30.0), 0.25);
+        // Rows that have nothing to do with each other.
+        let (before, scale) = (values(len, ROWS * len + offset, 30.0), 0.25);
         let mut x = before.clone();
         kernel.softmax(&mut x[offset..], len, scale);
-        let max = before[offset..].iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let exps: Vec<f64> = before[offset..].iter().map(|x| (f64::from(*x - max) * f64::from(scale)).exp()).collect();
-        let total: f64 = exps.iter().sum();
-        for (got, exp) in x[offset..].iter().zip(&exps) {
-            // The argument is at most 15 in magnitude and rounded twice; exp 4, inverse and product 2 roundings; the sum's.
-            let bound = gamma(len + 15 + 4 + 4 + 2) * exp / total + f64::from(f32::MIN_POSITIVE);
-            assert_within(*got, exp / total, bound, &format!("{kernel:?} len {len} offset {offset}"));
+        for (x, before) in x[offset..].chunks(len.max(1)).zip(before[offset..].chunks(len.max(1))) {
+            let max = before.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let exps: Vec<f64> = before.iter().map(|x| (f64::from(*x - max) * f64::from(scale)).exp()).collect();
+            let total: f64 = exps.iter().sum();
+            for (got, exp) in x.iter().zip(&exps) {
+                // The argument is at most 15 in magnitude and rounded twice; exp 4, inverse and product 2 roundings; the
+                // sum's.
+                let bound = gamma(len + 15 + 4 + 4 + 2) * exp / total + f64::from(f32::MIN_POSITIVE);
+                assert_within(*got, exp / total, bound, &format!("{kernel:?} len {len} offset {offset}"));
+            }
         }
     });
 }
@@ -278,22 +284,24 @@ fn gelu_far_out_is_zero_or_the_value() {
 #[test]
 fn layer_norm_matches_the_oracle() {
     everywhere(|kernel, len, offset| {
-        let (before, epsilon) = (values(len, len + offset, 2.0), 1e-6_f32);
+        let (before, epsilon) = (values(len, ROWS * len + offset, 2.0), 1e-6_f32);
         let (weight, bias) = (values(11, len, 1.5), values(12, len, 0.5));
         let mut x = before.clone();
         kernel.layer_norm(&mut x[offset..], &weight, &bias, epsilon);
-        let input: Vec<f64> = before[offset..].iter().map(|x| f64::from(*x)).collect();
-        let mean = input.iter().sum::<f64>() / len as f64;
-        let variance = input.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / len as f64;
-        let deviation = (variance + f64::from(epsilon)).sqrt();
-        // The mean is off by `shift`, which adds shift² to the variance; sums pass at most `len` roundings.
-        let shift = gamma(len + 2) * input.iter().map(|x| x.abs()).sum::<f64>() / len.max(1) as f64 / deviation;
-        let relative = gamma(len + 8) / 2.0 + shift * shift / 2.0 + gamma(6);
-        for (((got, x), weight), bias) in x[offset..].iter().zip(&input).zip(&weight).zip(&bias) {
-            let (unit, weight, bias) = ((x - mean) / deviation, f64::from(*weight), f64::from(*bias));
-            let bound =
-                weight.abs() * (unit.abs() * relative + shift) + gamma(2) * (bias.abs() + (unit * weight).abs());
-            assert_within(*got, unit * weight + bias, bound, &format!("{kernel:?} len {len} offset {offset}"));
+        for (x, before) in x[offset..].chunks(len.max(1)).zip(before[offset..].chunks(len.max(1))) {
+            let input: Vec<f64> = before.iter().map(|x| f64::from(*x)).collect();
+            let mean = input.iter().sum::<f64>() / len as f64;
+            let variance = input.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / len as f64;
+            let deviation = (variance + f64::from(epsilon)).sqrt();
+            // The mean is off by `shift`, which adds shift² to the variance; sums pass at most `len` roundings.
+            let shift = gamma(len + 2) * input.iter().map(|x| x.abs()).sum::<f64>() / len.max(1) as f64 / deviation;
+            let relative = gamma(len + 8) / 2.0 + shift * shift / 2.0 + gamma(6);
+            for (((got, x), weight), bias) in x.iter().zip(&input).zip(&weight).zip(&bias) {
+                let (unit, weight, bias) = ((x - mean) / deviation, f64::from(*weight), f64::from(*bias));
+                let bound =
+                    weight.abs() * (unit.abs() * relative + shift) + gamma(2) * (bias.abs() + (unit * weight).abs());
+                assert_within(*got, unit * weight + bias, bound, &format!("{kernel:?} len {len} offset {offset}"));
+            }
         }
     });
 }

@@ -28,7 +28,8 @@ const BLOCK: usize = 2 * ROWS;
 
 /// Whether this processor has tiles of bytes and of bf16, and the system lets this process use them.
 ///
-/// Linux is asked for it, since each thread that uses tiles takes 8 KiB more to be interrupted.
+/// Linux is asked for it, since each thread that uses tiles takes 8 KiB more to be interrupted: from then on the system refuses
+/// alternative signal stacks that have no room for them. Where a thread has such a stack already, it is this that is refused.
 pub(super) fn permitted() -> bool {
     static PERMITTED: OnceLock<bool> = OnceLock::new();
     *PERMITTED.get_or_init(|| present() && request())
@@ -253,7 +254,7 @@ struct Place {
 
 impl Blocks {
     fn new(rows: usize, columns: usize, row_bytes: usize) -> Self {
-        let group = (BLOCK_BYTES / row_bytes).next_multiple_of(BLOCK);
+        let group = (BLOCK_BYTES / row_bytes).max(1).next_multiple_of(BLOCK);
         Self { rows, columns, row_bytes, group, next: Place { group: 0, row: 0, column: 0 } }
     }
 

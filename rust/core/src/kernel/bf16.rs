@@ -47,8 +47,9 @@ impl PackedBf16 {
 
 /// Room for left-hand rows that a kernel rounds to bf16; keeps its memory from one product to the next.
 #[derive(Debug, Default)]
-pub struct RowsBf16(Vec<u32>);
+pub struct RowsBf16(#[cfg(target_arch = "x86_64")] Vec<u32>);
 
+#[cfg(target_arch = "x86_64")]
 impl RowsBf16 {
     /// Room for `count` rows of `height` pairs, with anything in it.
     pub(super) fn reset(&mut self, count: usize, height: usize) -> &mut [u32] {

@@ -182,11 +182,13 @@ impl RowsInt8 {
     }
 
     /// Bytes from a row to the next.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn row_bytes(&self) -> usize {
         self.padded
     }
 
     /// The bytes of all rows, and behind them anything up to a multiple of [`TILE_ROWS`] rows.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn tiled(&self) -> &[u8] {
         &self.bytes
     }

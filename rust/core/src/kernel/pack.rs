@@ -198,6 +198,7 @@ impl Packed {
     }
 
     /// Room for panels of `depth` strips and so many columns, a multiple of 16, with anything in it.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn room(&mut self, depth: usize, columns: usize) -> &mut [Strip] {
         self.panels.room(depth, columns, Strip([0.0; PANEL]))
     }

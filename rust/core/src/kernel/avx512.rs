@@ -38,7 +38,7 @@ impl Avx512 {
     /// The kernels that this processor can run, the one to prefer last. For that one, if it is asked for, the system is.
     ///
     /// Pairs of bf16 are for who names them. A prototype took half of f32's time with them on Zen 5; this code takes as long
-    /// as f32 on Sapphire Rapids and its successor.
+    /// as f32 on Emerald Rapids.
     pub(super) fn detect() -> impl Iterator<Item = &'static Self> {
         let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw");
         let plain = Avx2::detect().is_some() && wide && is_x86_feature_detected!("avx512vnni");

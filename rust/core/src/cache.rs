@@ -7,6 +7,7 @@ mod counters;
 mod evict;
 mod fifo;
 mod insert;
+mod lookup;
 mod recency;
 mod reclaim;
 mod shard;
@@ -22,6 +23,7 @@ use recency::Clock;
 pub use reclaim::{Concurrent, Serialized, Threading};
 use reclaim::{Lock, Reclaim};
 use shard::{Shard, State, Writer};
+pub use table::Home;
 use table::{About, Found, Position, Table, View};
 
 /// Entries of a shard in a full cache, as long as there are not too many shards. So many are moved at once when a table
@@ -90,6 +92,10 @@ pub enum Lookup<K, V> {
     /// These keys have the same hash, and only the caller can tell, without our lock, whether one is equal.
     Undecided(Vec<K>),
 }
+
+/// A lookup takes a clock, a lock, or a key that only the caller can compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotPlain;
 
 /// Counters since the cache was made, and what it holds now.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -169,6 +175,8 @@ where
     limits: Limits,
     /// Whether entries come and go without a clock, weights or queues, unless one brings its own.
     plain: bool,
+    /// Whether the mark of an entry that is used is the clock's time.
+    ticking: bool,
     clock: Clock,
     counters: Counters<T>,
     /// Entries held, as two's complement: an entry may be removed before its insertion was counted.
@@ -211,6 +219,7 @@ where
                 && !clock.strict
                 && limits.max_bytes.is_none()
                 && limits.time_to_live.is_none(),
+            ticking: limits.policy == Policy::Lru && !clock.strict,
             clock,
             counters: Counters::new(),
             entries: Apart::default(),
@@ -256,7 +265,7 @@ where
         let shard = self.shard_of(hash);
         if T::SHARES_LINES && self.limits.capacity > FIT_A_CACHE {
             // To begin to read holds back every load that follows.
-            self.tables[shard].prefetch(hash, false);
+            self.tables[shard].home(hash);
         }
         let pin = self.reclaim.0.pin();
         let view = self.tables[shard].view(&pin);
@@ -278,34 +287,39 @@ where
     }
 
     /// Like [`Self::get_with`], where the answer takes neither a clock nor a lock, nor a key that only the caller can
-    /// compare; None, and nothing is counted, where it does. `ahead` sees a value before its key is compared, and may have
-    /// the processor fetch what it points to.
-    #[inline(always)]
+    /// compare: what was taken from the value, or None where there is no entry.
+    ///
+    /// # Errors
+    /// Where it does take one of them; nothing is counted then.
+    #[inline]
     pub fn get_plainly<R>(
         &self,
         hash: u64,
         mut test: impl FnMut(&K) -> Option<bool>,
         take: impl FnOnce(&V) -> R,
-        ahead: impl Fn(&V),
-    ) -> Option<Lookup<K, R>> {
+    ) -> Result<Option<R>, NotPlain> {
         let pin = self.reclaim.0.pin();
         let view = self.tables[self.shard_of(hash)].view(&pin);
-        let test = |key: &K, value: &V| {
-            ahead(value);
-            test(key)
-        };
-        match view.find_plainly(hash, test) {
-            Ok(found) => {
-                self.touch(view, found.at, &pin);
-                self.counters.hit(ReclaimOf::<K, V, T>::thread(&pin));
-                Some(Lookup::Hit(take(found.held.value())))
-            }
-            Err(false) => {
-                self.counters.miss(ReclaimOf::<K, V, T>::thread(&pin));
-                Some(Lookup::Miss)
-            }
-            Err(true) => None,
+        match view.find_plainly(hash, |key, _| test(key)) {
+            Ok(found) => Ok(Some(take(self.hit(view, found.at, found.held.value(), &pin)))),
+            Err(false) => Ok(self.miss(&pin)),
+            Err(true) => Err(NotPlain),
         }
+    }
+
+    /// Marks an entry as used, and counts that.
+    #[inline(always)]
+    fn hit<'g>(&self, view: View<'_, K, V>, at: Position, value: &'g V, pin: &Pin<'_, K, V, T>) -> &'g V {
+        self.touch(view, at, pin);
+        self.counters.hit(ReclaimOf::<K, V, T>::thread(pin));
+        value
+    }
+
+    /// Counts a lookup that found nothing.
+    #[inline(always)]
+    fn miss<R>(&self, pin: &Pin<'_, K, V, T>) -> Option<R> {
+        self.counters.miss(ReclaimOf::<K, V, T>::thread(pin));
+        None
     }
 
     /// Looks an entry up like [`Self::get_with`], and leaves its recency and the counters as they are.
@@ -432,14 +446,26 @@ where
     }
 
     /// Marks an entry as used.
-    #[inline]
+    #[inline(always)]
     fn touch(&self, view: View<'_, K, V>, at: Position, pin: &Pin<'_, K, V, T>) {
+        if !self.ticking {
+            return self.touch_otherwise(view, at, pin);
+        }
+        let now = self.clock.now();
+        // A cache line that others read too is written only if it must be; else writing is faster than looking.
+        if !T::SHARES_LINES || now != view.mark(at) {
+            view.set_mark(at, now);
+        }
+    }
+
+    /// Where the mark of an entry is not the time at which it was used last, or each use has a time of its own.
+    #[inline(never)]
+    fn touch_otherwise(&self, view: View<'_, K, V>, at: Position, pin: &Pin<'_, K, V, T>) {
         let new = match self.limits.policy {
             Policy::Lru => self.clock.used::<T>(),
             Policy::S3Fifo => (view.mark(at) + 1).min(MOST_USES),
         };
-        // A cache line that others read too is written only if it must be; else writing is faster than looking.
-        if !T::SHARES_LINES || new != view.mark(at) {
+        if new != view.mark(at) {
             view.set_mark(at, new);
         }
         if self.clock.strict && self.clock.is_worn() {

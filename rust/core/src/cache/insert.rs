@@ -69,7 +69,8 @@ where
         let pin = self.reclaim.0.pin();
         let home = self.shard_of(entry.hash);
         if self.limits.capacity > FIT_A_CACHE {
-            self.tables[home].prefetch(entry.hash, true);
+            self.tables[home].home(entry.hash);
+            self.tables[home].prefetch_hashes(entry.hash);
         }
         let (hash, full) = (entry.hash, self.is_full());
         let mut writer = Writer::lock(self, home, &pin);
@@ -140,7 +141,8 @@ where
         let pin = self.reclaim.0.pin_locked();
         let home = self.shard_of(hash);
         if self.limits.capacity > FIT_A_CACHE {
-            self.tables[home].prefetch(hash, true);
+            self.tables[home].home(hash);
+            self.tables[home].prefetch_hashes(hash);
         }
         let mut writer = Writer::lock(self, home, &pin);
         writer.free();

@@ -46,7 +46,7 @@ pub use memory::Memory;
 use set::Set;
 pub use view::{Found, Position, View};
 
-use crate::sync::{AtomicPtr, Ordering};
+use crate::sync::{AtomicPtr, AtomicU32, Ordering};
 
 /// Slots of a set: as many as have their tags and marks on one cache line.
 pub(super) const WAYS: usize = if cfg!(loom) { 2 } else { 12 };
@@ -57,13 +57,17 @@ pub(super) const MAX_REACH: usize = if cfg!(loom) { 2 } else { 16 };
 pub(super) struct Table<K, V> {
     /// The word of its memory.
     word: AtomicPtr<Set<K, V>>,
+    /// The number of its sets, less one, which the word says too, but it takes longer to find out from there. It may belong
+    /// to the table before, where other threads replace it.
+    mask: AtomicU32,
     owned: PhantomData<(K, V)>,
 }
 
 impl<K, V> Table<K, V> {
     /// A table with one set.
     pub(super) fn new() -> Self {
-        Self { word: AtomicPtr::new(Memory::<K, V>::new(0, false).into_word()), owned: PhantomData }
+        let word = AtomicPtr::new(Memory::<K, V>::new(0, false).into_word());
+        Self { word, mask: AtomicU32::new(0), owned: PhantomData }
     }
 
     /// The table as it is now.
@@ -80,13 +84,24 @@ impl<K, V> Table<K, V> {
         self.word.load(Ordering::Relaxed).addr()
     }
 
-    /// Asks the processor to fetch the home of this hash, and where its hashes lie if they are wanted. Nothing is looked at,
-    /// so no guard is needed.
+    /// The home of this hash, which the processor is asked to fetch.
     #[inline(always)]
-    pub(super) fn prefetch(&self, hash: u64, hashes: bool) {
+    pub(super) fn home(&self, hash: u64) -> Home<K, V> {
+        let home = hash as u32 & self.mask.load(Ordering::Relaxed);
+        let start = Memory::<K, V>::start(self.word.load(Ordering::Relaxed));
+        let set = start.wrapping_add(home as usize);
+        for line in 0..size_of::<Set<K, V>>().div_ceil(64).min(4) {
+            entry::prefetch(set.wrapping_byte_add(64 * line));
+        }
+        Home(set)
+    }
+
+    /// Asks the processor to fetch where the hashes of that home lie.
+    #[inline(always)]
+    pub(super) fn prefetch_hashes(&self, hash: u64) {
         // SAFETY: the view is not used but for addresses.
         let view = unsafe { Memory::<K, V>::view(self.word.load(Ordering::Relaxed)) };
-        view.prefetch(hash, hashes);
+        view.prefetch_hashes(hash);
     }
 
     /// Replaces the sets by `count` others, a power of two, with the newcomer, if there is one, and the same entries, each of
@@ -130,7 +145,25 @@ impl<K, V> Table<K, V> {
 
     /// Publishes other memory; returns the old one, which readers may still be looking at.
     fn swap(&self, memory: Memory<K, V>) -> Memory<K, V> {
+        self.mask.store(!(u32::MAX << Memory::<K, V>::log(memory.word)), Ordering::Relaxed);
         Memory { word: self.word.swap(memory.into_word(), Ordering::AcqRel), owns: PhantomData }
+    }
+}
+
+/// Where an entry lies, if it is there, unless there is no room for it.
+#[repr(transparent)]
+pub struct Home<K, V>(*const Set<K, V>);
+
+impl<K, V> Home<K, V> {
+    /// The set itself.
+    ///
+    /// # Safety
+    /// The table that it is a set of is still the table, and stays so as long as 'a lasts; and it was when the home was
+    /// asked for, which no other thread disturbed.
+    #[inline(always)]
+    pub(super) unsafe fn set<'a>(self) -> &'a Set<K, V> {
+        // SAFETY: the caller's.
+        unsafe { &*self.0 }
     }
 }
 

@@ -7,11 +7,12 @@
 #![allow(unsafe_code)]
 
 use llmfast_core::cache::Lookup;
-use pyo3::ffi;
+use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 
 use super::objects::Object;
+use super::strings;
 
 /// A key as the cache holds it.
 #[derive(Clone)]
@@ -63,7 +64,13 @@ impl<'a, 'py> Probe<'a, 'py> {
         if other.0.as_ptr() == self.key.as_ptr() {
             return Some(true);
         }
-        if self.plain && is_plain(other.0.bind(py)) {
+        if self.plain && self.key.is_exact_instance_of::<PyString>() {
+            // SAFETY: both are alive, the key is a string, and this thread is attached.
+            let equal = unsafe { equals_string(py, self.key.as_ptr(), other.0.as_ptr()) };
+            if equal.is_some() {
+                return equal;
+            }
+        } else if self.plain && is_plain(other.0.bind(py)) {
             if is_bytes(self.key) != is_bytes(other.0.bind(py)) {
                 // Never equal. Comparing them may run Python code, which warns of it (`python -b`).
                 return Some(false);
@@ -139,6 +146,23 @@ impl<'a, 'py> Probe<'a, 'py> {
     }
 }
 
+/// Whether another key is the same as one that is a string; None if only Python code can tell.
+///
+/// # Safety
+/// Both are alive, the first is exactly a string, and this thread is attached.
+#[inline(never)]
+pub(crate) unsafe fn equals_string(py: Python<'_>, string: *mut PyObject, other: *mut PyObject) -> Option<bool> {
+    // SAFETY: the caller's.
+    if unsafe { ffi::PyUnicode_CheckExact(other) } != 0 {
+        // SAFETY: the caller's.
+        return Some(unsafe { strings::equal(other, string) });
+    }
+    // Numbers and bytes are no strings. Comparing bytes may run Python code, which warns of it (`python -b`).
+    // SAFETY: the caller's.
+    let other = unsafe { Borrowed::from_ptr(py, other) };
+    is_plain(&other).then_some(false)
+}
+
 #[inline]
 pub(crate) fn is_plain(key: &Bound<'_, PyAny>) -> bool {
     key.is_exact_instance_of::<PyString>() || is_plain_but_no_string(key)
@@ -160,7 +184,7 @@ fn is_bytes(key: &Bound<'_, PyAny>) -> bool {
 
 /// Spreads Python's hashes, which are the numbers themselves for small integers, over the whole word.
 #[inline]
-fn spread(hash: u64) -> u64 {
+pub(crate) fn spread(hash: u64) -> u64 {
     let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed ^ (mixed >> 29)
 }

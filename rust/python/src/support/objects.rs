@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
 
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -23,6 +24,12 @@ impl Object {
         self.0.as_ptr()
     }
 
+    #[inline]
+    pub(crate) fn as_non_null(&self) -> NonNull<ffi::PyObject> {
+        // SAFETY: an object is no null pointer.
+        unsafe { NonNull::new_unchecked(self.as_ptr()) }
+    }
+
     /// Another reference.
     #[inline]
     pub(crate) fn to_py(&self, py: Python<'_>) -> Py<PyAny> {
@@ -37,18 +44,31 @@ impl Object {
     /// Asks the processor to fetch the object, whose count of references is about to change.
     #[inline]
     pub(crate) fn prefetch(&self) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            // SAFETY: a prefetch reads nothing that the program could see, whatever the address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(self.as_ptr().cast()) };
-        }
+        prefetch(self.as_ptr());
+    }
+
+    /// Asks the processor to fetch what lies on the cache line behind that where the object begins.
+    #[inline]
+    pub(crate) fn prefetch_next_line(&self) {
+        prefetch(self.as_ptr().wrapping_byte_add(64));
     }
 
     /// Shows it to the garbage collector.
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&*self.0)
     }
+}
+
+#[inline]
+fn prefetch(address: *const ffi::PyObject) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads nothing that the program could see, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
 }
 
 impl Clone for Object {

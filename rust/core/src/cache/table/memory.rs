@@ -90,8 +90,12 @@ impl<K, V> Memory<K, V> {
     /// `word` is that of memory which is not freed as long as 'g lasts.
     #[inline]
     pub(super) unsafe fn view<'g>(word: *mut Set<K, V>) -> View<'g, K, V> {
-        let start = word.map_addr(|address| address & !(ALIGN - 1)).cast_const();
-        View { start, mask: !(u32::MAX << Self::log(word)), lasts: PhantomData }
+        View { start: Self::start(word), mask: !(u32::MAX << Self::log(word)), lasts: PhantomData }
+    }
+
+    #[inline(always)]
+    pub(super) fn start(word: *mut Set<K, V>) -> *const Set<K, V> {
+        word.map_addr(|address| address & !(ALIGN - 1))
     }
 
     #[inline]

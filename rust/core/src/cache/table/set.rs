@@ -11,7 +11,7 @@ use super::tags::{self, LANES, TAKEN, WORDS};
 use crate::sync::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 /// Slots of one set, one bit each.
-pub(super) struct Ways(pub(super) u32);
+pub(in crate::cache) struct Ways(pub(super) u32);
 
 impl Iterator for Ways {
     type Item = usize;
@@ -92,10 +92,43 @@ impl<K, V> Set<K, V> {
         Ways(tags::taken(self.load_tags()))
     }
 
-    /// The slots with this tag, and now and then one with another.
+    /// The slots with the tag of this hash, and now and then one with another.
     #[inline(always)]
-    pub(super) fn tagged(&self, tag: u64) -> Ways {
-        Ways(tags::equal(self.load_tags(), tag))
+    pub(in crate::cache) fn tagged(&self, hash: u64) -> Ways {
+        Ways(tags::equal(self.load_tags(), tag(hash)))
+    }
+
+    /// Like [`Self::tagged`].
+    ///
+    /// # Safety
+    /// No other thread changes the tags meanwhile.
+    #[inline(always)]
+    pub(in crate::cache) unsafe fn tagged_alone(&self, hash: u64) -> Ways {
+        #[cfg(loom)]
+        return self.tagged(hash);
+        #[cfg(not(loom))]
+        {
+            // SAFETY: the caller's; an atomic number is laid out like a number.
+            let tags = unsafe { *self.tags.as_ptr().cast::<[u64; WORDS]>() };
+            Ways(tags::equal(tags, tag(hash)))
+        }
+    }
+
+    /// Whether an entry whose home this is may lie in another set.
+    #[inline(always)]
+    pub(in crate::cache) fn reaches_behind(&self) -> bool {
+        self.reach.load(Ordering::Acquire) != 0
+    }
+
+    /// When or how often a slot was used; the policy's business. 0 where it is empty.
+    #[inline(always)]
+    pub(in crate::cache) fn mark(&self, way: usize) -> u16 {
+        self.marks[way].load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    pub(in crate::cache) fn set_mark(&self, way: usize, mark: u16) {
+        self.marks[way].store(mark, Ordering::Relaxed);
     }
 
     #[inline(always)]
@@ -145,8 +178,8 @@ impl<K, V> Set<K, V> {
         self.plain.load(Ordering::Relaxed) >> way & 1 != 0
     }
 
-    #[inline]
-    pub(super) fn expires(&self, way: usize) -> bool {
+    #[inline(always)]
+    pub(in crate::cache) fn expires(&self, way: usize) -> bool {
         self.expiring.load(Ordering::Relaxed) >> way & 1 != 0
     }
 
@@ -155,7 +188,7 @@ impl<K, V> Set<K, V> {
     /// # Safety
     /// The slot is filled, and the guard under which its tag was seen is held as long as the reference.
     #[inline(always)]
-    pub(super) unsafe fn pair(&self, way: usize) -> &(K, V) {
+    pub(in crate::cache) unsafe fn pair(&self, way: usize) -> &(K, V) {
         // SAFETY: whoever empties the slot waits until the guard is dropped, and nobody else writes to it.
         let pair = unsafe { &*self.slots[way].get() };
         // SAFETY: the slot is filled.

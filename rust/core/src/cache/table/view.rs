@@ -130,12 +130,12 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
     /// When or how often a slot was used; the policy's business. 0 where it is empty.
     #[inline]
     pub(in crate::cache) fn mark(self, at: Position) -> u16 {
-        self.set(at.set).marks[at.way as usize].load(Ordering::Relaxed)
+        self.set(at.set).mark(at.way as usize)
     }
 
     #[inline]
     pub(in crate::cache) fn set_mark(self, at: Position, mark: u16) {
-        self.set(at.set).marks[at.way as usize].store(mark, Ordering::Relaxed);
+        self.set(at.set).set_mark(at.way as usize, mark);
     }
 
     /// How long ago the slot was used that was used least recently at `now`, of the set that a number of 32 bits chooses;
@@ -167,20 +167,13 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
         self.in_set(self.chosen(number))
     }
 
-    /// Asks the processor to fetch the home of this hash, and where its hashes lie if they are wanted; looks at nothing.
+    /// Asks the processor to fetch where the hashes of the home of this hash lie; looks at nothing.
     #[inline(always)]
-    pub(super) fn prefetch(self, hash: u64, hashes: bool) {
+    pub(super) fn prefetch_hashes(self, hash: u64) {
         let home = self.home(hash) as usize;
-        let set = self.start.wrapping_add(home);
-        prefetch(set);
-        for line in 1..size_of::<Set<K, V>>().div_ceil(64).min(4) {
-            prefetch(set.wrapping_byte_add(64 * line));
-        }
-        if hashes {
-            let first = self.start.cast::<u64>().wrapping_byte_add(Memory::<K, V>::apart_at(self.len()).0);
-            prefetch(first.wrapping_add(home * WAYS));
-            prefetch(first.wrapping_add(home * WAYS + WAYS - 1));
-        }
+        let first = self.start.cast::<u64>().wrapping_byte_add(Memory::<K, V>::apart_at(self.len()).0);
+        prefetch(first.wrapping_add(home * WAYS));
+        prefetch(first.wrapping_add(home * WAYS + WAYS - 1));
     }
 
     /// Asks the processor to fetch a slot whose pair will be dropped; its tag and its mark are at hand.
@@ -268,7 +261,7 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
         unclear: &mut bool,
         test: &mut impl FnMut(&K, &V) -> Option<bool>,
     ) -> Option<Found<'g, K, V>> {
-        for way in self.set(set).tagged(tag(hash)) {
+        for way in self.set(set).tagged(hash) {
             let found = self.found(Position::new(set as usize, way));
             match test(found.held.key(), found.held.value()) {
                 Some(true) if !found.held.expires() => return Some(found),
@@ -320,7 +313,7 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
             loop {
                 let number = (home + distance) & self.mask;
                 self.set(number).prefetch();
-                for way in self.set(number).tagged(tag(hash)) {
+                for way in self.set(number).tagged(hash) {
                     let found = self.found(Position::new(number as usize, way));
                     if test(found.held) {
                         return Some(found);

@@ -1,0 +1,95 @@
+"""LruCache with strings as keys, which are looked up a way of their own: beside a dict."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+import pytest
+from hypothesis import given, strategies as st
+
+from llmfast import LruCache
+
+
+class Text(str):
+    """Equal to the string, and of the same hash, but looked up the general way."""
+
+
+def unhashed(text: str) -> str:
+    """Return an equal string that has not been asked for its hash, if it has more than one character."""
+    return (text + "x")[:-1]
+
+
+def hashed(text: str) -> str:
+    """Return an equal string that knows its hash."""
+    copy = unhashed(text)
+    hash(copy)
+    return copy
+
+
+texts = st.one_of(
+    st.text("ab", max_size=3),
+    st.text("aé日🦀\0", max_size=3),
+    st.text("a\ud800\udfff", max_size=2),
+    st.integers(0, 40).map(lambda number: f"a longer text that needs more than one cache line, number {number}"),
+)
+forms = st.sampled_from([str, unhashed, hashed, sys.intern, Text])
+steps = st.lists(st.tuples(st.sampled_from(["insert", "get", "subscript", "in", "remove"]), texts, forms), max_size=150)
+
+
+@given(st.sampled_from([64, 100, 5_000, 100_000]), st.sampled_from(["lru", "s3-fifo"]), st.booleans(), steps)
+def test_strings_of_every_form_are_found_as_in_a_dict(capacity, policy, lives, steps):
+    # Nothing is evicted, and nothing expires: entries with a lifetime are looked up another way.
+    cache = LruCache(capacity, policy=policy, time_to_live=3600 if lives else None)
+    held: dict[str, int] = {}
+    hits = misses = 0
+    for number, (step, text, form) in enumerate(steps):
+        key = form(text)
+        if step == "insert":
+            cache[key] = held[text] = number
+        elif step == "remove":
+            assert cache.remove(key) == (held.pop(text, None) is not None)
+        elif step == "in":
+            assert (key in cache) == (text in held)
+        elif step == "get":
+            assert cache.get(key) == held.get(text)
+        elif text in held:
+            assert cache[key] == held[text]
+        else:
+            with pytest.raises(KeyError):
+                cache[key]
+        if step in ("get", "subscript"):
+            hits, misses = hits + (text in held), misses + (text not in held)
+    assert dict(cache.items()) == held
+    stats = cache.stats()
+    assert (stats.hits, stats.misses) == (hits, misses)
+
+
+@pytest.mark.parametrize("capacity", [10, 1_000, 50_000])
+def test_lookups_leave_the_counts_of_references_as_they_are(capacity):
+    cache = LruCache(capacity)
+    entries = [(f"key {number}", object()) for number in range(10)]
+    for key, value in entries:
+        cache[key] = value
+    absent, default = "absent", object()
+    watched = [*(key for key, _ in entries), *(value for _, value in entries), absent, default, cache]
+    before = [sys.getrefcount(one) for one in watched]
+    for _ in range(100):
+        for key, value in entries:
+            assert cache.get(key) is cache.get(hashed(key)) is cache.get(unhashed(key)) is cache[key] is value
+        assert cache.get(absent) is None
+        assert cache.get(absent, default) is default
+        with contextlib.suppress(KeyError):
+            cache[absent]
+        with contextlib.suppress(KeyError):
+            cache[Text(absent)]
+    assert [sys.getrefcount(one) for one in watched] == before
+
+
+def test_a_value_lives_on_when_its_entry_goes():
+    cache = LruCache(1)
+    cache["key"] = [1, 2]
+    value = cache.get("key")
+    del cache["key"]
+    assert value == [1, 2]
+    assert sys.getrefcount(value) == 2

@@ -66,6 +66,8 @@ __all__ = [
 
 __version__: str
 
+_STRINGS_ARE_KNOWN: bool
+
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 _T = TypeVar("_T")

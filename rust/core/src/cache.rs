@@ -93,7 +93,7 @@ pub enum Lookup<K, V> {
     Undecided(Vec<K>),
 }
 
-/// A lookup takes a clock, a lock, or a key that only the caller can compare.
+/// A lookup takes more than the short way: a clock, a lock, a key that only the caller can compare, or another look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotPlain;
 
@@ -265,11 +265,11 @@ where
         let shard = self.shard_of(hash);
         if T::SHARES_LINES && self.limits.capacity > FIT_A_CACHE {
             // To begin to read holds back every load that follows.
-            self.tables[shard].home(hash);
+            self.tables[shard].prefetch_home(hash);
         }
         let pin = self.reclaim.0.pin();
         let view = self.tables[shard].view(&pin);
-        let found = match view.find_plainly(hash, |key, _| test(key)) {
+        let found = match view.find_plainly(hash, &mut test) {
             Ok(found) => Some(found),
             Err(false) => None,
             Err(true) => match self.find(view, shard, hash, now, test, &pin) {
@@ -295,12 +295,12 @@ where
     pub fn get_plainly<R>(
         &self,
         hash: u64,
-        mut test: impl FnMut(&K) -> Option<bool>,
+        test: impl FnMut(&K) -> Option<bool>,
         take: impl FnOnce(&V) -> R,
     ) -> Result<Option<R>, NotPlain> {
         let pin = self.reclaim.0.pin();
         let view = self.tables[self.shard_of(hash)].view(&pin);
-        match view.find_plainly(hash, |key, _| test(key)) {
+        match view.find_plainly(hash, test) {
             Ok(found) => Ok(Some(take(self.hit(view, found.at, found.held.value(), &pin)))),
             Err(false) => Ok(self.miss(&pin)),
             Err(true) => Err(NotPlain),
@@ -462,7 +462,7 @@ where
     #[inline(never)]
     fn touch_otherwise(&self, view: View<'_, K, V>, at: Position, pin: &Pin<'_, K, V, T>) {
         let new = match self.limits.policy {
-            Policy::Lru => self.clock.used::<T>(),
+            Policy::Lru => self.clock.next::<T>(),
             Policy::S3Fifo => (view.mark(at) + 1).min(MOST_USES),
         };
         if new != view.mark(at) {

@@ -13,6 +13,7 @@ use crate::support::durations;
 use crate::support::fast_calls;
 use crate::support::keys::{Probe, PyKey, size_of};
 use crate::support::objects::Object;
+use crate::support::strings;
 
 type Any<'py> = Bound<'py, PyAny>;
 
@@ -138,5 +139,6 @@ fn policy_named(name: &str) -> PyResult<Policy> {
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("LruCache", fast_calls::derive(module.py())?)?;
+    module.setattr("_STRINGS_ARE_KNOWN", strings::learn(module.py()))?;
     module.add_class::<CacheStats>()
 }

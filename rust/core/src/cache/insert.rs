@@ -69,14 +69,14 @@ where
         let pin = self.reclaim.0.pin();
         let home = self.shard_of(entry.hash);
         if self.limits.capacity > FIT_A_CACHE {
-            self.tables[home].home(entry.hash);
+            self.tables[home].prefetch_home(entry.hash);
             self.tables[home].prefetch_hashes(entry.hash);
         }
         let (hash, full) = (entry.hash, self.is_full());
         let mut writer = Writer::lock(self, home, &pin);
         writer.free();
         let victim = if full { self.victim(home, &pin, |_, _| {}) } else { None };
-        let old = match writer.view().find_plainly(entry.hash, |key, _| test(key)) {
+        let old = match writer.view().find_plainly(entry.hash, &mut test) {
             Ok(old) => Some(old),
             Err(false) => None,
             Err(true) => match writer.view().find(entry.hash, test) {
@@ -130,7 +130,7 @@ where
         hash: u64,
         key: K,
         value: V,
-        mut test: impl FnMut(&K) -> Option<bool>,
+        test: impl FnMut(&K) -> Option<bool>,
         ahead: impl FnOnce(&K, &V),
         gone: impl FnMut(&K, &V),
     ) -> Result<(), (K, V)> {
@@ -141,7 +141,7 @@ where
         let pin = self.reclaim.0.pin_locked();
         let home = self.shard_of(hash);
         if self.limits.capacity > FIT_A_CACHE {
-            self.tables[home].home(hash);
+            self.tables[home].prefetch_home(hash);
             self.tables[home].prefetch_hashes(hash);
         }
         let mut writer = Writer::lock(self, home, &pin);
@@ -149,7 +149,7 @@ where
         let view = writer.view();
         let full = self.len() >= self.limits.capacity;
         let victim = if full { self.victim(home, &pin, ahead) } else { None };
-        match view.find_plainly(hash, |key, _| test(key)) {
+        match view.find_plainly(hash, test) {
             Ok(old) => {
                 writer.count_insertion();
                 writer.replace((old.at, old.about()), Entry::plain(hash, key, value), gone);

@@ -11,6 +11,12 @@ where
     K: Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
+    /// Asks the processor to fetch where an entry with this hash lies.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        let _fetched = self.home(hash);
+    }
+
     /// Where an entry with this hash lies, if it is there, nearly always. The processor is asked to fetch it.
     #[inline(always)]
     pub fn home(&self, hash: u64) -> Option<Home<K, V>> {
@@ -53,7 +59,7 @@ where
         // SAFETY: the slot was taken, so it is filled, and the caller sees to it that it stays so.
         let (key, value) = unsafe { set.pair(way) };
         ahead(value);
-        if test(key) != Some(true) || set.expires(way) {
+        if set.expires(way) || test(key) != Some(true) {
             return Err(NotPlain);
         }
         let mark = if self.ticking { self.clock.now() } else { (set.mark(way) + 1).min(MOST_USES) };

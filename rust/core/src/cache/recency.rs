@@ -27,12 +27,6 @@ impl Clock {
         Self { ticks: AtomicU64::new(0), strict: capacity <= STRICT_UP_TO }
     }
 
-    /// The mark of what is used now. Odd in a large cache: later than what was inserted at this tick.
-    #[inline]
-    pub(super) fn used<T: Threading>(&self) -> u16 {
-        if self.strict { self.next::<T>() } else { self.ticks.load(Ordering::Relaxed) as u16 | 1 }
-    }
-
     /// The mark of what is inserted now, into so many entries, by a shard that has inserted as often as this.
     #[inline(always)]
     pub(super) fn inserted<T: Threading>(&self, entries: usize, insertions: u64) -> u16 {
@@ -52,7 +46,8 @@ impl Clock {
         }
     }
 
-    fn next<T: Threading>(&self) -> u16 {
+    /// The mark of what is used or inserted now in a small cache.
+    pub(super) fn next<T: Threading>(&self) -> u16 {
         if self.is_worn() { LAST_TICK as u16 } else { (T::add(&self.ticks, 1) + 1).min(LAST_TICK) as u16 }
     }
 
@@ -86,7 +81,8 @@ impl Clock {
         self.ticks.load(Ordering::Relaxed)
     }
 
-    /// The newest mark there can be.
+    /// The newest mark there can be: that of what is used now in a large cache. Odd, so later than what was inserted at this
+    /// tick.
     #[inline]
     pub(super) fn now(&self) -> u16 {
         self.ticks.load(Ordering::Relaxed) as u16 | 1

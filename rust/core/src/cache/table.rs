@@ -23,7 +23,8 @@
 //! return the one whose slot comes first: if that is the old one, none has missed it yet; if it is the new one, then
 //! later lookups see it too.
 //!
-//! **Why memory is safe.** Entries and tables are reached under a guard of the cache's reclaimer only. An entry does not
+//! **Why memory is safe.** Entries and tables are reached under a guard of the cache's reclaimer only; or, where there is one
+//! thread, by a lookup that is over before anything else happens (`get_at_home`). An entry does not
 //! change from the moment its tag appears until the reclaimer has waited for all guards under which the tag may have been
 //! seen; a table that was replaced goes to the reclaimer with everything that is filled in it.
 
@@ -58,7 +59,7 @@ pub(super) struct Table<K, V> {
     /// The word of its memory.
     word: AtomicPtr<Set<K, V>>,
     /// The number of its sets, less one, which the word says too, but it takes longer to find out from there. It may belong
-    /// to the table before, where other threads replace it.
+    /// to another table than the word, where threads replace it.
     mask: AtomicU32,
     owned: PhantomData<(K, V)>,
 }
@@ -82,6 +83,12 @@ impl<K, V> Table<K, V> {
     #[cfg(all(test, not(loom)))]
     pub(super) fn word(&self) -> usize {
         self.word.load(Ordering::Relaxed).addr()
+    }
+
+    /// Asks the processor to fetch the home of this hash.
+    #[inline(always)]
+    pub(super) fn prefetch_home(&self, hash: u64) {
+        let _fetched = self.home(hash);
     }
 
     /// The home of this hash, which the processor is asked to fetch.
@@ -150,7 +157,7 @@ impl<K, V> Table<K, V> {
     }
 }
 
-/// Where an entry lies, if it is there, unless there is no room for it.
+/// The set where the entries with a hash lie, but for those that found no room there.
 #[repr(transparent)]
 pub struct Home<K, V>(*const Set<K, V>);
 

@@ -41,7 +41,6 @@ static BASE: PyOnceLock<Base> = PyOnceLock::new();
 pub(crate) fn derive(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
     let base = py.get_type::<PyLruCache>();
     BASE.get_or_try_init(py, || Base::of(&base))?;
-    strings::learn(py);
     let mut slots = [
         ffi::PyType_Slot { slot: ffi::Py_tp_doc, pfunc: DOC.as_ptr().cast_mut().cast() },
         ffi::PyType_Slot { slot: ffi::Py_tp_methods, pfunc: methods().cast() },
@@ -118,8 +117,9 @@ unsafe fn cache<'a>(slf: *mut PyObject) -> (Python<'a>, &'a PyCache) {
     (py, unsafe { &*cache }.cache.get(py))
 }
 
-/// The value of a key, if it is there. The reference is borrowed, to be counted before anything else happens: keys are
-/// compared without Python code, so until then nothing removes the entry.
+/// The value of a key, if it is there. The reference is borrowed, to be counted before anything else happens. Until then
+/// nothing removes the entry: keys are compared without Python code, and a lookup brings no garbage, so that none is
+/// dropped when it ends.
 ///
 /// # Safety
 /// As for `cache`, with a key that is alive.
@@ -130,7 +130,7 @@ unsafe fn look_up(slf: *mut PyObject, key: *mut PyObject) -> Result<Option<NonNu
     // SAFETY: the key is alive, and this thread attached.
     let key = unsafe { Borrowed::from_ptr(py, key) };
     let probe = Probe::plain(&key).ok_or(NotPlain)?;
-    cache.home(probe.hash);
+    cache.prefetch(probe.hash);
     cache.get_plainly(probe.hash, |other| probe.test(other), Object::as_non_null)
 }
 
@@ -257,12 +257,13 @@ unsafe extern "C" fn get_string(
     home: Home<PyKey, Object>,
 ) -> *mut PyObject {
     // SAFETY: the interpreter gave an object of the type and a key.
-    match guarded(Err(NotPlain), |_| unsafe { look_up_string(slf, key, (hash, home)) }) {
+    match guarded(None, |_| Some(unsafe { look_up_string(slf, key, (hash, home)) })) {
         // SAFETY: the cache holds the object. This is the last step, since it waits for the object's memory.
-        Ok(Some(value)) => unsafe { ffi::Py_NewRef(value.as_ptr()) },
-        Ok(None) => none(),
+        Some(Ok(Some(value))) => unsafe { ffi::Py_NewRef(value.as_ptr()) },
+        Some(Ok(None)) => none(),
         // SAFETY: the interpreter gave an object of the type and a key.
-        Err(NotPlain) => unsafe { get_one_in_general(slf, key) },
+        Some(Err(NotPlain)) => unsafe { get_one_in_general(slf, key) },
+        None => ptr::null_mut(),
     }
 }
 
@@ -342,13 +343,14 @@ unsafe extern "C" fn subscript_string(
     home: Home<PyKey, Object>,
 ) -> *mut PyObject {
     // SAFETY: the interpreter gave an object of the type and a key.
-    match guarded(Err(NotPlain), |_| unsafe { look_up_string(slf, key, (hash, home)) }) {
+    match guarded(None, |_| Some(unsafe { look_up_string(slf, key, (hash, home)) })) {
         // SAFETY: as in `get_string`.
-        Ok(Some(value)) => unsafe { ffi::Py_NewRef(value.as_ptr()) },
+        Some(Ok(Some(value))) => unsafe { ffi::Py_NewRef(value.as_ptr()) },
         // SAFETY: the key is alive.
-        Ok(None) => guarded(ptr::null_mut(), |_| unsafe { absent(key) }),
+        Some(Ok(None)) => guarded(ptr::null_mut(), |_| unsafe { absent(key) }),
         // SAFETY: the interpreter gave an object of the type and a key.
-        Err(NotPlain) => unsafe { subscript_in_general(slf, key) },
+        Some(Err(NotPlain)) => unsafe { subscript_in_general(slf, key) },
+        None => ptr::null_mut(),
     }
 }
 

@@ -13,19 +13,21 @@ use pyo3::types::PyString;
 
 /// Where the interpreter's strings keep their hash, in bytes from the start: behind count, type and length. That is so
 /// since Python 3.3, but no part of the stable interface, so it is tried out ([`learn`]) before it is relied upon.
-const HASH_AT: usize = 24;
+const HASH_AT: usize = 3 * size_of::<usize>();
 /// What stands there while the hash is not known; no hash has this value.
 const UNKNOWN: isize = -1;
 
 /// The type of exact strings, if their layout is the known one; else null, which is no object's type.
 static KNOWN_LAYOUT: AtomicPtr<PyTypeObject> = AtomicPtr::new(ptr::null_mut());
 
-/// Finds out whether strings are laid out as expected.
-pub(crate) fn learn(py: Python<'_>) {
+/// Finds out whether strings are laid out as expected, and says so; if not, lookups take a longer way.
+pub(crate) fn learn(py: Python<'_>) -> bool {
     let samples = ["llmfast", "a string that is not interned, of more characters", "schön", "日本語", "🦀 and others"];
-    if samples.iter().all(|sample| is_known(&PyString::new(py, sample))) {
+    let known = samples.iter().all(|sample| is_known(&PyString::new(py, sample)));
+    if known {
         KNOWN_LAYOUT.store(&raw mut ffi::PyUnicode_Type, Ordering::Relaxed);
     }
+    known
 }
 
 /// Whether a string that was made just now keeps its hash where it should.

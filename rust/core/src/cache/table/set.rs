@@ -186,7 +186,8 @@ impl<K, V> Set<K, V> {
     /// The pair of a slot.
     ///
     /// # Safety
-    /// The slot is filled, and the guard under which its tag was seen is held as long as the reference.
+    /// The slot is filled, and the guard under which its tag was seen is held as long as the reference; or nothing else is
+    /// done with the cache as long, by this thread or another.
     #[inline(always)]
     pub(in crate::cache) unsafe fn pair(&self, way: usize) -> &(K, V) {
         // SAFETY: whoever empties the slot waits until the guard is dropped, and nobody else writes to it.

@@ -211,7 +211,7 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
     pub(in crate::cache) fn find_plainly(
         self,
         hash: u64,
-        mut test: impl FnMut(&K, &V) -> Option<bool>,
+        mut test: impl FnMut(&K) -> Option<bool>,
     ) -> Result<Found<'g, K, V>, bool> {
         let home = self.home(hash);
         let set = self.set(home);
@@ -239,7 +239,7 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
         home: u32,
         hash: u64,
         unclear: &mut bool,
-        test: &mut impl FnMut(&K, &V) -> Option<bool>,
+        test: &mut impl FnMut(&K) -> Option<bool>,
     ) -> Option<Found<'g, K, V>> {
         let mut distance = 0;
         // Read after the tags of the set before: an entry that was there all the time is within the reach all the time.
@@ -259,11 +259,11 @@ impl<'g, K: 'g, V: 'g> View<'g, K, V> {
         set: u32,
         hash: u64,
         unclear: &mut bool,
-        test: &mut impl FnMut(&K, &V) -> Option<bool>,
+        test: &mut impl FnMut(&K) -> Option<bool>,
     ) -> Option<Found<'g, K, V>> {
         for way in self.set(set).tagged(hash) {
             let found = self.found(Position::new(set as usize, way));
-            match test(found.held.key(), found.held.value()) {
+            match test(found.held.key()) {
                 Some(true) if !found.held.expires() => return Some(found),
                 Some(false) => {}
                 _ => *unclear = true,

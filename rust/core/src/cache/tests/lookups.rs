@@ -32,7 +32,7 @@ proptest! {
             match operation {
                 Operation::Get(key) => prop_assert_eq!(get_the_short_way(&short, key, now), long.get(key, now)),
                 Operation::Insert(key, value, weight) => {
-                    // Some expire, and some weigh nothing: only those are looked up the shortest way.
+                    // Those that expire are looked up the long way.
                     let lives = lives.filter(|_| weight % 3 == 0).map(Duration::from_nanos);
                     let weight = if weight % 2 == 0 { 0 } else { weight };
                     let gone = [&long, &short].map(|cache| cache.insert(key, value, weight, lives, now));

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
+import weakref
 
 import pytest
 from hypothesis import given, strategies as st
@@ -85,6 +87,61 @@ def test_lookups_leave_the_counts_of_references_as_they_are(capacity):
         with contextlib.suppress(KeyError):
             cache[Text(absent)]
     assert [sys.getrefcount(one) for one in watched] == before
+
+
+def values() -> list[object]:
+    """Return values whose references may be counted ahead, and some of types for which that would be wrong."""
+    return [unhashed("an answer"), b"%d" % 2**70, 2**70 + 1, 2.5 + 1, object(), [1], ("a tuple", [2]), Text("a text")]
+
+
+@pytest.mark.parametrize("capacity", [10, 1_000, 50_000])
+@pytest.mark.parametrize("lookups", [0, 1, 2, 7, 8, 9, 100])
+def test_all_references_to_a_value_go_with_its_entry(capacity, lookups):
+    for leave in ("remove", "replace", "evict", "clear", "drop"):
+        cache, held = LruCache(capacity), values()
+        before = [sys.getrefcount(value) for value in held]
+        for number, value in enumerate(held):
+            cache[f"key {number}"] = value
+            for _ in range(lookups):
+                assert cache.get(f"key {number}") is cache[f"key {number}"] is value
+            assert value in cache.values()
+        del value
+        for number in range(len(held)):
+            if leave == "remove":
+                assert cache.remove(f"key {number}")
+            elif leave == "replace":
+                cache[f"key {number}"] = None
+        if leave == "evict":
+            for number in range(4 * capacity):
+                cache[f"another key {number}"] = None
+                assert len(cache) <= capacity
+        elif leave == "clear":
+            cache.clear()
+        elif leave == "drop":
+            del cache
+        # In the largest some may have stayed.
+        if leave != "evict" or capacity == 10:
+            assert [sys.getrefcount(value) for value in held] == before
+
+
+def test_the_collector_finds_a_cycle_through_values_that_were_looked_up():
+    cache = LruCache(1_000)
+    holder = Holder(cache)
+    cache["holder"], cache["text"] = holder, unhashed("an answer")
+    for _ in range(20):
+        assert cache.get("holder") is holder
+        assert cache["text"] == "an answer"
+    gone = weakref.ref(holder)
+    del holder, cache
+    gc.collect()
+    assert gone() is None
+
+
+class Holder:
+    """Refers to a cache."""
+
+    def __init__(self, cache: LruCache) -> None:
+        self.cache = cache
 
 
 @pytest.mark.parametrize("capacity", [1, 1_000, 50_000])

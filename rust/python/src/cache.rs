@@ -12,7 +12,7 @@ use crate::support::attached::Attached;
 use crate::support::durations;
 use crate::support::fast_calls;
 use crate::support::keys::{Probe, PyKey, size_of};
-use crate::support::objects::Object;
+use crate::support::stocked::Stocked;
 use crate::support::strings;
 
 type Any<'py> = Bound<'py, PyAny>;
@@ -25,7 +25,7 @@ pub(crate) struct PyLruCache {
     pub(crate) flights: Py<PyDict>,
 }
 
-pub(crate) type PyCache = LruCache<PyKey, Object, Serialized>;
+pub(crate) type PyCache = LruCache<PyKey, Stocked, Serialized>;
 
 #[pymethods]
 impl PyLruCache {
@@ -82,7 +82,7 @@ impl PyLruCache {
         weight: Option<u64>,
     ) -> PyResult<(bool, Vec<Py<PyAny>>)> {
         let (py, mut gone) = (key.py(), Vec::new());
-        let note = |key: &PyKey, _: &Object| gone.push(key.0.to_py(py));
+        let note = |key: &PyKey, _: &Stocked| gone.push(key.0.to_py(py));
         let accepted = self.insert_noting(key, value, time_to_live, weight, note)?;
         Ok((accepted, gone))
     }
@@ -99,12 +99,12 @@ impl PyLruCache {
         value: Py<PyAny>,
         time_to_live: Option<f64>,
         weight: Option<u64>,
-        mut gone: impl FnMut(&PyKey, &Object),
+        mut gone: impl FnMut(&PyKey, &Stocked),
     ) -> PyResult<bool> {
         let probe = Probe::new(key)?;
         let time_to_live = durations::positive("time_to_live", time_to_live)?;
         let weight = self.weigh(key, &value, weight)?;
-        let (cache, value) = (self.cache.get(key.py()), Object::new(value.bind(key.py())));
+        let (cache, value) = (self.cache.get(key.py()), Stocked::new(value.bind(key.py())));
         let entry = NewEntry { hash: probe.hash, key: probe.to_key(), value, weight, time_to_live };
         probe.settle(entry, |probe, entry| cache.insert_noting(entry, monotonic, |other| probe.test(other), &mut gone))
     }

@@ -22,6 +22,7 @@ pub(crate) mod objects;
 pub(crate) mod requests;
 pub(crate) mod rows;
 pub(crate) mod scopes;
+pub(crate) mod stocked;
 pub(crate) mod strings;
 pub(crate) mod texts;
 pub(crate) mod values;

@@ -23,7 +23,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use super::keys::{Probe, PyKey, equals_string, spread};
-use super::objects::Object;
+use super::stocked::Stocked;
 use super::strings;
 use crate::cache::{PyCache, PyLruCache};
 
@@ -117,9 +117,7 @@ unsafe fn cache<'a>(slf: *mut PyObject) -> (Python<'a>, &'a PyCache) {
     (py, unsafe { &*cache }.cache.get(py))
 }
 
-/// The value of a key, if it is there. The reference is borrowed, to be counted before anything else happens. Until then
-/// nothing removes the entry: keys are compared without Python code, and a lookup brings no garbage, so that none is
-/// dropped when it ends.
+/// A new reference to the value of a key, if it is there.
 ///
 /// # Safety
 /// As for `cache`, with a key that is alive.
@@ -131,11 +129,11 @@ unsafe fn look_up(slf: *mut PyObject, key: *mut PyObject) -> Result<Option<NonNu
     let key = unsafe { Borrowed::from_ptr(py, key) };
     let probe = Probe::plain(&key).ok_or(NotPlain)?;
     cache.prefetch(probe.hash);
-    cache.get_plainly(probe.hash, |other| probe.test(other), Object::as_non_null)
+    cache.get_plainly(probe.hash, |other| probe.test(other), Stocked::hand_out)
 }
 
 /// A string as a key, its hash, and where its entry lies.
-type Foreseen = (u64, Home<PyKey, Object>);
+type Foreseen = (u64, Home<PyKey, Stocked>);
 
 /// The hash and the home of a string that knows its hash; what a lookup of it will look at is being fetched when this
 /// returns.
@@ -176,7 +174,7 @@ unsafe fn look_up_string(
         unsafe { equals_string(py, key, other.0.as_ptr()) }
     };
     // SAFETY: the caller's, and strings are compared without Python code.
-    unsafe { cache.get_at_home(home, hash, test, Object::as_non_null, Object::prefetch) }
+    unsafe { cache.get_at_home(home, hash, test, Stocked::hand_out, Stocked::prefetch) }
 }
 
 /// Whether the entry was inserted.
@@ -192,9 +190,9 @@ unsafe fn put(slf: *mut PyObject, key: *mut PyObject, value: *mut PyObject) -> b
     // SAFETY: likewise.
     let value = unsafe { Borrowed::from_ptr(py, value) };
     let Some(probe) = Probe::plain(&key).filter(|_| cache.limits().max_bytes.is_none()) else { return false };
-    let (hash, key, value) = (probe.hash, probe.to_key(), Object::new(&value));
+    let (hash, key, value) = (probe.hash, probe.to_key(), Stocked::new(&value));
     // What goes is dropped in the end; by then it should be at hand.
-    let ahead = |key: &PyKey, value: &Object| {
+    let ahead = |key: &PyKey, value: &Stocked| {
         key.0.prefetch();
         value.prefetch();
     };
@@ -254,12 +252,11 @@ unsafe extern "C" fn get_string(
     slf: *mut PyObject,
     key: *mut PyObject,
     hash: u64,
-    home: Home<PyKey, Object>,
+    home: Home<PyKey, Stocked>,
 ) -> *mut PyObject {
     // SAFETY: the interpreter gave an object of the type and a key.
     match guarded(None, |_| Some(unsafe { look_up_string(slf, key, (hash, home)) })) {
-        // SAFETY: the cache holds the object. This is the last step, since it waits for the object's memory.
-        Some(Ok(Some(value))) => unsafe { ffi::Py_NewRef(value.as_ptr()) },
+        Some(Ok(Some(value))) => value.as_ptr(),
         Some(Ok(None)) => none(),
         // SAFETY: the interpreter gave an object of the type and a key.
         Some(Err(NotPlain)) => unsafe { get_one_in_general(slf, key) },
@@ -270,9 +267,13 @@ unsafe extern "C" fn get_string(
 /// A reference to `None`.
 fn none() -> *mut PyObject {
     // SAFETY: there is one, as long as there is an interpreter.
-    let none = unsafe { ffi::Py_None() };
-    // SAFETY: likewise.
-    unsafe { ffi::Py_NewRef(none) }
+    reference(&unsafe { ffi::Py_None() })
+}
+
+/// A reference to an object that is alive.
+fn reference(object: &*mut PyObject) -> *mut PyObject {
+    // SAFETY: the callers', and this thread is attached.
+    unsafe { ffi::Py_NewRef(*object) }
 }
 
 /// Apart, since this key has an address.
@@ -295,9 +296,7 @@ unsafe extern "C" fn get_in_general(
         if let ([key] | [key, _], true) = (positional, names.is_null()) {
             // SAFETY: the interpreter gave an object of the type and a key.
             if let Ok(found) = unsafe { look_up(slf, *key) } {
-                let found = found.map(NonNull::as_ptr).or(positional.get(1).copied());
-                // SAFETY: the cache holds the object, or it is an argument.
-                return found.map_or_else(none, |found| unsafe { ffi::Py_NewRef(found) });
+                return found.map_or_else(|| positional.get(1).map_or_else(none, reference), NonNull::as_ptr);
             }
         }
         // SAFETY: these are the arguments that the interpreter gave.
@@ -340,12 +339,11 @@ unsafe extern "C" fn subscript_string(
     slf: *mut PyObject,
     key: *mut PyObject,
     hash: u64,
-    home: Home<PyKey, Object>,
+    home: Home<PyKey, Stocked>,
 ) -> *mut PyObject {
     // SAFETY: the interpreter gave an object of the type and a key.
     match guarded(None, |_| Some(unsafe { look_up_string(slf, key, (hash, home)) })) {
-        // SAFETY: as in `get_string`.
-        Some(Ok(Some(value))) => unsafe { ffi::Py_NewRef(value.as_ptr()) },
+        Some(Ok(Some(value))) => value.as_ptr(),
         // SAFETY: the key is alive.
         Some(Ok(None)) => guarded(ptr::null_mut(), |_| unsafe { absent(key) }),
         // SAFETY: the interpreter gave an object of the type and a key.
@@ -374,8 +372,7 @@ unsafe extern "C" fn subscript_in_general(slf: *mut PyObject, key: *mut PyObject
     guarded(ptr::null_mut(), |_| {
         // SAFETY: the interpreter gives an object of the type and a key.
         match unsafe { look_up(slf, key) } {
-            // SAFETY: the cache holds the object.
-            Ok(Some(value)) => unsafe { ffi::Py_NewRef(value.as_ptr()) },
+            Ok(Some(value)) => value.as_ptr(),
             // SAFETY: the key is alive.
             Ok(None) => unsafe { absent(key) },
             Err(NotPlain) => {

@@ -3,7 +3,6 @@
 #![allow(unsafe_code)]
 
 use std::mem::ManuallyDrop;
-use std::ptr::NonNull;
 
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -22,12 +21,6 @@ impl Object {
     #[inline]
     pub(crate) fn as_ptr(&self) -> *mut ffi::PyObject {
         self.0.as_ptr()
-    }
-
-    #[inline]
-    pub(crate) fn as_non_null(&self) -> NonNull<ffi::PyObject> {
-        // SAFETY: an object is no null pointer.
-        unsafe { NonNull::new_unchecked(self.as_ptr()) }
     }
 
     /// Another reference.
@@ -60,7 +53,7 @@ impl Object {
 }
 
 #[inline]
-fn prefetch(address: *const ffi::PyObject) {
+pub(crate) fn prefetch(address: *const ffi::PyObject) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

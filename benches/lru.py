@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 CALLS = 200_000
 TOUCHED = 500
 #: References that LruCache counts at once.
-COUNTED_AT_ONCE = 8
+COUNTED_AT_ONCE = 7
 #: A call that seems to take less was disturbed; ratios need figures above 0.
 LEAST_NS = 1.0
 GET_AT_MOST = {1_000: 1.0, 10_000: 1.0, 100_000: 0.7, 1_000_000: 0.7}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import sys
 import weakref
 
@@ -94,34 +95,42 @@ def values() -> list[object]:
     return [unhashed("an answer"), b"%d" % 2**70, 2**70 + 1, 2.5 + 1, object(), [1], ("a tuple", [2]), Text("a text")]
 
 
+LEAVING = ["remove", "replace", "evict", "expire", "clear", "drop"]
+
+
+@pytest.mark.parametrize("leaving", LEAVING)
+@pytest.mark.parametrize("policy", ["lru", "s3-fifo"])
 @pytest.mark.parametrize("capacity", [10, 1_000, 50_000])
-@pytest.mark.parametrize("lookups", [0, 1, 2, 7, 8, 9, 100])
-def test_all_references_to_a_value_go_with_its_entry(capacity, lookups):
-    for leave in ("remove", "replace", "evict", "clear", "drop"):
-        cache, held = LruCache(capacity), values()
+def test_all_references_to_a_value_go_with_its_entry(capacity, policy, leaving):
+    for lookups in range(18):
+        cache, held = LruCache(capacity, policy=policy), values()
         before = [sys.getrefcount(value) for value in held]
         for number, value in enumerate(held):
-            cache[f"key {number}"] = value
-            for _ in range(lookups):
-                assert cache.get(f"key {number}") is cache[f"key {number}"] is value
-            assert value in cache.values()
+            cache.insert(f"key {number}", value, time_to_live=1e-9 if leaving == "expire" else None)
+            for lookup in range(0 if leaving == "expire" else lookups):
+                assert (cache[f"key {number}"] if lookup % 3 == 1 else cache.get(f"key {number}")) is value
+            assert leaving == "expire" or value in cache.values()
         del value
         for number in range(len(held)):
-            if leave == "remove":
+            if leaving == "remove":
                 assert cache.remove(f"key {number}")
-            elif leave == "replace":
+            elif leaving == "replace":
                 cache[f"key {number}"] = None
-        if leave == "evict":
-            for number in range(4 * capacity):
+            elif leaving == "expire":
+                assert cache.get(f"key {number}") is None
+        if leaving == "evict":
+            # The table grows on the way.
+            for number in range(min(2 * capacity, 4_000)):
                 cache[f"another key {number}"] = None
-                assert len(cache) <= capacity
-        elif leave == "clear":
+        elif leaving == "clear":
             cache.clear()
-        elif leave == "drop":
+        elif leaving == "drop":
             del cache
-        # In the largest some may have stayed.
-        if leave != "evict" or capacity == 10:
-            assert [sys.getrefcount(value) for value in held] == before
+        gone = [leaving != "evict" or f"key {number}" not in cache for number in range(len(held))]
+        # A large cache keeps all, and S3-FIFO what was asked for.
+        assert all(gone) or capacity > 1_000 or (policy == "s3-fifo" and lookups > 0)
+        after = [sys.getrefcount(value) for value in held]
+        assert list(itertools.compress(after, gone)) == list(itertools.compress(before, gone))
 
 
 def test_the_collector_finds_a_cycle_through_values_that_were_looked_up():

@@ -91,7 +91,7 @@ class LruCache(Generic[_K, _V]):
     entries) that a tenth of them holds next to nothing.
 
     Values are held and handed back by reference; any hashable key works, and keys of exact type `str`, `bytes`, `int`,
-    `float` and `bool` are compared without Python code. Values of these types have up to seven references more than one
+    `float` and `bool` are compared without Python code. Values of these types have up to six references more than one
     sees (`sys.getrefcount`) while they are held: they are counted ahead. Expired entries go when they are come across:
     by a lookup, by a later insertion that sweeps some slots or needs room. No thread is started.
 

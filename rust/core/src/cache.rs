@@ -124,13 +124,18 @@ type Pin<'c, K, V, T> = <ReclaimOf<K, V, T> as Reclaim<K, V>>::Guard<'c>;
 type FreedBy<K, V, T> = <ReclaimOf<K, V, T> as Reclaim<K, V>>::Freed;
 type BagOf<K, V, T> = <ReclaimOf<K, V, T> as Reclaim<K, V>>::Bag;
 type LockOf<K, V, T> = <T as Threading>::Lock<State<BagOf<K, V, T>>>;
-type Shards<K, V, T> = Box<[Apart<Shard<LockOf<K, V, T>>>]>;
+type Shards<K, V, T> = Box<[Apart<Shard<LockOf<K, V, T>>, T>]>;
 type StateGuard<'g, K, V, T> = <LockOf<K, V, T> as Lock<State<BagOf<K, V, T>>>>::Guard<'g>;
 
-/// What many threads write, on cache lines of its own.
-#[repr(align(128))]
-#[derive(Default)]
-struct Apart<T>(T);
+/// What many threads write, on cache lines of its own, if there are many.
+#[repr(C)]
+struct Apart<X, T: Threading>(X, [T::Line; 0]);
+
+impl<X, T: Threading> Apart<X, T> {
+    fn new(inside: X) -> Self {
+        Self(inside, [])
+    }
+}
 
 /// A concurrent cache bounded by entries and by bytes, approximately least recently used or S3-FIFO.
 ///
@@ -180,11 +185,11 @@ where
     clock: Clock,
     counters: Counters<T>,
     /// Entries held, as two's complement: an entry may be removed before its insertion was counted.
-    entries: Apart<AtomicU64>,
-    bytes: Apart<AtomicU64>,
+    entries: Apart<AtomicU64, T>,
+    bytes: Apart<AtomicU64, T>,
     /// Entries held that will expire.
-    expiring: Apart<AtomicU64>,
-    reclaim: Apart<ReclaimOf<K, V, T>>,
+    expiring: Apart<AtomicU64, T>,
+    reclaim: Apart<ReclaimOf<K, V, T>, T>,
 }
 
 impl<K, V, T> LruCache<K, V, T>
@@ -213,7 +218,7 @@ where
         let (budget, share) = shard::garbage_budget(&limits, shards);
         Ok(Self {
             tables: (0..shards).map(|_| Table::new()).collect(),
-            shards: (0..shards).map(|_| Apart(Shard::new(limits.policy))).collect(),
+            shards: (0..shards).map(|_| Apart::new(Shard::new(limits.policy))).collect(),
             limits,
             plain: limits.policy == Policy::Lru
                 && !clock.strict
@@ -222,10 +227,10 @@ where
             ticking: limits.policy == Policy::Lru && !clock.strict,
             clock,
             counters: Counters::new(),
-            entries: Apart::default(),
-            bytes: Apart::default(),
-            expiring: Apart::default(),
-            reclaim: Apart(T::Reclaim::new(budget, share)),
+            entries: Apart::new(AtomicU64::new(0)),
+            bytes: Apart::new(AtomicU64::new(0)),
+            expiring: Apart::new(AtomicU64::new(0)),
+            reclaim: Apart::new(T::Reclaim::new(budget, share)),
         })
     }
 

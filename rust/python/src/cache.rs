@@ -25,6 +25,9 @@ pub(crate) struct PyLruCache {
     pub(crate) flights: Py<PyDict>,
 }
 
+/// What Python allocates is aligned to no more.
+const _: () = assert!(align_of::<PyLruCache>() <= 16);
+
 pub(crate) type PyCache = LruCache<PyKey, Stocked, Serialized>;
 
 #[pymethods]

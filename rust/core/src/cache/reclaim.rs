@@ -23,6 +23,9 @@ pub trait Threading: sealed::Sealed + 'static {
     /// What keeps writers of a shard apart.
     #[doc(hidden)]
     type Lock<S: Send + 'static>: Lock<S>;
+    /// Aligned as what must not share a cache line with anything else.
+    #[doc(hidden)]
+    type Line;
     /// Whether several threads may be using a cache line at the same time.
     #[doc(hidden)]
     const SHARES_LINES: bool;
@@ -157,6 +160,11 @@ pub enum Garbage<K, V> {
     Table(Memory<K, V>),
 }
 
+/// Processors fetch cache lines in pairs.
+#[doc(hidden)]
+#[repr(align(128))]
+pub struct TwoLines;
+
 /// Any number of threads at a time. Reads lock nothing; what they may still look at is dropped later, by a writer of the
 /// same shard. A table that grows or shrinks clones its keys and values, with its shard's lock held: they should be cheap
 /// to clone.
@@ -167,6 +175,7 @@ impl sealed::Sealed for Concurrent {}
 impl Threading for Concurrent {
     type Reclaim<K: Clone + Send + 'static, V: Clone + Send + 'static> = GracePeriods;
     type Lock<S: Send + 'static> = Mutex<S>;
+    type Line = TwoLines;
     const SHARES_LINES: bool = true;
     const MIN_SHARDS: usize = if cfg!(loom) { 2 } else { 16 };
     const STRIPES: usize = 32;
@@ -190,6 +199,8 @@ impl sealed::Sealed for Serialized {}
 impl Threading for Serialized {
     type Reclaim<K: Clone + Send + 'static, V: Clone + Send + 'static> = Limbo<K, V>;
     type Lock<S: Send + 'static> = RefCell<S>;
+    // An object of Python is aligned to 16 bytes, and a cache lies in one.
+    type Line = ();
     const SHARES_LINES: bool = false;
     const MIN_SHARDS: usize = 1;
     const STRIPES: usize = 1;

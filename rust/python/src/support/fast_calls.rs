@@ -267,13 +267,9 @@ unsafe extern "C" fn get_string(
 /// A reference to `None`.
 fn none() -> *mut PyObject {
     // SAFETY: there is one, as long as there is an interpreter.
-    reference(&unsafe { ffi::Py_None() })
-}
-
-/// A reference to an object that is alive.
-fn reference(object: &*mut PyObject) -> *mut PyObject {
-    // SAFETY: the callers', and this thread is attached.
-    unsafe { ffi::Py_NewRef(*object) }
+    let none = unsafe { ffi::Py_None() };
+    // SAFETY: likewise.
+    unsafe { ffi::Py_NewRef(none) }
 }
 
 /// Apart, since this key has an address.
@@ -296,7 +292,9 @@ unsafe extern "C" fn get_in_general(
         if let ([key] | [key, _], true) = (positional, names.is_null()) {
             // SAFETY: the interpreter gave an object of the type and a key.
             if let Ok(found) = unsafe { look_up(slf, *key) } {
-                return found.map_or_else(|| positional.get(1).map_or_else(none, reference), NonNull::as_ptr);
+                // SAFETY: the argument is alive.
+                let default = || positional.get(1).map_or_else(none, |default| unsafe { ffi::Py_NewRef(*default) });
+                return found.map_or_else(default, NonNull::as_ptr);
             }
         }
         // SAFETY: these are the arguments that the interpreter gave.

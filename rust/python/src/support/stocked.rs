@@ -1,7 +1,7 @@
 //! References to values that are handed out without touching them.
 //!
 //! To count a reference means to wait for the object's memory, a third of what a hit in a large cache takes, and the
-//! caller who only passes the value on would not have to. So a value that is asked for again and again is counted some
+//! caller who only passes the value on would not have to. So a value that is asked for again is counted some
 //! times at once, and what was counted ahead is kept in stock, in the bits of its address that alignment leaves free.
 //!
 //! Only values that the garbage collector never looks at are counted ahead: it takes references that nobody shows it for
@@ -22,10 +22,12 @@ use pyo3::prelude::*;
 use super::keys::is_plain;
 use super::objects::prefetch;
 
-/// The most that is in stock, and where that is noted: the low bits of an address, which are 0 in that of an object.
+/// What is noted in the low bits of an address, which are 0 in that of an object: one more than what is in stock, or 0
+/// before the object was handed out.
 const MOST: usize = align_of::<PyObject>() - 1;
+const HANDED_OUT: usize = 1;
 
-/// A reference to a Python object, and up to seven more. Like an [`Object`](super::objects::Object) it must not leave the
+/// A reference to a Python object, and up to six more. Like an [`Object`](super::objects::Object) it must not leave the
 /// inside of an [`Attached`](super::attached::Attached).
 pub(crate) struct Stocked(Cell<NonNull<PyObject>>);
 
@@ -45,11 +47,11 @@ impl Stocked {
     /// A new reference.
     #[inline(always)]
     pub(crate) fn hand_out(&self) -> NonNull<PyObject> {
-        if self.stock() == 0 {
+        if self.noted() <= HANDED_OUT {
             return self.hand_out_counting();
         }
         let object = self.object();
-        // SAFETY: something is in stock, so that the low bits are not 0, and there is one less afterwards.
+        // SAFETY: something is in stock, and one less afterwards.
         self.0.set(unsafe { self.0.get().byte_sub(1) });
         object
     }
@@ -63,10 +65,12 @@ impl Stocked {
         // SAFETY: likewise.
         let value = unsafe { Borrowed::from_ptr(py, object.as_ptr()) };
         if is_plain(&value) {
+            // What is asked for once is counted once.
+            let noted = if self.noted() == HANDED_OUT { MOST } else { HANDED_OUT };
             // SAFETY: as above.
-            (0..MOST).for_each(|_| _ = unsafe { reference_to(object.as_ptr()) });
+            (HANDED_OUT..noted).for_each(|_| _ = unsafe { reference_to(object.as_ptr()) });
             // SAFETY: the low bits are 0 in the address of an object, so that this stays inside of it.
-            self.0.set(unsafe { object.byte_add(MOST) });
+            self.0.set(unsafe { object.byte_add(noted) });
         }
         // SAFETY: as above.
         unsafe { reference_to(object.as_ptr()) }
@@ -93,14 +97,14 @@ impl Stocked {
     }
 
     #[inline]
-    fn stock(&self) -> usize {
+    fn noted(&self) -> usize {
         self.0.get().addr().get() & MOST
     }
 
     #[inline]
     fn object(&self) -> NonNull<PyObject> {
         // SAFETY: so much was added to the address of an object.
-        unsafe { self.0.get().byte_sub(self.stock()) }
+        unsafe { self.0.get().byte_sub(self.noted()) }
     }
 }
 
@@ -127,7 +131,7 @@ impl Clone for Stocked {
 impl Drop for Stocked {
     #[inline]
     fn drop(&mut self) {
-        for _ in 0..=self.stock() {
+        for _ in 0..=self.noted().saturating_sub(HANDED_OUT) {
             // SAFETY: the references are ours, and this thread is attached, as the type asks for.
             unsafe { ffi::Py_DECREF(self.object().as_ptr()) };
         }

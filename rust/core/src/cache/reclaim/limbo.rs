@@ -52,6 +52,9 @@ impl<K, V> Reclaim<K, V> for Limbo<K, V> {
 
     #[inline]
     fn pin(&self) -> LimboGuard<'_, K, V> {
+        // So that an operation which brings no garbage drops none when it ends.
+        let pending = self.holds.get() != Holds::Nothing;
+        debug_assert!(self.depth.get() > 0 || !pending || self.emptying.get(), "an operation left garbage behind");
         self.depth.set(self.depth.get() + 1);
         LimboGuard(self)
     }

@@ -108,18 +108,24 @@ fn what_goes_is_destroyed_once() {
 }
 
 /// Each overwriting keeps a slot for a while; that must not drive the entry out of its table.
+///
+/// How long depends on whoever reads meanwhile, in other tests as well, and who reads may lose the processor. So it is to
+/// succeed at one of some attempts; if it is not so, it fails at all of them.
 #[test]
 fn a_key_that_is_inserted_again_and_again_needs_no_new_table() {
-    let cache = LruCache::<u64, u64>::new(limits(4000, None)).unwrap();
-    let insert = |key: u64, value| {
-        cache.insert(entry(mix(key), key, value, 0), || NOW, |other| Some(*other == key)).unwrap();
+    let keeps_its_tables = || {
+        let cache = LruCache::<u64, u64>::new(limits(4000, None)).unwrap();
+        let insert = |key: u64, value| {
+            cache.insert(entry(mix(key), key, value, 0), || NOW, |other| Some(*other == key)).unwrap();
+        };
+        (0..4000).for_each(|key| insert(key, 0));
+        let tables = || cache.tables.iter().map(Table::word).collect::<Vec<_>>();
+        let before = tables();
+        (0..5000).for_each(|value| insert(7, value));
+        assert_eq!(cache.get(mix(7), || NOW, |key| Some(*key == 7)), Lookup::Hit(4999));
+        tables() == before
     };
-    (0..4000).for_each(|key| insert(key, 0));
-    let tables = || cache.tables.iter().map(Table::word).collect::<Vec<_>>();
-    let before = tables();
-    (0..5000).for_each(|value| insert(7, value));
-    assert_eq!(cache.get(mix(7), || NOW, |key| Some(*key == 7)), Lookup::Hit(4999));
-    assert_eq!(tables(), before);
+    assert!((0..20).any(|_| keeps_its_tables()), "a table was replaced at every attempt");
 }
 
 /// The first insertion of a shard into a full cache knows no victim, and must not look for one in another shard, whose

@@ -51,7 +51,8 @@ MAY_NOT_TAKE_PLAIN_DATA = frozenset({"error", "sync", "kernel", "map"})
 
 # Where `unsafe` may stand.
 UNSAFE_FILES = re.compile(
-    r"rust/core/src/(cache/table(/\w+)?|cache/reclaim/\w+|map|kernel/[\w/]+)\.rs|rust/python/src/support(/\w+)?\.rs"
+    r"rust/core/src/(cache/(table(/\w+)?|reclaim/\w+|(tests/)?home)|map|kernel/[\w/]+)\.rs"
+    r"|rust/python/src/support(/\w+)?\.rs"
 )
 
 BINDING_MAX_LINES = 150

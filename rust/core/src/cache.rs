@@ -6,6 +6,7 @@
 mod counters;
 mod evict;
 mod fifo;
+mod home;
 mod insert;
 mod lookup;
 mod recency;

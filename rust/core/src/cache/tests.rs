@@ -1,7 +1,7 @@
 //! What one thread can see: the oracle is a queue where recency is strict, else a map that may forget.
 
 mod histories;
-mod lookups;
+mod home;
 mod threads;
 
 use std::collections::{HashMap, VecDeque};

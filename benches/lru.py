@@ -257,9 +257,9 @@ def measure_lookups(bench: Bench, size: int, built: dict[str, Contender], keys: 
 def measure_subscripts(bench: Bench, size: int, built: dict[str, Contender], keys: Keys, order: list[int]) -> None:
     """Hold `cache[key]` to be no slower than `get` as far as the rounds can tell: the interval must reach 1.
 
-    Apart from the lookups above: cachebox comes before either, so that both find the same in the processor's caches, and
-    the value is kept. Where it is dropped at once the interpreter touches it, a few steps earlier after `cache[key]`,
-    and waits for its memory: at 100,000 entries that is more than the two ways differ by.
+    Apart from the lookups above: cachebox comes before either, so that both find the same in the processor's caches,
+    and the value is kept. Where it is dropped at once the interpreter touches it, a few steps earlier after
+    `cache[key]`, and waits for its memory: at 100,000 entries that is more than the two ways differ by.
     """
     pieces, measures = in_pieces([keys.same[number] for number in order]), {}
     for way, suffix in (("get", ""), ("subscript", ", cache[key]")):

@@ -381,7 +381,7 @@ def test_a_worker_that_has_too_much_to_do_costs_the_hit_and_not_the_call(native,
         def submit(self, queue, search):
             raise OverloadedError("4096 lookups wait")
 
-    native._engine._driver._bridge._worker = Full()
+    native.engine._driver._bridge._worker = Full()
     result = asyncio.run(native.get_or_generate(QUESTIONS[0], answer))
     assert result.source == "llm_call"
     assert native.stats().failures == {"L3": 1}
@@ -389,7 +389,7 @@ def test_a_worker_that_has_too_much_to_do_costs_the_hit_and_not_the_call(native,
 
 
 def test_what_the_index_refuses_costs_the_hit_and_not_the_call(native, caplog):
-    native._memory._index = FlatIndex(3)
+    native._memory.index = FlatIndex(3)
     assert asyncio.run(native.get_or_generate(QUESTIONS[0], answer)).source == "llm_call"
     assert native.stats().failures["L3"] == 1
 
@@ -425,7 +425,7 @@ def test_an_encoder_that_is_not_native_has_the_python_way(minilm):
 
     cache = Cache(encoder=TopicEncoder(), policy=CachePolicy(threshold=0.9))
     assert asyncio.run(ask(cache)).source == "semantic_hit"
-    assert "_worker" not in vars(cache._engine._driver._bridge)
+    assert "_worker" not in vars(cache.engine._driver._bridge)
 
 
 # ---- processes -------------------------------------------------------------------------------------------------------

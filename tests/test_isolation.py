@@ -88,7 +88,7 @@ def test_a_forged_row_is_a_miss(seed):
         cache._memory.put(misplaced, None, cache.plan(_ask(victim), ""))
         number = cache._memory._next_id
         cache._memory._next_id += 1
-        cache._memory._index.add(number, vector, partition=partition)
+        cache._memory.index.add(number, vector, partition=partition)
         cache._memory._id_of[misplaced.key], cache._memory._key_of[number] = number, misplaced.key
     for scope in identities:
         for query in ("t/=", "t/other"):

@@ -129,7 +129,7 @@ def test_an_answer_that_is_over_serves_while_a_new_one_is_fetched():
         assert len(calls) <= 1, "one call renews for all"
         go.set()
         await fetched.wait()
-        await asyncio.gather(*cache._engine._driver._tasks)
+        await asyncio.gather(*cache.engine._driver._tasks)
         return stale, calls, await cache.get_or_generate("t/=", model), await cache.get_or_generate("t/a", model)
 
     stale, calls, fresh, near = asyncio.run(run())
@@ -149,7 +149,7 @@ def test_a_renewal_that_fails_is_counted_and_hurts_nobody(caplog):
 
     async def run():
         answer = await cache.get_or_generate("q", down)
-        await asyncio.gather(*cache._engine._driver._tasks)
+        await asyncio.gather(*cache.engine._driver._tasks)
         return answer
 
     assert asyncio.run(run()).stale

@@ -94,11 +94,50 @@ class StaleHit(ExactHit):
     stale = True
 
 
+class SemanticHit(Answer):
+    """A hit by meaning: as with an exact one, what can be asked later is not made before."""
+
+    __slots__ = ("row",)
+
+    source = "semantic_hit"
+    tier = "L3"
+    coalesced = False
+    stale = False
+
+    def __init__(self, plan: Plan, match: Match, now: float) -> None:
+        row, self.score = match
+        self.response = row.payload if row.is_plain else unpack(row)
+        self.age = max(0.0, now - row.created_at)
+        self.row = row
+        self._plan = plan
+
+    @property
+    def key(self) -> bytes:  # type: ignore[override]  # read alone
+        """Key of the stored row."""
+        return self.row.key
+
+    @property
+    def model(self) -> str:
+        """The model that served, as far as it is known."""
+        return self.row.model
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens that the call took then."""
+        return _usage(self.row)
+
+    @property
+    def decision(self) -> Explanation:  # type: ignore[override]  # read alone
+        """Why."""
+        plan = self._plan
+        assert plan is not None
+        reason = f"a question with cosine {self.score:.4f} was answered before"
+        return Explanation(reason, plan.policy.threshold, plan.nearest, None, plan.neighbours)
+
+
 def missed(plan: Plan, route: Any) -> Explanation:
     threshold = plan.policy.threshold
-    return Explanation(
-        plan.why_not, threshold, plan.nearest, route, tuple(plan.neighbours), plan.refusal, plan.would_serve
-    )
+    return Explanation(plan.why_not, threshold, plan.nearest, route, plan.neighbours, plan.refusal, plan.would_serve)
 
 
 def stale_hit(row: Row, age: float, error: Exception) -> Flown:
@@ -106,12 +145,10 @@ def stale_hit(row: Row, age: float, error: Exception) -> Flown:
     return Flown("exact_hit", unpack(row), row, row.model, _usage(row), 1.0, age, decision, row.key, stale=True)
 
 
-def semantic_hit(plan: Plan, match: Match, now: float) -> Flown:
-    row = match.row
-    reason = f"a question with cosine {match.score:.4f} was answered before"
-    decision = Explanation(reason, plan.policy.threshold, plan.nearest, None, tuple(plan.neighbours))
-    age = max(0.0, now - row.created_at)
-    return Flown("semantic_hit", unpack(row), row, row.model, _usage(row), match.score, age, decision, row.key)
+def as_flown(hit: SemanticHit) -> Flown:
+    """Return a hit by meaning as those have it who waited for the flight that found it."""
+    row = hit.row
+    return Flown("semantic_hit", None, row, row.model, hit.usage, hit.score, hit.age, hit.decision, row.key)
 
 
 def from_flight(flown: Flown, plan: Plan, seat: Seat, *, coalesced: bool) -> Answer:

@@ -112,12 +112,8 @@ class Cache(Asking):
         )
         self._bursts = Bursts()
         self._public_rows = False
-        self._engine = Engine(cache=self)
-
-    @property
-    def engine(self) -> Engine:
-        """The engine with this cache alone."""
-        return self._engine
+        #: The engine with this cache alone.
+        self.engine = Engine(cache=self)
 
     @property
     def encoder(self) -> Encoder | None:
@@ -225,7 +221,7 @@ class Cache(Asking):
             return Explanation(f"the same request was answered {found[1]:.0f} s ago")
         if self.semantic is None:
             return Explanation("no encoder is set")
-        if self.refuses(plan):
+        if self.semantic.refuses(plan):
             return Explanation(plan.why_not, plan.policy.threshold, refusal=plan.refusal)
         neighbours = tuple(self.semantic.around(plan, _SHOWN))
         first = next((neighbour for neighbour in neighbours if neighbour.verdict == "serves"), None)
@@ -269,12 +265,16 @@ class Cache(Asking):
         scope, policy, ttl, identity, key = identified
         now, epoch = self.clock(), self._memory.invalidations.count
         try:
+            row = None
             if streams is None:
                 row = self._memory.rows_by_key.get(key)
                 age = None if row is None else row.answers(key, now, ask.kind if ask.ttl is None else None, ttl)
                 if row is not None and age is not None:
                     return ExactHit(row, age)
             plan = Plan(ask, scope, policy, ttl, identity.fingerprint, key, now, epoch, streams)
+            if streams is None and row is None and not self._public_rows:
+                # All that `exact` would look at has been looked at.
+                return plan
             found = self.exact(plan)
             return plan if found is None else ExactHit(*found)
         except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
@@ -333,14 +333,6 @@ class Cache(Asking):
         """Let a public row be found by meaning, now that two principals asked for it."""
         if self._memory.release(row):
             self._memory.has_public_vectors = True
-
-    def refuses(self, plan: Plan) -> bool:
-        """Return whether a request is not to be compared by meaning; the plan says why."""
-        assert self.semantic is not None
-        if plan.scope is PUBLIC and plan.ask.user is None and not self._memory.has_public_vectors:
-            plan.refusal, plan.why_not = "public", "nobody's public rows are served on exact repeats only"
-            return True
-        return self.semantic.refuses(plan)
 
     def row(self, plan: Plan, value: Any, *, model: str, usage: Usage | None) -> Row | None:
         """Make the row of an answer; None if the answer would not come back as it is."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import inspect
 import threading
-from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from ._bridge import Bridge
-from ._flight import ABANDONED, Abandoned, Failed, Seat
+from ._bridge import Bridge, Search
+from ._flight import ABANDONED, Abandoned, Failed, Seat, as_inside, inside
 from ._loops import is_async_generator, on_loop, running_loop, wake
 from ._stream import breathe, close_source, is_stream
 from ._types import Reply
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable, Generator
 
-    from ._bridge import Search
     from ._flight import Flight, FlightTable
 
 
@@ -27,12 +25,6 @@ class OffLoop(NamedTuple):
     """Run `job()`, which computes for milliseconds, where it holds up no event loop."""
 
     job: Callable[[], Any]
-
-
-class LookUp(NamedTuple):
-    """Do the search that `make()` returns on the native worker. The answer is None where there is none."""
-
-    make: Callable[[], Search | None]
 
 
 class Call(NamedTuple):
@@ -59,16 +51,15 @@ class Pour(NamedTuple):
     room: Callable[[], Awaitable[None]]
 
 
-class Share(NamedTuple):
-    """Run `start(flight)` once for all who share `key` at this time, or for this one alone without a key.
+class Fly(NamedTuple):
+    """Wait for what `flight` brings. Who leads it has the rest of the `way` to it driven, which its call is on.
 
-    `label` is what the flight is found by when an invalidation arrives. The answer is a `Shared`.
+    What becomes of the call when everybody has left: it is stopped, or goes on with `drain`. The answer is a `Flew`.
     """
 
-    key: bytes | None
-    label: Any
-    start: Callable[[Flight], Generator[Any, Any, Any]]
+    flight: Flight
     drain: bool
+    way: Generator[Any, Any, Any] | None
 
 
 class Behind(NamedTuple):
@@ -81,23 +72,18 @@ class Behind(NamedTuple):
     start: Callable[[], Generator[Any, Any, None]]
 
 
-class Shared(NamedTuple):
-    """What came of a flight: what the generator returned, or `Failed`, or `Abandoned`."""
+class Flew(NamedTuple):
+    """What came of a flight: what its way returned, or `Failed`, or `Abandoned`."""
 
-    leads: bool
     outcome: Any
     seat: Seat
 
 
-Step: TypeAlias = LookUp | OffLoop | Await | Call | Pour | Share | Behind
+Step: TypeAlias = Search | OffLoop | Await | Call | Pour | Fly | Behind
 
 #: Items of a stream that are read in one go where they are there already. Then the readers have a turn: maybe they have
 #: had enough.
 _READ_AHEAD = 64
-
-#: Whether this context is inside of a flight. A call that asks again makes its own call and waits for no other flight:
-#: that one may wait for this.
-_inside: ContextVar[bool] = ContextVar("llmfast_inside", default=False)
 
 
 class AsyncDriver:
@@ -112,42 +98,29 @@ class AsyncDriver:
         #: Keys of what runs behind.
         self._behind: set[bytes] = set()
 
-    async def drive(self, way: Generator[Any, Any, Any], step: Step | None = None) -> Any:
-        """Run `way` to its end and return what it returns; `step` is what it has yielded already."""
-        try:
-            return (await self._advance(way, step))[1]
-        finally:
-            way.close()
-
-    async def _advance(
-        self, way: Generator[Any, Any, Any], step: Step | None, *, to_call: bool = False
-    ) -> tuple[Call | None, Any]:
-        """Do what `way` yields, to its end or `to_call`; return that call, and what the way returned at its end."""
+    async def drive(self, way: Generator[Step, Any, Any]) -> Any:
+        """Run `way` to its end and return what it returns."""
         result: Any = None
         failure: BaseException | None = None
-        while True:
-            if step is None:
+        try:
+            while True:
+                step = way.send(result) if failure is None else way.throw(failure)
+                result, failure = None, None
                 try:
-                    step = way.send(result) if failure is None else way.throw(failure)
-                except StopIteration as end:
-                    return None, end.value
-                if to_call and isinstance(step, Call):
-                    return step, None
-            result, failure = None, None
-            try:
-                result = await self._do(step)
-            except Exception as error:  # noqa: BLE001 - thrown into the way, which decides
-                failure = error
-            step = None
+                    # What a hit by meaning waits for, without a call more.
+                    result = await (self._bridge.look_up(step) if isinstance(step, Search) else self._do(step))
+                except Exception as error:  # noqa: BLE001 - thrown into the way, which decides
+                    failure = error
+        except StopIteration as end:
+            return end.value
+        finally:
+            way.close()
 
     def later(self, job: Callable[[], None]) -> None:
         """Run a job of some microseconds, or rarely milliseconds, on the worker thread; nobody waits for it."""
         self._worker.submit(job)
 
-    async def _do(self, step: Step) -> Any:
-        if isinstance(step, LookUp):
-            search = step.make()
-            return None if search is None else await self._bridge.look_up(search)
+    async def _do(self, step: OffLoop | Await | Call | Pour | Fly | Behind) -> Any:
         if isinstance(step, OffLoop):
             import asyncio
 
@@ -160,7 +133,7 @@ class AsyncDriver:
             return await _pour(step)
         if isinstance(step, Behind):
             return self._start_behind(step)
-        return await self._share(step)
+        return await self._fly(step)
 
     def _start_behind(self, step: Behind) -> bool:
         import asyncio
@@ -180,23 +153,15 @@ class AsyncDriver:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _share(self, step: Share) -> Shared:
+    async def _fly(self, step: Fly) -> Flew:
         import asyncio
 
-        flights, loop = self._flights, asyncio.get_running_loop()
+        flights, flight, loop = self._flights, step.flight, asyncio.get_running_loop()
         assert flights is not None
-        if step.key is None or _inside.get():
-            flight, leads = flights.solo(loop.is_closed, step.label), True
-        else:
-            flight, leads = flights.join(step.key, loop.is_closed, step.label)
         seat = Seat(flights, flight, drain=step.drain)
-        if leads:
-            way = step.start(flight)
-            call = await self._to_call(flight, seat, way)
-            if call is None:
-                return Shared(leads, flight.outcome, seat)
+        if step.way is not None:
             # A task of its own, so that the caller can leave and the others still get the answer.
-            task = loop.create_task(self._fly(flight, way, call))
+            task = loop.create_task(self._to_land(flight, step.way))
             self._keep(task)
             flight.soon = partial(on_loop, loop)
             flight.cancel = partial(on_loop, loop, task.cancel)
@@ -207,41 +172,17 @@ class AsyncDriver:
         except BaseException:
             seat.leave()
             raise
-        if leads and isinstance(flight.outcome, Abandoned):
+        if step.way is not None and isinstance(flight.outcome, Abandoned):
             # The call itself ended by cancellation, which nobody here asked for.
             raise asyncio.CancelledError
-        return Shared(leads, flight.outcome, seat)
+        return Flew(flight.outcome, seat)
 
-    async def _to_call(self, flight: Flight, seat: Seat, way: Generator[Any, Any, Any]) -> Call | None:
-        """Take a flight as far as the call, in the task of whoever leads it; None if it has landed without one.
-
-        Most that are answered by meaning need no task of their own so. Nothing has been paid for yet: if this caller is
-        cancelled, those who wait choose another one, who looks again.
-        """
+    async def _to_land(self, flight: Flight, way: Generator[Any, Any, Any]) -> None:
         assert self._flights is not None
-        before = _inside.get()
-        _inside.set(True)
-        try:
-            call, outcome = await self._advance(way, None, to_call=True)
-        except Exception as error:  # noqa: BLE001 - handed to everybody who waits
-            call, outcome = None, Failed(error, error.__traceback__)
-        except BaseException:
-            way.close()
-            seat.leave()
-            self._flights.land(flight, ABANDONED)
-            raise
-        finally:
-            _inside.set(before)
-        if call is None:
-            self._flights.land(flight, outcome)
-        return call
-
-    async def _fly(self, flight: Flight, way: Generator[Any, Any, Any], call: Call) -> None:
-        assert self._flights is not None
-        _inside.set(True)
+        inside.set(True)
         outcome: Any = ABANDONED
         try:
-            outcome = await self.drive(way, call)
+            outcome = await self.drive(way)
         except Exception as error:  # noqa: BLE001 - handed to everybody who waits
             outcome = Failed(error, error.__traceback__)
         finally:
@@ -280,16 +221,18 @@ def _drive_here(way: Generator[Any, Any, Any], flights: FlightTable | None) -> A
 
 def _do_here(step: Step, flights: FlightTable | None) -> Any:
     if isinstance(step, OffLoop):
-        return step.job()
-    if isinstance(step, LookUp | Await):
+        # An encoder may ask the cache as well.
+        with as_inside():
+            return step.job()
+    if isinstance(step, Search | Await):
         # A thread without a loop has nobody to hold up, and waits for nothing.
         return None
     if isinstance(step, Behind):
         return False
     if isinstance(step, Call):
         return _call_here(step)
-    assert isinstance(step, Share), "what a call returns here is no stream"
-    return _share_here(step, flights)
+    assert isinstance(step, Fly), "what a call returns here is no stream"
+    return _fly_here(step, flights)
 
 
 def _call_here(step: Call) -> Any:
@@ -302,26 +245,22 @@ def _call_here(step: Call) -> Any:
     return result
 
 
-def _share_here(step: Share, flights: FlightTable | None) -> Shared:
+def _fly_here(step: Fly, flights: FlightTable | None) -> Flew:
     assert flights is not None
-    if step.key is None or _inside.get():
-        flight, leads = flights.solo(label=step.label), True
-    else:
-        flight, leads = flights.join(step.key, label=step.label)
+    flight = step.flight
     seat = Seat(flights, flight, drain=step.drain)
-    if not leads:
+    if step.way is None:
         _wait(flights, seat)
-        return Shared(False, flight.outcome, seat)
+        return Flew(flight.outcome, seat)
     outcome: Any = ABANDONED
-    token = _inside.set(True)
     try:
-        outcome = _drive_here(step.start(flight), flights)
+        with as_inside():
+            outcome = _drive_here(step.way, flights)
     except Exception as error:  # noqa: BLE001 - handed to everybody who waits
         outcome = Failed(error, error.__traceback__)
     finally:
-        _inside.reset(token)
         flights.land(flight, outcome)
-    return Shared(True, outcome, seat)
+    return Flew(outcome, seat)
 
 
 def _wait(flights: FlightTable, seat: Seat) -> None:
@@ -368,7 +307,9 @@ async def _await(step: Await) -> None:
     import asyncio
 
     try:
-        await step.start()
+        # What is awaited may ask the cache as well.
+        with as_inside():
+            await step.start()
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is None or task.cancelling():

@@ -1,8 +1,7 @@
 """The way of a request.
 
-The way is one generator that never waits: it yields what has to be done (`Share`, `Behind`, `LookUp`, `OffLoop`,
-`Await`, `Call`), and a driver in `_drivers` does it, asynchronously or in the calling thread, and sends the result
-back.
+The way is one generator that never waits: it yields what has to be done (`Search`, `OffLoop`, `Await`, `Fly`, `Behind`,
+`Call`, `Pour`), and a driver in `_drivers` does it, asynchronously or in the calling thread, and sends the result back.
 """
 
 from __future__ import annotations
@@ -13,10 +12,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from ._admission import why_not_complete
-from ._answers import Called, ExactHit, Flown, StaleHit, from_call, from_flight, missed, semantic_hit, stale_hit
-from ._drivers import AsyncDriver, Await, Behind, Call, LookUp, OffLoop, Pour, Share, drive_sync
+from ._answers import (
+    Called,
+    ExactHit,
+    Flown,
+    SemanticHit,
+    StaleHit,
+    as_flown,
+    from_call,
+    from_flight,
+    missed,
+    stale_hit,
+)
+from ._drivers import AsyncDriver, Await, Behind, Call, Fly, OffLoop, Pour, drive_sync
 from ._failures import Failures
-from ._flight import Abandoned, Failed
+from ._flight import Abandoned, Failed, inside
 from ._loops import running_loop
 from ._recording import Recording
 from ._request import Asking
@@ -25,7 +35,7 @@ from ._types import Answer, Reply, Usage
 from ._values import Events, size, thaw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Coroutine, Generator
 
     from ._cache import Cache
     from ._drivers import Step
@@ -36,6 +46,7 @@ if TYPE_CHECKING:
     from ._plan import Plan
     from ._request import Ask
     from ._router import Router
+    from ._semantic import SemanticTier
     from ._types import Source
 
     Outcome = Source | Literal["coalesced", "uncacheable"]
@@ -64,14 +75,13 @@ class Engine(Asking):
         self._driver = AsyncDriver(self._flights)
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> Engine:  # type: ignore[override]  # read alone, and no cycle of one
         """Itself."""
         return self
 
-    async def go_on(self, ask: Ask, plan: Plan | None, llm_callable: Callable[..., Any]) -> Answer:
+    def go_on(self, ask: Ask, plan: Plan | None, llm_callable: Callable[..., Any]) -> Coroutine[Any, Any, Answer]:
         """Take a request that `begin` did not answer the rest of the way."""
-        answer: Answer = await self._driver.drive(self._way(ask, plan, llm_callable))
-        return answer
+        return self._driver.drive(self._way(ask, plan, llm_callable))
 
     def go_on_sync(self, ask: Ask, plan: Plan | None, llm_callable: Callable[..., Any]) -> Answer:
         """Do the same in the calling thread."""
@@ -109,14 +119,23 @@ class Engine(Asking):
             if stale is not None:
                 return stale
         key: bytes | None = plan.key
-        fly, drain = partial(self._fly, ask, plan, llm_callable), plan.policy.on_abandon == "drain"
         while True:
-            leads, flown, seat = yield Share(key, plan, fly, drain)
+            flight, leads = self._board(key, plan)
+            rest = None
+            if leads:
+                hit = yield from self._look(plan, flight)
+                if hit is not None:
+                    self._record("semantic_hit", ask, hit)
+                    return hit
+                rest = self._fly(ask, plan, llm_callable, flight)
+            flown, seat = yield Fly(flight, plan.policy.on_abandon == "drain", rest)
             if isinstance(flown, Abandoned):
                 # The caller that led was stopped; this one was not.
                 continue
             if isinstance(flown, Failed):
                 raise flown.error.with_traceback(flown.traceback)
+            if isinstance(flown, SemanticHit):
+                flown = as_flown(flown)
             if leads or self._suits(plan, flown):
                 break
             seat.leave()
@@ -127,6 +146,43 @@ class Engine(Asking):
         outcome: Outcome = flown.source if leads or flown.source != "llm_call" else "coalesced"
         self._record(outcome, ask, answer)
         return answer
+
+    def _board(self, key: bytes | None, plan: Plan) -> tuple[Flight, bool]:
+        """Join the flight of `key`, or begin one; return it and whether this caller leads it."""
+        flights, loop = self._flights, running_loop()
+        assert flights is not None
+        is_stranded = _never if loop is None else loop.is_closed
+        if key is None or inside.get():
+            return flights.solo(is_stranded, plan), True
+        return flights.join(key, is_stranded, plan)
+
+    def _look(self, plan: Plan, flight: Flight) -> Generator[Step, Any, SemanticHit | None]:
+        """Look for the answer by meaning, and land the flight with it. The plan says why there is none.
+
+        The leader looks itself, so that a hit by meaning needs no task. Nothing has been paid for yet: if it is
+        stopped, those who wait choose another one, who looks again.
+        """
+        cache, flights = self.cache, self._flights
+        assert cache is not None
+        assert flights is not None
+        if cache.semantic is None:
+            plan.why_not = "no encoder is set"
+            return None
+        try:
+            match = yield from _nearest(cache, cache.semantic, plan)
+            if match is None or plan.renews:
+                return None
+            hit = SemanticHit(plan, match, cache.clock())
+            flights.land(flight, hit)
+        except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
+            plan.vector = None
+            plan.why_not = f"looking for it by meaning failed: {error}"
+            self.failures.note("L3", error)
+            return None
+        except BaseException:
+            flights.abandon(flight)
+            raise
+        return hit
 
     def _stale_while_renewed(self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any]) -> Stale:
         """Answer with a row that is over while a new one is fetched behind the caller's back, if the policy says so."""
@@ -140,9 +196,14 @@ class Engine(Asking):
         self._record("exact_hit", ask, answer)
         return answer
 
-    def _renew(self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any]) -> Generator[Share, Any, None]:
+    def _renew(self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any]) -> Generator[Step, Any, None]:
         plan.renews = True
-        _, flown, seat = yield Share(plan.key, plan, partial(self._fly, ask, plan, llm_callable), True)
+        flight, leads = self._board(plan.key, plan)
+        rest = None
+        if leads:
+            yield from self._look(plan, flight)
+            rest = self._fly(ask, plan, llm_callable, flight)
+        flown, seat = yield Fly(flight, True, rest)
         if isinstance(flown, Failed):
             self.failures.note("revalidation", flown.error)
         elif isinstance(flown, Flown):
@@ -166,20 +227,9 @@ class Engine(Asking):
     def _fly(
         self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any], flight: Flight
     ) -> Generator[Step, Any, Flown]:
-        """Find the answer by meaning, else call the model and store its answer."""
+        """Call the model and store its answer."""
         cache = self.cache
         assert cache is not None
-        if cache.semantic is None:
-            plan.why_not = "no encoder is set"
-        else:
-            try:
-                match = yield from _nearest(cache, plan)
-                if match is not None and not plan.renews:
-                    return semantic_hit(plan, match, cache.clock())
-            except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
-                plan.vector = None
-                plan.why_not = f"looking for it by meaning failed: {error}"
-                self.failures.note("L3", error)
         try:
             called = yield from self._call(ask, llm_callable)
         except Exception as error:
@@ -320,21 +370,19 @@ class Engine(Asking):
             self.failures.note("ledger", error)
 
 
-def _nearest(cache: Cache, plan: Plan) -> Generator[LookUp | OffLoop | Await, Any, Match | None]:
-    semantic = cache.semantic
-    assert semantic is not None
-    if cache.refuses(plan):
+def _nearest(cache: Cache, semantic: SemanticTier, plan: Plan) -> Generator[Step, Any, Match | None]:
+    if semantic.refuses(plan):
         cache.counts.reason(f"refused:{plan.refusal}")
         return None
     if cache.encodes_on_loop:
         yield Await(partial(semantic.encode_ahead, plan))
     match = None
     for place in semantic.places(plan):
+        search = None if cache.encodes_on_loop else semantic.search(plan, place)
+        found = None if search is None else (yield search)
         decided = False
-        if not cache.encodes_on_loop:
-            looked_up = yield LookUp(partial(semantic.search, plan, place))
-            if looked_up is not None:
-                decided, match = semantic.decide(plan, place, looked_up)
+        if found is not None:
+            decided, match = semantic.decide(plan, place, found)
         if not decided:
             match = yield OffLoop(partial(semantic.nearest, plan, place))
         if plan.refusal is not None:
@@ -342,10 +390,14 @@ def _nearest(cache: Cache, plan: Plan) -> Generator[LookUp | OffLoop | Await, An
             cache.counts.reason(f"refused:{plan.refusal}")
         if match is not None or plan.refusal is not None:
             break
-    for neighbour in plan.neighbours:
-        if neighbour.verdict.startswith("veto:"):
-            cache.counts.reason(neighbour.verdict)
+    for judged in plan.judged:
+        if judged.verdict.startswith("veto:"):
+            cache.counts.reason(judged.verdict)
     return match
+
+
+def _never() -> bool:
+    return False
 
 
 def _takes_decision(llm_callable: Callable[..., Any]) -> bool:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ._llmfast import FlightState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
 
@@ -24,6 +26,21 @@ class Abandoned:
 
 
 ABANDONED = Abandoned()
+
+#: Whether this context is inside of a flight. A call that asks again makes its own call and waits for no other flight:
+#: that one may wait for this.
+inside: ContextVar[bool] = ContextVar("llmfast_inside", default=False)
+
+
+@contextmanager
+def as_inside() -> Iterator[None]:
+    """Have what runs in this block be inside of a flight."""
+    before = inside.get()
+    inside.set(True)
+    try:
+        yield
+    finally:
+        inside.set(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +151,9 @@ class FlightTable:
         Of a flight that this caller leads, `is_stranded` says whether it can still be landed, and `label` what it is
         for (see `detach`).
         """
-        self._own()
+        # As `_own` does, without a call more: this is on the way of every hit by meaning.
+        if self._process != os.getpid():
+            self._reset()
         while True:
             with self._lock:
                 number, leads = self._state.join(key)
@@ -220,18 +239,25 @@ class FlightTable:
 
     def land(self, flight: Flight, outcome: Any) -> None:
         """End the flight and wake everybody; only the first call counts."""
-        self._own()
+        if self._process != os.getpid():
+            self._reset()
         with self._lock:
             if flight.landed:
                 return
             flight.landed = True
-            flight.state.land(flight.number, _kind(outcome))
+            failed, abandoned = isinstance(outcome, Failed), outcome is ABANDONED
+            flight.state.land(flight.number, "failed" if failed else "abandoned" if abandoned else "answered")
             self._forget(flight)
             listeners = _tell(flight, outcome)
         for listener in listeners:
             listener()
         if flight.on_land is not None:
             flight.on_land(outcome)
+
+    def abandon(self, flight: Flight) -> None:
+        """Leave a flight that this caller leads, and whose call was never made; those who wait choose another one."""
+        self.leave(Seat(self, flight, drain=False))
+        self.land(flight, ABANDONED)
 
     def _heed(self, flight: Flight, fate: str) -> None:
         if fate == "cancel":
@@ -252,12 +278,6 @@ def _tell(flight: Flight, outcome: Any) -> list[Callable[[], None]]:
     flight.outcome = outcome
     listeners, flight.listeners = flight.listeners, []
     return listeners
-
-
-def _kind(outcome: Any) -> Literal["answered", "failed", "abandoned"]:
-    if isinstance(outcome, Abandoned):
-        return "abandoned"
-    return "failed" if isinstance(outcome, Failed) else "answered"
 
 
 def _call(hook: Callable[[], None] | None) -> None:

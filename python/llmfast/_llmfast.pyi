@@ -342,7 +342,11 @@ class NormalRequest:
     def uncacheable(self) -> str | None:
         """Why no answer may be stored at all."""
     def refusal(
-        self, *, ttl: float | None, public: bool, max_temperature: float = 1.0, read_only_tools: Sequence[str] = ()
+        self,
+        ttl: float | None = None,
+        public: bool = False,
+        max_temperature: float = 1.0,
+        read_only_tools: Sequence[str] = (),
     ) -> tuple[str, str] | None:
         """Do as `refusal`."""
 
@@ -350,9 +354,8 @@ def refusal(
     query: str | None,
     messages: Any = None,
     params: Any = None,
-    *,
-    ttl: float | None,
-    public: bool,
+    ttl: float | None = None,
+    public: bool = False,
     max_temperature: float = 1.0,
     read_only_tools: Sequence[str] = (),
 ) -> tuple[str, str] | None:

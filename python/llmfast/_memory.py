@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
 from ._invalidation import Invalidations
 from ._llmfast import FlatIndex, LruCache
@@ -17,18 +17,14 @@ if TYPE_CHECKING:
     from ._llmfast import Hit, Row, _Encoding
     from ._plan import Plan
 
+    #: A stored row and the cosine between its question and the one that was asked.
+    Match: TypeAlias = tuple[Row, float]
+
 #: Rows looked at before a search is repeated without the ones that turned out to be over.
 BREADTH = 4
 
 #: Rows looked at in all: where so many near ones are refused, a farther one is no bargain.
 WIDEST = 64
-
-
-class Match(NamedTuple):
-    """A stored row and the cosine between its question and the one that was asked."""
-
-    row: Row
-    score: float
 
 
 class MemoryTier:
@@ -41,7 +37,8 @@ class MemoryTier:
     def __init__(self, capacity: int, dim: int | None) -> None:
         #: The exact tier. Read it anywhere; what is put in or taken out goes through the methods.
         self.rows_by_key: LruCache[bytes, Row] = LruCache(capacity)
-        self._index = None if dim is None else FlatIndex(dim)
+        #: The vectors, for those who search elsewhere; None without an encoder.
+        self.index = None if dim is None else FlatIndex(dim)
         # Guards the pairing of keys with ids; the cache and the index have locks of their own.
         self._lock = threading.Lock()
         self._id_of: dict[bytes, int] = {}
@@ -78,7 +75,7 @@ class MemoryTier:
             for gone in (key, *evicted):
                 self._forget(gone)
             self._group(key, row)
-            if vector is not None and self._index is not None:
+            if vector is not None and self.index is not None:
                 if held:
                     self._held[key] = vector
                 else:
@@ -126,17 +123,17 @@ class MemoryTier:
         partition: int,
         min_score: float,
         now: float,
-        accept: Callable[[Row, float], bool],
+        accept: Callable[[Row, float, float], bool],
     ) -> tuple[Match | None, float | None]:
         """Return the nearest acceptable row at `min_score` or above, and the cosine of the nearest of all that are.
 
         Rows that are over are removed on the way; rows that `accept` refuses are passed by, up to `WIDEST`.
         """
-        if self._index is None:
+        if self.index is None:
             return None, None
         best, breadth, refused = None, BREADTH, set()
         while True:
-            hits = self._index.search(vector, breadth, min_score=min_score, partition=partition)
+            hits = self.index.search(vector, breadth, min_score=min_score, partition=partition)
             best = hits[0].score if hits and best is None else best
             stale = 0
             for hit in hits:
@@ -144,8 +141,8 @@ class MemoryTier:
                 if row is None:
                     stale += 1
                 elif hit.id not in refused:
-                    if row.partition == partition and accept(row, hit.score):
-                        return Match(row, hit.score), best
+                    if row.partition == partition and accept(row, hit.score, now):
+                        return (row, hit.score), best
                     refused.add(hit.id)
             if len(hits) < breadth or len(refused) >= WIDEST:
                 return None, best
@@ -153,34 +150,31 @@ class MemoryTier:
                 breadth = min(breadth * 4, WIDEST)
 
     def decide(
-        self, hits: list[Hit], partition: int, now: float, accept: Callable[[Row, float], bool]
+        self, hits: list[Hit], partition: int, now: float, accept: Callable[[Row, float, float], bool]
     ) -> tuple[bool, Match | None]:
         """Decide by the hits of a search over `BREADTH` rows: whether they are enough, and the row that `accept` takes.
 
         They are not enough where `nearest` would search further, or remove a row that is over, for which it may have to
         wait. This waits for nothing.
         """
+        key_of, get = self._key_of.get, self.rows_by_key.get
         for hit in hits:
-            key = self._key_of.get(hit.id)
-            row = None if key is None else self.rows_by_key.get(key)
+            key = key_of(hit.id)
+            row = None if key is None else get(key)
             if row is None or row.is_gone(now):
                 return False, None
-            if row.partition == partition and accept(row, hit.score):
-                return True, Match(row, hit.score)
+            score = hit.score
+            if row.partition == partition and accept(row, score, now):
+                return True, (row, score)
         return len(hits) < BREADTH, None
 
     def around(self, vector: np.ndarray | _Encoding, partition: int, count: int) -> list[Match]:
         """Return the `count` nearest rows of a partition, however far, over or not."""
-        if self._index is None:
+        if self.index is None:
             return []
-        hits = self._index.search(vector, count, partition=partition)
+        hits = self.index.search(vector, count, partition=partition)
         rows = ((hit.score, self.rows_by_key.peek(self._key_of.get(hit.id, b""))) for hit in hits)
-        return [Match(row, score) for score, row in rows if row is not None and row.partition == partition]
-
-    @property
-    def index(self) -> FlatIndex | None:
-        """The vectors, for those who search elsewhere; None without an encoder."""
-        return self._index
+        return [(row, score) for score, row in rows if row is not None and row.partition == partition]
 
     def clear(self) -> None:
         """Remove everything."""
@@ -226,10 +220,10 @@ class MemoryTier:
     # ---- with the lock ----------------------------------------------------------------------------------------------
 
     def _add_vector(self, row: Row, vector: np.ndarray | _Encoding) -> None:
-        assert self._index is not None
+        assert self.index is not None
         # Ids grow, so that of two questions equally near the older answer wins.
         row_id, self._next_id = self._next_id, self._next_id + 1
-        self._index.add(row_id, vector, partition=row.partition)
+        self.index.add(row_id, vector, partition=row.partition)
         self._id_of[row.key], self._key_of[row_id] = row_id, row.key
 
     def _group(self, key: bytes, row: Row) -> None:
@@ -248,6 +242,6 @@ class MemoryTier:
             if not keys:
                 del self._groups[group]
         row_id = self._id_of.pop(key, None)
-        if row_id is not None and self._index is not None:
+        if row_id is not None and self.index is not None:
             del self._key_of[row_id]
-            self._index.remove(row_id)
+            self.index.remove(row_id)

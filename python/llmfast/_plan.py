@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from ._types import Neighbour
 
 if TYPE_CHECKING:
     import numpy as np
@@ -10,7 +12,26 @@ if TYPE_CHECKING:
     from ._llmfast import Reading, Row, _Encoding
     from ._policy import CachePolicy
     from ._request import Ask, Scope
-    from ._types import Neighbour
+
+
+class Judged(NamedTuple):
+    """A row near a question, the cosine of the two, when it was looked at, the verdict and a sentence about it.
+
+    The sentence is None where the cosine says all: formatting a number that nobody may read takes longer than judging.
+    """
+
+    row: Row
+    score: float
+    now: float
+    verdict: str
+    detail: str | None
+
+    def told(self) -> Neighbour:
+        """Return this as callers read it."""
+        row, score, now, verdict, detail = self
+        if detail is None:
+            detail = f"cosine {score:.4f}"
+        return Neighbour(score, row.key, row.question, max(0.0, now - row.created_at), verdict, detail)
 
 
 class Plan:
@@ -22,9 +43,10 @@ class Plan:
         "began_at",
         "epoch",
         "fingerprint",
+        "judged",
         "key",
+        "kind",
         "nearest",
-        "neighbours",
         "partition",
         "policy",
         "reading",
@@ -54,6 +76,8 @@ class Plan:
         streams: bool | None = None,
     ) -> None:
         self.ask = ask
+        #: The kind whose rows have lived by the same time to live; None if the request names a time of its own.
+        self.kind = ask.kind if ask.ttl is None else None
         self.scope = scope
         self.policy = policy
         #: Seconds that the answer lives, and the age above which none of another kind is taken.
@@ -84,7 +108,7 @@ class Plan:
         self.partition = 0
         #: Cosine of the nearest row at or above the threshold, acceptable or not.
         self.nearest: float | None = None
-        self.neighbours: list[Neighbour] = []
+        self.judged: list[Judged] = []
         self.would_serve: Neighbour | None = None
         self.why_not = "nothing near enough is stored"
 
@@ -92,16 +116,9 @@ class Plan:
         """Return the age of a row that lay under `key`, if it is that row and may answer; see `fresh_age`."""
         if self.streams is not None and self.streams != (row.codec == "events"):
             return None
-        ask = self.ask
-        return row.answers(key, now, ask.kind if ask.ttl is None else None, self.ttl)
-
-    def fresh_age(self, row: Row, now: float) -> float | None:
-        """Return the age of a row if it is young enough for the request, and in the form that its caller takes."""
-        if self.streams is not None and self.streams != (row.codec == "events"):
-            return None
-        return row.fresh_age(now, self.kind, self.ttl)
+        return row.answers(key, now, self.kind, self.ttl)
 
     @property
-    def kind(self) -> str | None:
-        """The kind whose rows have lived by the same time to live; None if the request names a time of its own."""
-        return self.ask.kind if self.ask.ttl is None else None
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        """The stored questions that were looked at, nearest first."""
+        return tuple(judged.told() for judged in self.judged)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from ._errors import ConfigError
@@ -141,13 +140,11 @@ def check_scope(scope: Scope) -> None:
         raise ConfigError(f"scope must be a str, None or llmfast.PUBLIC, got {scope!r:.60}")
 
 
-class Asking(ABC):
+class Asking:
     """What `Cache` and `Engine` have in common: they answer requests, asynchronously or in the calling thread."""
 
-    @property
-    @abstractmethod
-    def engine(self) -> Engine:
-        """What takes a request the whole way."""
+    #: What takes a request the whole way.
+    engine: Engine
 
     async def run(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
         """Take `ask` the whole way."""

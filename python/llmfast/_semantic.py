@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ._bridge import Search
 from ._encoder import encode_for_index, is_native
 from ._llmfast import PUBLIC, FlatIndex, LruCache, Reading, _Encoding, refusal
 from ._memory import BREADTH
-from ._types import Neighbour
+from ._plan import Judged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ._llmfast import Identifier, Row
     from ._memory import Match, MemoryTier
     from ._plan import Plan
+    from ._types import Neighbour
 
     Vector = np.ndarray | _Encoding
 
@@ -40,6 +42,9 @@ _CHARACTERS_PER_TOKEN = 100
 _WRONG = 10_000
 
 SERVES = "serves"
+
+#: Makes a named tuple by one call in C: its own `__new__` is a function in Python.
+_new = tuple.__new__
 
 
 class SemanticTier:
@@ -59,6 +64,7 @@ class SemanticTier:
         self._memory = memory
         self._counts = counts
         self._clock = clock
+        self._most_characters = _most_characters(encoder)
         self._recent: LruCache[str, Vector] = LruCache(min(capacity, _RECENT_VECTORS))
         self._wrong = WrongAnswers(encoder.dim)
 
@@ -66,26 +72,28 @@ class SemanticTier:
 
     def refuses(self, plan: Plan) -> bool:
         """Return whether a request is not to be compared by meaning; the plan says why."""
-        ask, policy = plan.ask, plan.policy
-        why = refusal if ask.normal is None else ask.normal.refusal
-        what = (ask.query, ask.messages, ask.params) if ask.normal is None else ()
-        refused = why(
-            *what,
-            ttl=plan.ttl,
-            public=plan.scope is PUBLIC,
-            max_temperature=math.inf if policy.max_temperature is None else policy.max_temperature,
-            read_only_tools=policy.read_only_tools,
-        )
-        if refused is not None:
-            self._refuse(plan, *refused)
-        return refused is not None
+        ask, policy, public = plan.ask, plan.policy, plan.scope is PUBLIC
+        if public and ask.user is None and not self._memory.has_public_vectors:
+            self._refuse(plan, "public", "nobody's public rows are served on exact repeats only")
+            return True
+        hottest = math.inf if policy.max_temperature is None else policy.max_temperature
+        # By position: keywords would cost more than the rules.
+        if ask.normal is None:
+            refused = refusal(ask.query, ask.messages, ask.params, plan.ttl, public, hottest, policy.read_only_tools)
+        else:
+            refused = ask.normal.refusal(plan.ttl, public, hottest, policy.read_only_tools)
+        if refused is None:
+            return False
+        self._refuse(plan, *refused)
+        return True
 
-    def places(self, plan: Plan) -> list[int]:
+    def places(self, plan: Plan) -> tuple[int, ...]:
         """Return the partitions whose rows may answer: the scope's own, where the answer is stored, then PUBLIC."""
-        self._locate(plan)
+        if plan.partition == 0:
+            plan.partition = self._partition(plan.scope, plan)
         if plan.scope is PUBLIC or not self._memory.has_public_vectors:
-            return [plan.partition]
-        return [plan.partition, self._partition(PUBLIC, plan)]
+            return (plan.partition,)
+        return plan.partition, self._partition(PUBLIC, plan)
 
     async def encode_ahead(self, plan: Plan) -> None:
         """Await the vector that `nearest` will need, of an encoder whose `is_async` says that it can be awaited."""
@@ -95,13 +103,13 @@ class SemanticTier:
 
     def search(self, plan: Plan, place: int) -> Search | None:
         """Return what `nearest` would look up first, for a native worker; None if that is not for one to do."""
-        encoder, text = self.encoder, plan.ask.query
-        if not is_native(encoder) or _why_too_long(encoder, text) is not None:
+        encoder, text, index = self.encoder, plan.ask.query, self._memory.index
+        if index is None or not is_native(encoder) or len(text) > self._most_characters:
             return None
-        vector, index = self._recent.get(text), self._memory.index
-        if index is None or not (vector is None or isinstance(vector, _Encoding)):
+        vector = self._recent.get(text)
+        if not (vector is None or isinstance(vector, _Encoding)):
             return None
-        return Search(encoder, index, text, vector, BREADTH, plan.policy.threshold, place)
+        return _new(Search, (encoder, index, text, vector, BREADTH, plan.policy.threshold, place))
 
     def decide(self, plan: Plan, place: int, found: Found) -> tuple[bool, Match | None]:
         """Take the decision of `nearest` by what a search found, if that is enough: whether it is, and the row.
@@ -113,11 +121,10 @@ class SemanticTier:
             return True, None
         plan.vector, hits = found
         self._recent.insert(plan.ask.query, plan.vector)
-        now = self._clock()
-        before = len(plan.neighbours)
-        decided, match = self._memory.decide(hits, place, now, lambda row, score: self._serves(plan, row, score, now))
+        before = len(plan.judged)
+        decided, match = self._memory.decide(hits, place, self._clock(), partial(self._serves, plan))
         if not decided:
-            del plan.neighbours[before:]
+            del plan.judged[before:]
             return False, None
         return True, self._concluded(plan, match, hits[0].score if hits else None)
 
@@ -130,9 +137,8 @@ class SemanticTier:
         if vector is None:
             return None
         plan.vector = vector
-        now = self._clock()
         match, nearest = self._memory.nearest(
-            vector, place, plan.policy.threshold, now, lambda row, score: self._serves(plan, row, score, now)
+            vector, place, plan.policy.threshold, self._clock(), partial(self._serves, plan)
         )
         return self._concluded(plan, match, nearest)
 
@@ -140,7 +146,7 @@ class SemanticTier:
         """Return whether a row found by meaning at `score` may answer the request under its own policy."""
         if score < plan.policy.threshold or plan.policy.mode == "shadow" or self.refuses(plan):
             return False
-        return self._judge(plan, row, score, self._clock()).verdict == SERVES
+        return self._verdict(plan, row, score, self._clock())[0] == SERVES
 
     # ---- what callers ask -------------------------------------------------------------------------------------------
 
@@ -152,7 +158,7 @@ class SemanticTier:
         plan.vector = vector
         now = self._clock()
         matches = (match for place in self.places(plan) for match in self._memory.around(vector, place, count))
-        found = [self._judge(plan, match.row, match.score, now) for match in matches]
+        found = [Judged(row, score, now, *self._verdict(plan, row, score, now)).told() for row, score in matches]
         return sorted(found, key=lambda neighbour: -neighbour.score)
 
     def remember_wrong(self, plan: Plan, key: bytes) -> bool:
@@ -172,58 +178,50 @@ class SemanticTier:
     # ---- inside -----------------------------------------------------------------------------------------------------
 
     def _serves(self, plan: Plan, row: Row, score: float, now: float) -> bool:
-        neighbour = self._judge(plan, row, score, now)
-        plan.neighbours.append(neighbour)
-        return neighbour.verdict == SERVES
+        verdict, detail = self._verdict(plan, row, score, now)
+        plan.judged.append(_new(Judged, (row, score, now, verdict, detail)))
+        return verdict is SERVES
 
     def _concluded(self, plan: Plan, match: Match | None, nearest: float | None) -> Match | None:
         """Note what a search came to; return the row that is to be served."""
         if nearest is not None and (plan.nearest is None or nearest > plan.nearest):
             plan.nearest = nearest
         if match is None:
-            if plan.neighbours:
-                first = plan.neighbours[0]
+            if plan.judged:
+                first = plan.judged[0].told()
                 plan.why_not = f"the nearest question does not serve ({first.verdict}): {first.detail}"
             return None
         if plan.policy.mode != "shadow":
             return match
-        plan.would_serve = would = plan.neighbours[-1]
+        plan.would_serve = would = plan.judged[-1].told()
         plan.why_not = f"mode is 'shadow': a question with cosine {would.score:.4f} would have served"
         self._counts.reason("shadow:semantic_hit")
         logger.info("shadow: %r (cosine %.4f) would answer %r", would.question, would.score, plan.ask.query)
         return None
 
-    def _judge(self, plan: Plan, row: Row, score: float, now: float) -> Neighbour:
-        age = max(0.0, now - row.created_at)
-        verdict, detail = self._verdict(plan, row, score, now)
-        return Neighbour(score, row.key, row.question, age, verdict, detail)
-
-    def _verdict(self, plan: Plan, row: Row, score: float, now: float) -> tuple[str, str]:
-        if score < plan.policy.threshold:
-            return "far", f"cosine {score:.4f} is below the threshold {plan.policy.threshold}"
-        if plan.fresh_age(row, now) is None:
-            is_stream = plan.streams is not None and plan.streams != (row.codec == "events")
-            return (
-                ("form", "its answer is a stream or none")
-                if is_stream
-                else ("old", f"its answer is {now - row.created_at:.0f} s old")
-            )
-        if plan.vector is not None and self._wrong.covers(row.key, plan.vector, score):
+    def _verdict(self, plan: Plan, row: Row, score: float, now: float) -> tuple[str, str | None]:
+        """Return the name of the verdict on a row, and why in a sentence if the cosine does not say it."""
+        policy, ask = plan.policy, plan.ask
+        if score < policy.threshold:
+            return "far", f"cosine {score:.4f} is below the threshold {policy.threshold}"
+        if plan.streams is not None and plan.streams != (row.codec == "events"):
+            return "form", "its answer is a stream or none"
+        if row.fresh_age(now, plan.kind, plan.ttl) is None:
+            return "old", f"its answer is {now - row.created_at:.0f} s old"
+        wrong, vector = self._wrong, plan.vector
+        if row.key in wrong.known and vector is not None and wrong.covers(row.key, vector, score):
             return "veto:feedback", "its answer was called wrong for this question, or for one nearer to it"
-        if plan.policy.mode != "static":
-            if plan.reading is None:
-                plan.reading = Reading(plan.ask.query)
-            veto = plan.reading.veto(row.question)
+        if policy.mode != "static":
+            reading = plan.reading
+            if reading is None:
+                reading = plan.reading = Reading(ask.query)
+            veto = reading.veto(row.question)
             if veto is not None:
                 return f"veto:{veto[0]}", veto[1]
-        return SERVES, f"cosine {score:.4f}"
+        return SERVES, None
 
     def _refuse(self, plan: Plan, name: str, sentence: str) -> None:
         plan.refusal, plan.why_not = name, sentence
-
-    def _locate(self, plan: Plan) -> None:
-        if plan.partition == 0:
-            plan.partition = self._partition(plan.scope, plan)
 
     def _partition(self, scope: Any, plan: Plan) -> int:
         return self._identifier.partition(scope, self.encoder.fingerprint, plan.fingerprint)
@@ -260,7 +258,7 @@ class WrongAnswers:
         with self._lock:
             self._questions = FlatIndex(self._dim)
             self._keys: dict[int, bytes] = {}
-            self._known: dict[bytes, int] = {}
+            self.known: dict[bytes, int] = {}
             self._next_id = 0
 
     def add(self, key: bytes, vector: Vector) -> None:
@@ -270,13 +268,13 @@ class WrongAnswers:
             self._questions.add(self._next_id, vector, partition=int.from_bytes(key[:16], "little"))
             self._keys[self._next_id] = key
             self._next_id += 1
-            self._known[key] = self._known.get(key, 0) + 1
+            self.known[key] = self.known.get(key, 0) + 1
             if len(self._keys) > _WRONG:
                 self._forget_oldest()
 
     def covers(self, key: bytes, vector: Vector, score: float) -> bool:
         """Whether the question of `vector`, whose cosine with the row's is `score`, is nearer to a wrong one."""
-        if key not in self._known:
+        if key not in self.known:
             return False
         return bool(self._questions.search(vector, 1, min_score=score, partition=int.from_bytes(key[:16], "little")))
 
@@ -284,9 +282,9 @@ class WrongAnswers:
         oldest = next(iter(self._keys))
         self._questions.remove(oldest)
         key = self._keys.pop(oldest)
-        self._known[key] -= 1
-        if not self._known[key]:
-            del self._known[key]
+        self.known[key] -= 1
+        if not self.known[key]:
+            del self.known[key]
 
 
 def _why_unread(encoder: Encoder, text: str) -> str | None:
@@ -297,6 +295,12 @@ def _why_unread(encoder: Encoder, text: str) -> str | None:
     unread = getattr(encoder, "unread", None)
     # Two texts that agree in what the encoder reads look the same to it, whatever the threshold.
     return None if unread is None else unread(text)
+
+
+def _most_characters(encoder: Encoder) -> float:
+    """Return how long a text may be without being past the encoder's window for sure."""
+    limit = getattr(encoder, "max_tokens", None)
+    return math.inf if limit is None else limit * _CHARACTERS_PER_TOKEN
 
 
 def _why_too_long(encoder: Encoder, text: str) -> str | None:

@@ -12,9 +12,9 @@ type Why = Option<(&'static str, String)>;
 
 #[pyfunction]
 #[pyo3(signature = (
-    query, messages = None, params = None, *, ttl, public, max_temperature = MAX_TEMPERATURE,
+    query, messages = None, params = None, ttl = None, public = false, max_temperature = MAX_TEMPERATURE,
     read_only_tools = Vec::new()
-), text_signature = "(query, messages=None, params=None, *, ttl, public, max_temperature=1.0, read_only_tools=())")]
+), text_signature = "(query, messages=None, params=None, ttl=None, public=False, max_temperature=1.0, read_only_tools=())")]
 fn refusal(
     query: Option<&Bound<'_, PyAny>>,
     messages: Option<&Bound<'_, PyAny>>,
@@ -34,8 +34,8 @@ fn refusal(
 #[pymethods]
 impl PyNormal {
     #[pyo3(
-        signature = (*, ttl, public, max_temperature = MAX_TEMPERATURE, read_only_tools = Vec::new()),
-        text_signature = "($self, *, ttl, public, max_temperature=1.0, read_only_tools=())"
+        signature = (ttl = None, public = false, max_temperature = MAX_TEMPERATURE, read_only_tools = Vec::new()),
+        text_signature = "($self, ttl=None, public=False, max_temperature=1.0, read_only_tools=())"
     )]
     fn refusal(&self, ttl: Option<f64>, public: bool, max_temperature: f64, read_only_tools: Vec<String>) -> Why {
         let request = &self.0;

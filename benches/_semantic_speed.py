@@ -78,7 +78,7 @@ def decision(cache: llmfast.Cache, text: str) -> Callable[[], Any]:
     def decide() -> Any:
         # As the first time: the text has not been read, and nothing was found.
         plan.reading = None
-        plan.neighbours.clear()
+        plan.judged.clear()
         return semantic.decide(plan, place, (vector, hits))
 
     return decide

@@ -21,7 +21,7 @@ from encoders import TopicEncoder
 from llmfast import Cache, CachePolicy, MiniLM, OverloadedError
 from llmfast._bridge import MOST, Port, Search
 from llmfast._encoder import is_native
-from llmfast._llmfast import CompletionQueue, FlatIndex, LookupWorker
+from llmfast._llmfast import Arrival, CompletionQueue, FlatIndex, LookupWorker
 
 QUESTIONS = [
     "How do I reset my card PIN?",
@@ -245,7 +245,7 @@ def test_loops_that_take_turns_in_a_thread_pile_up_no_pipes(native):
 
 def test_who_waits_in_a_loop_that_pauses_for_another_one_is_answered(native):
     async def until_it_waits(task):
-        while (port := port_here()) is None or not port._futures:
+        while (port := port_here()) is None or not port.arrivals:
             await turn()
 
     first = asyncio.new_event_loop()
@@ -262,12 +262,12 @@ def test_who_is_cancelled_leaves_nothing_behind(native):
     async def ask():
         loop = asyncio.get_running_loop()
         tasks = [loop.create_task(native.get_or_generate(f"question {n}", answer)) for n in range(50)]
-        while (port := port_here()) is None or not port.is_of(loop) or len(port._futures) < 50:
+        while (port := port_here()) is None or port.loop() is not loop or len(port.arrivals) < 50:
             await turn()
         for task in tasks[1:]:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
-        while port._futures:
+        while port.arrivals:
             await turn()
         return results
 
@@ -281,7 +281,7 @@ def test_who_is_cancelled_leaves_nothing_behind(native):
 def test_a_loop_that_is_closed_under_a_lookup_hangs_nobody(native):
     async def until_it_waits(task):
         loop = asyncio.get_running_loop()
-        while (port := port_here()) is None or not port.is_of(loop) or not port._futures:
+        while (port := port_here()) is None or port.loop() is not loop or not port.arrivals:
             await turn()
 
     loop = asyncio.new_event_loop()
@@ -330,16 +330,17 @@ def test_the_callers_context_goes_along(native):
 
 
 def lookups(minilm, count):
-    """A port of the running loop with `count` completions, and their futures."""
+    """A port of the running loop with `count` completions, and what is to arrive of each."""
     loop, worker = asyncio.get_running_loop(), LookupWorker()
     times = iter(range(1000))
     port = Port(loop, clock=lambda: next(times))
     index = FlatIndex(minilm.dim)
     vector = minilm._encode_for_index("a")
     tickets = [worker.submit(port.queue, Search(minilm, index, "a", vector, 1, 0.5, 0)) for _ in range(count)]
-    futures = [port.expect(loop, ticket) for ticket in tickets]
+    arrivals = [Arrival(loop) for _ in tickets]
+    port.arrivals.update(zip(tickets, arrivals, strict=True))
     arrived(port.queue, count)
-    return port, futures
+    return port, arrivals
 
 
 def test_a_turn_delivers_what_it_has_time_for(minilm):
@@ -440,7 +441,7 @@ async def ask(*questions):
     return await asyncio.gather(*(cache.get_or_generate(question, answer) for question in questions))
 async def until_they_wait(count):
     from llmfast import _bridge
-    while _bridge._here.port is None or len(_bridge._here.port._futures) < count:
+    while _bridge._here.port is None or len(_bridge._here.port.arrivals) < count:
         await asyncio.sleep(0)
 """
 

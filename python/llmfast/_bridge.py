@@ -11,9 +11,9 @@ import threading
 import time
 import weakref
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ._llmfast import CompletionQueue, LookupWorker, after_fork, before_fork
+from ._llmfast import Arrival, CompletionQueue, LookupWorker, after_fork, before_fork
 
 if TYPE_CHECKING:
     import asyncio
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     #: The vector and the rows near it, or why the text was not compared.
     Found: TypeAlias = tuple[_Encoding, list[Hit]] | str
 
-#: How long, in seconds, completions are delivered in one turn of a loop, and how many: each wakes a task, which the
-#: loop runs before it looks at its connections again.
+#: How long, in seconds, completions are delivered in one turn of a loop, and how many: with each a task goes on.
 BUDGET = 0.0005
 MOST = 16
 
@@ -48,35 +47,33 @@ class Search(NamedTuple):
 class Bridge:
     """A worker thread that starts with the first lookup and ends with its owner. A forked child gets its own."""
 
-    async def look_up(self, search: Search) -> Found | None:
-        """Look a question up; None if the running loop watches no pipes.
+    # Of an object once it has one.
+    _worker: LookupWorker | None = None
+
+    async def look_up(self, search: Search, loop: asyncio.AbstractEventLoop) -> Found | None:
+        """Look a question up for a task of `loop`, which runs here; None if that watches no pipes.
 
         Raises what the encoder or the index raised, and OverloadedError if too many wait.
         """
-        import asyncio
-
-        loop = asyncio.get_running_loop()
-        port = _port(loop)
-        if port is None:
+        # All in one: behind an encoder each call of Python waits for its code.
+        port = _here.port
+        if port is None or port.loop() is not loop or port.process != os.getpid():
+            port = _new_port(loop)
+        if not port.usable:
             return None
-        worker = self._started()
+        worker = self._worker
+        if worker is None:
+            # One for all threads, and without a lock, which a fork could catch locked.
+            worker = vars(self).setdefault("_worker", LookupWorker())
         ticket = worker.submit(port.queue, search)
-        found: Found
+        arrival = port.arrivals[ticket] = Arrival(loop)
         try:
-            found, error = await port.expect(loop, ticket)
-        finally:
+            found: Found = await arrival
+        except BaseException:
             if port.forget(ticket):
                 worker.cancel(ticket)
-        if error is not None:
-            raise error
+            raise
         return found
-
-    def _started(self) -> LookupWorker:
-        # One for all threads, and without a lock, which a fork could catch locked.
-        worker: LookupWorker | None = vars(self).get("_worker")
-        if worker is None:
-            worker = vars(self).setdefault("_worker", LookupWorker())
-        return worker
 
 
 class Port:
@@ -88,27 +85,19 @@ class Port:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], float] = time.perf_counter) -> None:
         # Who waits keeps the loop, and the loop this port; the other way round neither would ever go.
-        self._loop = weakref.ref(loop)
-        self._is_retired = False
-        self._process = os.getpid()
-        self._clock = clock
+        self.loop = weakref.ref(loop)
+        self.process = os.getpid()
         self.queue = CompletionQueue()
+        #: What is waited for, by ticket.
+        self.arrivals: dict[int, Arrival] = {}
+        self._is_retired = False
+        self._clock = clock
         self._pipe = self.queue.fileno()
-        self._futures: dict[int, asyncio.Future[tuple[Any, Exception | None]]] = {}
         self.usable = self._pipe is not None and self._watch(loop)
-
-    def is_of(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether this port is for `loop` in this process."""
-        return self._loop() is loop and self._process == os.getpid()
-
-    def expect(self, loop: asyncio.AbstractEventLoop, ticket: int) -> asyncio.Future[tuple[Any, Exception | None]]:
-        """Return the future of what comes for `ticket`."""
-        future = self._futures[ticket] = loop.create_future()
-        return future
 
     def forget(self, ticket: int) -> bool:
         """Expect `ticket` no longer; return whether it was still to come."""
-        if self._futures.pop(ticket, None) is None:
+        if self.arrivals.pop(ticket, None) is None:
             return False
         self._leave()
         return True
@@ -116,7 +105,7 @@ class Port:
     def retire(self) -> None:
         """Have the loop watch no longer than somebody waits: another one runs in this thread now."""
         self._is_retired = True
-        loop = self._loop()
+        loop = self.loop()
         if loop is not None and not loop.is_running():
             # Otherwise it runs in another thread now, and must be left alone.
             self._leave()
@@ -124,18 +113,21 @@ class Port:
     def deliver(self) -> None:
         """Hand on what has arrived, as much as one turn has time for. The rest keeps the pipe readable."""
         over = self._clock() + BUDGET
+        take, arrivals = self.queue.take, self.arrivals
         for _ in range(MOST):
-            taken = self.queue.take()
+            taken = take()
             if taken is None:
                 break
             ticket, near, unread, error = taken
-            future = self._futures.pop(ticket, None)
+            arrival = arrivals.pop(ticket, None)
             # Otherwise who waited has left.
-            if future is not None and not future.done():
-                future.set_result((unread if near is None else near, error))
+            if arrival is not None:
+                # Its task goes on here.
+                arrival.arrive(unread if near is None else near, error)
             if self._clock() >= over:
                 break
-        self._leave()
+        if self._is_retired:
+            self._leave()
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Have the loop watch; return whether it can."""
@@ -149,11 +141,11 @@ class Port:
 
     def _leave(self) -> None:
         """Have the loop watch no longer, if nobody waits any more and nobody will."""
-        if not self._is_retired or self._futures or not self.usable:
+        if not self._is_retired or self.arrivals or not self.usable:
             return
-        loop = self._loop()
+        loop = self.loop()
         # A forked child shares the parent's selector, which must go on.
-        if loop is not None and not loop.is_closed() and self._process == os.getpid():
+        if loop is not None and not loop.is_closed() and self.process == os.getpid():
             assert self._pipe is not None
             loop.remove_reader(self._pipe)
 
@@ -167,10 +159,8 @@ class _Here(threading.local):
 _here = _Here()
 
 
-def _port(loop: asyncio.AbstractEventLoop) -> Port | None:
-    port = _here.port
-    if port is None or not port.is_of(loop):
-        if port is not None:
-            port.retire()
-        port = _here.port = Port(loop)
-    return port if port.usable else None
+def _new_port(loop: asyncio.AbstractEventLoop) -> Port:
+    if _here.port is not None:
+        _here.port.retire()
+    port = _here.port = Port(loop)
+    return port

@@ -98,8 +98,8 @@ class AsyncDriver:
         #: Keys of what runs behind.
         self._behind: set[bytes] = set()
 
-    async def drive(self, way: Generator[Step, Any, Any]) -> Any:
-        """Run `way` to its end and return what it returns."""
+    async def drive(self, way: Generator[Step, Any, Any], loop: asyncio.AbstractEventLoop) -> Any:
+        """Run `way` to its end, on `loop`, which runs here, and return what it returns."""
         result: Any = None
         failure: BaseException | None = None
         try:
@@ -108,7 +108,9 @@ class AsyncDriver:
                 result, failure = None, None
                 try:
                     # What a hit by meaning waits for, without a call more.
-                    result = await (self._bridge.look_up(step) if isinstance(step, Search) else self._do(step))
+                    result = await (
+                        self._bridge.look_up(step, loop) if isinstance(step, Search) else self._do(step, loop)
+                    )
                 except Exception as error:  # noqa: BLE001 - thrown into the way, which decides
                     failure = error
         except StopIteration as end:
@@ -120,7 +122,7 @@ class AsyncDriver:
         """Run a job of some microseconds, or rarely milliseconds, on the worker thread; nobody waits for it."""
         self._worker.submit(job)
 
-    async def _do(self, step: OffLoop | Await | Call | Pour | Fly | Behind) -> Any:
+    async def _do(self, step: OffLoop | Await | Call | Pour | Fly | Behind, loop: asyncio.AbstractEventLoop) -> Any:
         if isinstance(step, OffLoop):
             import asyncio
 
@@ -132,20 +134,18 @@ class AsyncDriver:
         if isinstance(step, Pour):
             return await _pour(step)
         if isinstance(step, Behind):
-            return self._start_behind(step)
-        return await self._fly(step)
+            return self._start_behind(step, loop)
+        return await self._fly(step, loop)
 
-    def _start_behind(self, step: Behind) -> bool:
-        import asyncio
-
+    def _start_behind(self, step: Behind, loop: asyncio.AbstractEventLoop) -> bool:
         if step.key not in self._behind:
             self._behind.add(step.key)
-            self._keep(asyncio.get_running_loop().create_task(self._run_behind(step)))
+            self._keep(loop.create_task(self._run_behind(step, loop)))
         return True
 
-    async def _run_behind(self, step: Behind) -> None:
+    async def _run_behind(self, step: Behind, loop: asyncio.AbstractEventLoop) -> None:
         try:
-            await self.drive(step.start())
+            await self.drive(step.start(), loop)
         finally:
             self._behind.discard(step.key)
 
@@ -153,15 +153,15 @@ class AsyncDriver:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _fly(self, step: Fly) -> Flew:
+    async def _fly(self, step: Fly, loop: asyncio.AbstractEventLoop) -> Flew:
         import asyncio
 
-        flights, flight, loop = self._flights, step.flight, asyncio.get_running_loop()
+        flights, flight = self._flights, step.flight
         assert flights is not None
         seat = Seat(flights, flight, drain=step.drain)
         if step.way is not None:
             # A task of its own, so that the caller can leave and the others still get the answer.
-            task = loop.create_task(self._to_land(flight, step.way))
+            task = loop.create_task(self._to_land(flight, step.way, loop))
             self._keep(task)
             flight.soon = partial(on_loop, loop)
             flight.cancel = partial(on_loop, loop, task.cancel)
@@ -177,12 +177,12 @@ class AsyncDriver:
             raise asyncio.CancelledError
         return Flew(flight.outcome, seat)
 
-    async def _to_land(self, flight: Flight, way: Generator[Any, Any, Any]) -> None:
+    async def _to_land(self, flight: Flight, way: Generator[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> None:
         assert self._flights is not None
         inside.set(True)
         outcome: Any = ABANDONED
         try:
-            outcome = await self.drive(way)
+            outcome = await self.drive(way, loop)
         except Exception as error:  # noqa: BLE001 - handed to everybody who waits
             outcome = Failed(error, error.__traceback__)
         finally:

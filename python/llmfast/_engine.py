@@ -81,7 +81,11 @@ class Engine(Asking):
 
     def go_on(self, ask: Ask, plan: Plan | None, llm_callable: Callable[..., Any]) -> Coroutine[Any, Any, Answer]:
         """Take a request that `begin` did not answer the rest of the way."""
-        return self._driver.drive(self._way(ask, plan, llm_callable))
+        loop = running_loop()
+        assert loop is not None
+        if plan is not None:
+            plan.loop = loop
+        return self._driver.drive(self._way(ask, plan, llm_callable), loop)
 
     def go_on_sync(self, ask: Ask, plan: Plan | None, llm_callable: Callable[..., Any]) -> Answer:
         """Do the same in the calling thread."""
@@ -149,7 +153,7 @@ class Engine(Asking):
 
     def _board(self, key: bytes | None, plan: Plan) -> tuple[Flight, bool]:
         """Join the flight of `key`, or begin one; return it and whether this caller leads it."""
-        flights, loop = self._flights, running_loop()
+        flights, loop = self._flights, plan.loop
         assert flights is not None
         is_stranded = _never if loop is None else loop.is_closed
         if key is None or inside.get():

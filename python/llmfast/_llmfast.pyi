@@ -3,8 +3,8 @@
 import array
 import builtins
 import os
-from asyncio import Future
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextvars import Context, ContextVar
 from typing import (
     Any,
@@ -29,6 +29,7 @@ from ._prices import HasUsage
 
 __all__ = [
     "PUBLIC",
+    "Arrival",
     "BatchEntrance",
     "BatchFront",
     "BatchGroup",
@@ -957,6 +958,35 @@ class BatchScheduler:
         """End a batch; False if it is unknown. How long a batch takes is learned from those that were served."""
     def stats(self) -> dict[str, Any]:
         """Return all counts by name; the histograms are dicts of their own, with times in seconds."""
+
+@final
+class Arrival:
+    """What a task of `runs_on`, an event loop, awaits; it goes on in the very turn of the loop in which that arrives.
+
+    A future in asyncio's protocol.
+    """
+
+    _asyncio_future_blocking: bool
+    def __new__(cls, runs_on: AbstractEventLoop) -> Self: ...
+    def arrive(self, value: Any, error: BaseException | None = None) -> None:
+        """Hand over a value, or raise an error where it is awaited; only the first counts.
+
+        To be called in a turn of the loop, outside of every task. Raises the KeyboardInterrupt or SystemExit of a task.
+        """
+    def cancel(self, msg: Any = None) -> bool:
+        """Raise CancelledError where it is awaited; False if something came before."""
+    def add_done_callback(self, callback: Callable[[Self], object], *, context: Context | None = None) -> None:
+        """Have `callback` called with this when it is over, without a context in the loop's next turn."""
+    def done(self) -> bool: ...
+    def cancelled(self) -> bool: ...
+    def result(self) -> Any:
+        """Return what came, or raise it; InvalidStateError before."""
+    def exception(self) -> BaseException | None:
+        """Return what would be raised; raise CancelledError and InvalidStateError."""
+    def get_loop(self) -> AbstractEventLoop: ...
+    def __await__(self) -> Generator[Any, None, Any]: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Self: ...
 
 @final
 class CompletionQueue:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from ._types import Neighbour
 
 if TYPE_CHECKING:
+    import asyncio
+
     import numpy as np
 
     from ._llmfast import Reading, Row, _Encoding
@@ -46,6 +48,7 @@ class Plan:
         "judged",
         "key",
         "kind",
+        "loop",
         "nearest",
         "partition",
         "policy",
@@ -91,6 +94,8 @@ class Plan:
         self.epoch = epoch
         #: Whether the caller takes a stream only (True), none (False) or what comes (None).
         self.streams = streams
+        #: The event loop that its caller waits on; None in a thread without one.
+        self.loop: asyncio.AbstractEventLoop | None = None
         #: Filled in on a miss: the scope as a MAC, and the tags.
         self.scope_id = 0
         self.tags: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 // pyo3 hands extracted arguments over by value, and methods take `self` whether or not they need it.
 #![allow(clippy::needless_pass_by_value, clippy::unused_self)]
 
+mod arrival;
 mod batch;
 mod batch_front;
 mod batch_queue;
@@ -35,6 +36,7 @@ fn _llmfast(module: &Bound<'_, PyModule>) -> PyResult<()> {
         errors::warn_debug_build(module.py())?;
     }
     module.setattr("__version__", env!("CARGO_PKG_VERSION"))?;
+    arrival::register(module)?;
     batch_front::register(module)?;
     batch_queue::register(module)?;
     batch_totals::register(module)?;

@@ -1,5 +1,6 @@
 //! What is truly about Python: keys, values, vectors, durations, scopes.
 
+pub(crate) mod arrivals;
 pub(crate) mod attached;
 pub(crate) mod batch_entries;
 pub(crate) mod batch_formed;

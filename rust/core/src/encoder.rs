@@ -201,7 +201,21 @@ impl BertEncoder {
     ///
     /// `InvalidText` when the tokenizer refuses the text.
     pub fn unread(&self, text: &str) -> Result<Option<String>> {
-        self.tokenizer.unread(text)
+        Ok(self.tokenizer.whole(text)?.err())
+    }
+
+    /// The vector of a text that is read whole, as [`encode`](Self::encode) makes it; else why it is not, as
+    /// [`unread`](Self::unread) says it.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidText` when the tokenizer refuses the text.
+    pub fn encode_whole(&self, text: &str) -> Result<std::result::Result<Vec<f32>, String>> {
+        Ok(self.tokenizer.whole(text)?.map(|ids| {
+            let mut vector = vec![0.0; self.dim()];
+            self.encode_ids(&ids, &mut vector);
+            vector
+        }))
     }
 
     /// The vectors of `texts`, one after the other.
@@ -213,7 +227,7 @@ impl BertEncoder {
     pub fn encode<T: AsRef<str> + Sync>(&self, texts: &[T], overlong: Overlong) -> Result<Vec<f32>> {
         let mut vectors = vec![0.0; texts.len() * self.dim()];
         if let [text] = texts {
-            self.encode_one(text.as_ref(), overlong, &mut vectors)?;
+            self.encode_ids(&self.tokenizer.ids(text.as_ref(), overlong)?, &mut vectors);
             return Ok(vectors);
         }
         let threads = self.threads.min(texts.len());
@@ -235,19 +249,17 @@ impl BertEncoder {
         Ok(vectors)
     }
 
-    /// Encodes a text, its tokens split over the threads.
-    fn encode_one(&self, text: &str, overlong: Overlong, out: &mut [f32]) -> Result<()> {
-        let ids = self.tokenizer.ids(text, overlong)?;
+    /// Encodes the ids of a text, split over the threads.
+    fn encode_ids(&self, ids: &[u32], out: &mut [f32]) {
         let threads = self.threads.min(ids.len() / split::LEAST_TOKENS);
         if threads > 1 {
-            split::forward(&self.bert, self.kernel, &ids, threads, out);
+            split::forward(&self.bert, self.kernel, ids, threads, out);
         } else {
             let mut scratch = self.scratch();
-            scratch.push(&ids);
+            scratch.push(ids);
             self.flush(&mut scratch, out);
             self.keep(scratch);
         }
-        Ok(())
     }
 
     /// Encodes in chunks of bounded size.

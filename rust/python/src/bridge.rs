@@ -5,7 +5,7 @@ use std::sync::Arc;
 use llmfast_runtime::bridge::Completions;
 use llmfast_runtime::fork;
 use llmfast_runtime::lookup::{Failure, Found, Lookup};
-use llmfast_runtime::worker::{Completion, Refused, TEXTS_AT_ONCE, Ticket, Worker};
+use llmfast_runtime::worker::{Completion, Refused, Ticket, Worker};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
@@ -93,7 +93,7 @@ struct PyWorker(Worker);
 impl PyWorker {
     #[new]
     fn new() -> Self {
-        Self(Worker::new(TEXTS_AT_ONCE))
+        Self(Worker::new())
     }
 
     // Both stay attached: a thread that forks is attached, so that no fork comes in between.

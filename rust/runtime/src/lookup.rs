@@ -6,29 +6,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use llmfast_core::Error;
-use llmfast_core::encoder::{BertEncoder, Overlong};
+use llmfast_core::encoder::BertEncoder;
 use llmfast_core::index::{FlatIndex, Hit};
 
 use crate::fork::apart;
 
 /// What turns texts into vectors.
 pub trait Encode: Send + Sync {
-    /// Components of a vector.
-    fn dim(&self) -> usize;
-
-    /// Why a text may get the vector of another text that it is not; None if the whole text is read.
+    /// The vector of a text, or why it may get that of another text that it is not.
     ///
     /// # Errors
     ///
     /// Those of the tokenizer, which refuses the text.
-    fn unread(&self, text: &str) -> Result<Option<String>, Error>;
-
-    /// The vectors of `texts`, one after the other.
-    ///
-    /// # Errors
-    ///
-    /// Those of the tokenizer, which refuses one of the texts.
-    fn encode(&self, texts: &[&str]) -> Result<Vec<f32>, Error>;
+    fn encode(&self, text: &str) -> Result<std::result::Result<Vec<f32>, String>, Error>;
 }
 
 /// What finds the nearest rows.
@@ -42,16 +32,8 @@ pub trait Search: Send + Sync {
 }
 
 impl Encode for BertEncoder {
-    fn dim(&self) -> usize {
-        self.dim()
-    }
-
-    fn unread(&self, text: &str) -> Result<Option<String>, Error> {
-        self.unread(text)
-    }
-
-    fn encode(&self, texts: &[&str]) -> Result<Vec<f32>, Error> {
-        self.encode(texts, Overlong::Cut)
+    fn encode(&self, text: &str) -> Result<std::result::Result<Vec<f32>, String>, Error> {
+        self.encode_whole(text)
     }
 }
 
@@ -120,62 +102,40 @@ impl std::error::Error for Failure {}
 /// What comes back over the bridge.
 pub type Outcome = Result<Found, Failure>;
 
-enum Reading {
-    Vector(Arc<[f32]>),
-    Unread(String),
-}
+/// A text's vector, or why it is not to be compared.
+type Reading = Result<std::result::Result<Arc<[f32]>, String>, Failure>;
 
-/// The answers to `lookups`, which all have the encoder of the first, one each and in their order.
+/// The answers to `lookups`, one each and in their order. What fails or panics fails alone.
 ///
-/// A text that several ask is encoded once. What fails or panics fails alone: texts that cannot be encoded together are
-/// encoded one by one.
+/// A text that several ask is encoded once.
 pub fn answer(lookups: &[Lookup]) -> Vec<Outcome> {
-    let mut texts: Vec<&str> = Vec::new();
+    let mut read: Vec<(&Lookup, Reading)> = Vec::new();
     for lookup in lookups.iter().filter(|lookup| lookup.vector.is_none()) {
-        if !texts.contains(&lookup.text.as_str()) {
-            texts.push(&lookup.text);
+        if !read.iter().any(|(known, _)| asks_the_same(known, lookup)) {
+            read.push((lookup, guarded(|| lookup.encoder.encode(&lookup.text)).map(|read| read.map(Arc::from))));
         }
     }
-    let readings = lookups.first().map(|first| read(&*first.encoder, &texts)).unwrap_or_default();
-    let reading = |text: &str| texts.iter().position(|known| *known == text).map(|at| &readings[at]);
+    let reading = |lookup: &Lookup| read.iter().find(|(known, _)| asks_the_same(known, lookup)).map(|(_, read)| read);
     lookups
         .iter()
-        .map(|lookup| match (&lookup.vector, reading(&lookup.text)) {
-            (Some(vector), _) | (None, Some(Ok(Reading::Vector(vector)))) => near(lookup, vector),
-            (None, Some(Ok(Reading::Unread(why)))) => Ok(Found::Unread(why.clone())),
+        .map(|lookup| match (&lookup.vector, reading(lookup)) {
+            (Some(vector), _) | (None, Some(Ok(Ok(vector)))) => near(lookup, vector),
+            (None, Some(Ok(Err(why)))) => Ok(Found::Unread(why.clone())),
             (None, Some(Err(failure))) => Err(failure.clone()),
             (None, None) => unreachable!("a text without a vector is among those that were read"),
         })
         .collect()
 }
 
+/// Whether two lookups need the same vector.
+pub fn asks_the_same(one: &Lookup, other: &Lookup) -> bool {
+    Arc::as_ptr(&one.encoder).cast::<()>() == Arc::as_ptr(&other.encoder).cast::<()>() && one.text == other.text
+}
+
 fn near(lookup: &Lookup, vector: &Arc<[f32]>) -> Outcome {
     let search = || lookup.index.search(vector, lookup.k, lookup.min_score, lookup.partition);
     let hits = apart(|| guarded(search))?;
     Ok(Found::Near { vector: Arc::clone(vector), hits })
-}
-
-fn read(encoder: &dyn Encode, texts: &[&str]) -> Vec<Result<Reading, Failure>> {
-    let unread: Vec<_> = texts.iter().map(|text| guarded(|| encoder.unread(text))).collect();
-    let whole: Vec<&str> =
-        texts.iter().zip(&unread).filter(|(_, unread)| matches!(unread, Ok(None))).map(|(text, _)| *text).collect();
-    let mut vectors = encode(encoder, &whole).into_iter();
-    let readings = unread.into_iter().map(|unread| match unread? {
-        Some(why) => Ok(Reading::Unread(why)),
-        None => vectors.next().expect("a vector for each text that is read").map(Reading::Vector),
-    });
-    readings.collect()
-}
-
-fn encode(encoder: &dyn Encode, texts: &[&str]) -> Vec<Result<Arc<[f32]>, Failure>> {
-    if texts.is_empty() {
-        return Vec::new();
-    }
-    match guarded(|| encoder.encode(texts)) {
-        Ok(vectors) => vectors.chunks_exact(encoder.dim()).map(|vector| Ok(Arc::from(vector))).collect(),
-        Err(failure) if texts.len() == 1 => vec![Err(failure)],
-        Err(_) => texts.iter().flat_map(|text| encode(encoder, &[text])).collect(),
-    }
 }
 
 /// What `work` returns, its panic made an error. What it works on is whole between any two statements that can panic.
@@ -203,25 +163,18 @@ pub(crate) mod tests {
     /// Makes a vector of a text's length, and remembers what it was asked.
     #[derive(Default)]
     pub(crate) struct Lengths {
-        pub(crate) calls: Mutex<Vec<Vec<String>>>,
+        pub(crate) calls: Mutex<Vec<String>>,
     }
 
     impl Encode for Lengths {
-        fn dim(&self) -> usize {
-            2
-        }
-
-        fn unread(&self, text: &str) -> Result<Option<String>, Error> {
-            Ok(text.contains('?').then(|| "it has a question mark".to_owned()))
-        }
-
-        fn encode(&self, texts: &[&str]) -> Result<Vec<f32>, Error> {
-            lock(&self.calls).push(texts.iter().map(|text| (*text).to_owned()).collect());
-            assert!(!texts.contains(&"panic"), "asked to");
-            if texts.contains(&"refuse") {
-                return Err(Error::new(ErrorKind::InvalidText, "refused"));
+        fn encode(&self, text: &str) -> Result<std::result::Result<Vec<f32>, String>, Error> {
+            lock(&self.calls).push(text.to_owned());
+            assert!(text != "panic", "asked to");
+            match text {
+                "refuse" => Err(Error::new(ErrorKind::InvalidText, "refused")),
+                _ if text.contains('?') => Ok(Err("it has a question mark".to_owned())),
+                _ => Ok(Ok(vec![1.0, text.len() as f32])),
             }
-            Ok(texts.iter().flat_map(|text| [1.0, text.len() as f32]).collect())
         }
     }
 
@@ -256,7 +209,7 @@ pub(crate) mod tests {
         }
     }
 
-    fn ask(texts: &[&str]) -> (Vec<String>, Vec<Vec<String>>) {
+    fn ask(texts: &[&str]) -> (Vec<String>, Vec<String>) {
         let encoder = Arc::new(Lengths::default());
         let lookups: Vec<_> = texts.iter().map(|text| lookup(&encoder, text)).collect();
         let told = answer(&lookups).iter().map(told).collect();
@@ -268,7 +221,7 @@ pub(crate) mod tests {
     fn each_question_gets_its_own_answer() {
         assert_eq!(
             ask(&["a", "bb", "ccc"]),
-            (vec!["1".into(), "2".into(), "3".into()], vec![vec!["a".into(), "bb".into(), "ccc".into()]])
+            (["1", "2", "3"].map(String::from).to_vec(), ["a", "bb", "ccc"].map(String::from).to_vec())
         );
         assert!(answer(&[]).is_empty());
     }
@@ -277,15 +230,26 @@ pub(crate) mod tests {
     fn equal_texts_are_encoded_once() {
         let (told, calls) = ask(&["a", "bb", "a", "a"]);
         assert_eq!(told, ["1", "2", "1", "1"]);
-        assert_eq!(calls, [["a", "bb"]]);
+        assert_eq!(calls, ["a", "bb"]);
     }
 
     #[test]
-    fn a_text_that_is_not_read_whole_is_not_encoded() {
-        let (told, calls) = ask(&["what?", "a"]);
-        assert_eq!(told, ["it has a question mark", "1"]);
-        assert_eq!(calls, [["a"]]);
-        assert_eq!(ask(&["what?"]).1.len(), 0);
+    fn a_text_that_is_not_read_whole_is_not_searched_for() {
+        assert_eq!(ask(&["what?", "a"]).0, ["it has a question mark", "1"]);
+        let encoder = Arc::new(Lengths::default());
+        // A search in this partition would panic.
+        assert_eq!(
+            told(&answer(&[Lookup { partition: 13, ..lookup(&encoder, "what?") }])[0]),
+            "it has a question mark"
+        );
+    }
+
+    #[test]
+    fn each_encoder_makes_its_own_vector() {
+        let encoders = [Arc::<Lengths>::default(), Arc::default()];
+        let outcomes = answer(&[lookup(&encoders[0], "a"), lookup(&encoders[1], "a")]);
+        assert_eq!(outcomes.iter().map(told).collect::<Vec<_>>(), ["1", "1"]);
+        assert!(encoders.iter().all(|encoder| *lock(&encoder.calls) == ["a"]));
     }
 
     #[test]

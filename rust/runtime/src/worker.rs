@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::{fmt, mem, process, thread};
 
 use crate::bridge::Outbox;
-use crate::lookup::{Failure, Lookup, Outcome, answer};
+use crate::lookup::{Failure, Lookup, Outcome, answer, asks_the_same};
 use crate::sync::lock;
 
 /// Lookups that may wait for one worker.
@@ -26,13 +26,13 @@ pub type Completion = (Ticket, Outcome);
 /// The thread starts with the first lookup and ends when the worker is dropped, which does not wait for it; lookups that
 /// wait then fail. A forked child gets a thread of its own, and what its parent asked dies with the child's copy.
 ///
-/// The thread takes what waits in batches: up to `texts` different texts that have to be encoded, and with them, out of
-/// the oldest 32 lookups, those that ask one of these texts too and those whose vector is known.
+/// The thread encodes one text at a time. With it go, out of the oldest 32 lookups, those that ask the same and those whose
+/// vector is known. A text's share of a small batch takes 0.77 to 1.1 of the time of the text alone (AVX2, AVX-512, AMX):
+/// whoever is first would wait for the last for next to nothing.
 ///
 /// **Concurrency:** any thread asks and cancels; both hold a lock for some hundred nanoseconds and never wait for work.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Worker {
-    texts: usize,
     started: Mutex<Option<Started>>,
 }
 
@@ -83,16 +83,10 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// How many different texts are encoded together.
-///
-/// A text's share of a small batch takes 0.77 to 1.1 of the time of the text alone (AVX2, AVX-512, AMX): whoever is first would
-/// wait for the last for next to nothing.
-pub const TEXTS_AT_ONCE: usize = 1;
-
 impl Worker {
-    /// A worker that encodes up to `texts` different texts together; it has no thread yet.
-    pub fn new(texts: usize) -> Self {
-        Self { texts: texts.max(1), started: Mutex::default() }
+    /// A worker that has no thread yet.
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Has `lookup` done, and what comes of it sent to `outbox`. Returns what it is called there.
@@ -136,9 +130,9 @@ impl Worker {
         if let Some(started) = started.as_ref().filter(|started| started.process == process) {
             return Ok(Arc::clone(&started.queue));
         }
-        let (queue, texts) = (Arc::new(Queue::default()), self.texts);
+        let queue = Arc::new(Queue::default());
         let shared = Arc::clone(&queue);
-        let run = move || shared.run(texts);
+        let run = move || shared.run();
         thread::Builder::new().name("llmfast".into()).spawn(run).map_err(Refused::NoThread)?;
         // What a parent's thread may have been writing to at the moment of the fork is not even dropped.
         mem::forget(started.replace(Started { process, queue: Arc::clone(&queue) }));
@@ -160,18 +154,18 @@ impl Drop for Worker {
 }
 
 impl Queue {
-    fn run(&self, texts: usize) {
-        while let Some(batch) = self.next(texts) {
+    fn run(&self) {
+        while let Some(batch) = self.next() {
             work(batch);
         }
     }
 
     /// Waits for a batch; None once the worker is gone.
-    fn next(&self, texts: usize) -> Option<Vec<(Ticket, Job)>> {
+    fn next(&self) -> Option<Vec<(Ticket, Job)>> {
         let idle = |state: &mut State| state.waiting.is_empty() && !state.closed;
         let state = self.changed.wait_while(lock(&self.state), idle);
         let mut state = state.unwrap_or_else(std::sync::PoisonError::into_inner);
-        (!state.closed).then(|| state.batch(texts))
+        (!state.closed).then(|| state.batch())
     }
 
     fn close(&self) {
@@ -192,23 +186,14 @@ impl fmt::Debug for Queue {
 }
 
 impl State {
-    /// Takes the next batch: lookups of one encoder, with at most `texts` different texts to encode.
-    fn batch(&mut self, texts: usize) -> Vec<(Ticket, Job)> {
-        let mut encoder = None;
-        let mut chosen: Vec<&str> = Vec::with_capacity(texts);
+    /// Takes the next batch: a text to encode at most, and what goes with it.
+    fn batch(&mut self) -> Vec<(Ticket, Job)> {
+        let mut chosen: Option<&Lookup> = None;
         let mut tickets = Vec::new();
         for (ticket, Job { lookup, .. }) in self.waiting.iter().take(WINDOW) {
-            let its = Arc::as_ptr(&lookup.encoder).cast::<()>();
-            if *encoder.get_or_insert(its) != its {
-                continue;
+            if lookup.vector.is_some() || asks_the_same(chosen.get_or_insert(lookup), lookup) {
+                tickets.push(*ticket);
             }
-            if lookup.vector.is_none() && !chosen.contains(&lookup.text.as_str()) {
-                if chosen.len() == texts {
-                    continue;
-                }
-                chosen.push(&lookup.text);
-            }
-            tickets.push(*ticket);
         }
         tickets.into_iter().filter_map(|ticket| self.waiting.remove_entry(&ticket)).collect()
     }
@@ -254,18 +239,10 @@ mod tests {
     }
 
     impl Encode for Gate {
-        fn dim(&self) -> usize {
-            2
-        }
-
-        fn unread(&self, _text: &str) -> Result<Option<String>, Error> {
-            Ok(None)
-        }
-
-        fn encode(&self, texts: &[&str]) -> Result<Vec<f32>, Error> {
+        fn encode(&self, _text: &str) -> Result<Result<Vec<f32>, String>, Error> {
             self.begun.send(()).unwrap();
             lock(&self.go_on).recv().unwrap();
-            Ok(vec![1.0; 2 * texts.len()])
+            Ok(Ok(vec![1.0; 2]))
         }
     }
 
@@ -281,7 +258,7 @@ mod tests {
     fn held() -> Held {
         let ((begun, has_begun), (go_on, may_go_on)) = (channel(), channel());
         let gate = Arc::new(Gate { begun, go_on: Mutex::new(may_go_on) });
-        let (worker, completions) = (Worker::new(1), Completions::new().unwrap());
+        let (worker, completions) = (Worker::new(), Completions::new().unwrap());
         let watched = Arc::downgrade(&gate);
         let first = Lookup { encoder: gate, ..lookup(&Arc::default(), "held") };
         worker.submit(first, completions.outbox()).unwrap();
@@ -304,14 +281,14 @@ mod tests {
         State { waiting: (0..).zip(jobs).collect(), closed: false }
     }
 
-    fn batches(mut state: State, texts: usize) -> Vec<Vec<Ticket>> {
+    fn batches(mut state: State) -> Vec<Vec<Ticket>> {
         let tickets = |batch: Vec<(Ticket, Job)>| batch.into_iter().map(|(ticket, _)| ticket).collect();
-        std::iter::from_fn(|| Some(state.batch(texts)).filter(|batch| !batch.is_empty()).map(tickets)).collect()
+        std::iter::from_fn(|| Some(state.batch()).filter(|batch| !batch.is_empty()).map(tickets)).collect()
     }
 
     #[test]
     fn a_lookup_comes_back_to_the_loop_that_asked() {
-        let (worker, encoder) = (Worker::new(4), Arc::default());
+        let (worker, encoder) = (Worker::new(), Arc::default());
         let loops = [Completions::new().unwrap(), Completions::new().unwrap()];
         let tickets =
             ["a", "bb"].map(|text| worker.submit(lookup(&encoder, text), loops[text.len() - 1].outbox()).unwrap());
@@ -321,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_panic_fails_its_lookup_and_the_thread_lives_on() {
-        let (worker, encoder, completions) = (Worker::new(1), Arc::default(), Completions::new().unwrap());
+        let (worker, encoder, completions) = (Worker::new(), Arc::default(), Completions::new().unwrap());
         worker.submit(lookup(&encoder, "panic"), completions.outbox()).unwrap();
         assert!(next(&completions).1.contains("panicked"));
         worker.submit(lookup(&encoder, "a"), completions.outbox()).unwrap();
@@ -338,7 +315,7 @@ mod tests {
         next(&held.completions);
         assert_eq!(next(&held.completions), (tickets[1], "2".into()));
         assert!(!held.worker.cancel(tickets[1]));
-        assert_eq!(*lock(&encoder.calls), [["bb"]]);
+        assert_eq!(*lock(&encoder.calls), ["bb"]);
     }
 
     #[test]
@@ -382,12 +359,10 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_has_so_many_different_texts() {
+    fn a_batch_has_one_text_to_encode() {
         let encoder = Arc::default();
-        let lookups = || ["a", "b", "a", "c", "b", "d"].map(|text| lookup(&encoder, text)).to_vec();
-        assert_eq!(batches(jobs(lookups()), 1), [vec![0, 2], vec![1, 4], vec![3], vec![5]]);
-        assert_eq!(batches(jobs(lookups()), 2), [vec![0, 1, 2, 4], vec![3, 5]]);
-        assert_eq!(batches(jobs(lookups()), 9), [vec![0, 1, 2, 3, 4, 5]]);
+        let lookups = ["a", "b", "a", "c", "b", "d"].map(|text| lookup(&encoder, text)).to_vec();
+        assert_eq!(batches(jobs(lookups)), [vec![0, 2], vec![1, 4], vec![3], vec![5]]);
     }
 
     #[test]
@@ -395,16 +370,16 @@ mod tests {
         let encoder = Arc::default();
         let known = Lookup { vector: Some(Arc::from([1.0, 0.0])), ..lookup(&encoder, "known") };
         let lookups = vec![lookup(&encoder, "a"), lookup(&encoder, "b"), known];
-        assert_eq!(batches(jobs(lookups), 1), [vec![0, 2], vec![1]]);
+        assert_eq!(batches(jobs(lookups)), [vec![0, 2], vec![1]]);
     }
 
     #[test]
     fn a_batch_has_one_encoder_and_does_not_look_far() {
         let encoders = [Arc::default(), Arc::default()];
         let mixed = (0..4).map(|at| lookup(&encoders[at % 2], "a")).collect();
-        assert_eq!(batches(jobs(mixed), 4), [vec![0, 2], vec![1, 3]]);
+        assert_eq!(batches(jobs(mixed)), [vec![0, 2], vec![1, 3]]);
         let many = (0..40).map(|_| lookup(&encoders[0], "a")).collect();
-        assert_eq!(batches(jobs(many), 4).iter().map(Vec::len).collect::<Vec<_>>(), [32, 8]);
+        assert_eq!(batches(jobs(many)).iter().map(Vec::len).collect::<Vec<_>>(), [32, 8]);
     }
 
     #[test]

@@ -96,22 +96,27 @@ impl Tokenizer {
         })
     }
 
-    /// Why a text may look like others that it is not: words that are not known all look the same, and what is past the
-    /// last token is not looked at. None if the whole text is read.
-    pub(super) fn unread(&self, text: &str) -> Result<Option<String>> {
-        let (mut tokens, mut unknown, mut ids) = (self.frame.len(), 0, Vec::new());
+    /// The ids of a text, or why it may look like others that it is not: words that are not known all look the same, and
+    /// what is past the last token is not looked at.
+    pub(super) fn whole(&self, text: &str) -> Result<std::result::Result<Vec<u32>, String>> {
+        let (mut tokens, mut unknown, mut ids) = (self.frame.len(), 0, vec![self.frame[0]]);
         for piece in pieces(text) {
-            ids.clear();
+            let before = ids.len();
             self.append(&piece, &mut ids)?;
-            tokens += ids.len();
-            unknown += ids.iter().filter(|id| Some(**id) == self.unknown).count();
+            tokens += ids.len() - before;
+            unknown += ids[before..].iter().filter(|id| Some(**id) == self.unknown).count();
+            if tokens > self.max_tokens {
+                // From here on they are only counted.
+                ids.clear();
+            }
         }
+        ids.push(self.frame[1]);
         Ok(if tokens > self.max_tokens {
-            Some(format!("the text has {tokens} tokens, and the encoder reads {}", self.max_tokens))
+            Err(format!("the text has {tokens} tokens, and the encoder reads {}", self.max_tokens))
         } else if unknown > 0 {
-            Some(format!("the text has {unknown} words or signs that the encoder does not know"))
+            Err(format!("the text has {unknown} words or signs that the encoder does not know"))
         } else {
-            None
+            Ok(ids)
         })
     }
 

@@ -353,8 +353,9 @@ fn a_text_is_cut_by_its_model_and_not_by_its_tokenizer_file() {
     assert_eq!(tokenizer.ids("Cards. é", Overlong::Cut).unwrap(), [2, 4, 5, 6, 8, 3]);
     assert_eq!(tokenizer.ids(&"card ".repeat(9), Overlong::Cut).unwrap(), [2, 4, 4, 4, 4, 4, 4, 3]);
     assert_eq!(tokenizer.ids(&"card ".repeat(6), Overlong::Refuse).unwrap(), [2, 4, 4, 4, 4, 4, 4, 3]);
-    assert_eq!(tokenizer.unread(&"card ".repeat(6)).unwrap(), None);
-    let unread = |text: &str| tokenizer.unread(text).unwrap().unwrap();
+    let six = "card ".repeat(6);
+    assert_eq!(tokenizer.whole(&six).unwrap().unwrap(), tokenizer.ids(&six, Overlong::Refuse).unwrap());
+    let unread = |text: &str| tokenizer.whole(text).unwrap().unwrap_err();
     assert_eq!(unread(&"card ".repeat(7)), "the text has 9 tokens, and the encoder reads 8");
     assert_eq!(unread("card 😀 xyz"), "the text has 2 words or signs that the encoder does not know");
     let error = tokenizer.ids(&"card ".repeat(7), Overlong::Refuse).unwrap_err();

@@ -93,21 +93,32 @@ const SOMETIMES: &[(f64, &str, Holds)] = &[
     (HOURS, "past week", is_day),
 ];
 
+/// All phrases, those of [`ALWAYS`] first.
+struct Table {
+    phrases: Phrases,
+    always: Vec<(f64, &'static str)>,
+}
+
+impl Table {
+    fn new() -> Self {
+        let always: Vec<_> = always().collect();
+        let sometimes = SOMETIMES.iter().map(|(_, word, _)| *word);
+        Self { phrases: Phrases::new(always.iter().map(|(_, phrase)| *phrase).chain(sometimes)), always }
+    }
+}
+
 /// The phrase with the shortest horizon.
 pub(super) fn find(words: &Words) -> Option<Fresh> {
-    static PHRASES: OnceLock<Phrases> = OnceLock::new();
-    let phrases = PHRASES.get_or_init(|| {
-        Phrases::new(always().map(|(_, phrase)| phrase).chain(SOMETIMES.iter().map(|(_, word, _)| *word)))
-    });
-    let table = always().count();
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    let Table { phrases, always } = TABLE.get_or_init(Table::new);
     let mut found = phrases.find(words).peekable();
     found.peek()?;
     let whole = Whole { tells: tells(words), asks: asks_for_value(words) };
     let found = found.filter_map(|(number, at)| {
-        if let Some((horizon_seconds, phrase)) = always().nth(number) {
+        if let Some(&(horizon_seconds, phrase)) = always.get(number) {
             return Some(Fresh { phrase, horizon_seconds });
         }
-        let (horizon_seconds, phrase, holds) = SOMETIMES[number - table];
+        let (horizon_seconds, phrase, holds) = SOMETIMES[number - always.len()];
         holds(words, at, whole).then_some(Fresh { phrase, horizon_seconds })
     });
     found.min_by(|a, b| a.horizon_seconds.total_cmp(&b.horizon_seconds))

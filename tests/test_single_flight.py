@@ -231,12 +231,12 @@ def test_what_all_raise_does_not_grow_with_their_number():
 
 
 def test_a_flight_whose_loop_was_closed_is_abandoned_when_somebody_asks():
-    flights, closed, woken = FlightTable(), threading.Event(), []
-    stranded, leads = flights.join(b"k", closed.is_set)
+    flights, loop, woken = FlightTable(), asyncio.new_event_loop(), []
+    stranded, leads = flights.join(b"k", loop)
     assert leads
     assert flights.join(b"k") == (stranded, False)
     flights.listen(stranded, lambda: woken.append(stranded.outcome))
-    closed.set()
+    loop.close()
     fresh, leads = flights.join(b"k")
     assert leads
     assert woken == [ABANDONED]

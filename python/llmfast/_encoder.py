@@ -141,7 +141,9 @@ def is_native(encoder: Encoder | None) -> TypeGuard[BertEncoder]:
         kind.encode is BertEncoderCore.encode
         and kind.unread is BertEncoderCore.unread
         and kind.max_tokens is BertEncoderCore.max_tokens
-        and not (own and {"encode", "unread", "max_tokens"} & own.keys())
+        and "encode" not in own
+        and "unread" not in own
+        and "max_tokens" not in own
     )
 
 

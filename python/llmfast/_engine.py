@@ -26,7 +26,7 @@ from ._answers import (
 )
 from ._drivers import AsyncDriver, Await, Behind, Call, Fly, OffLoop, Pour, drive_sync
 from ._failures import Failures
-from ._flight import Abandoned, Failed, inside
+from ._flight import Abandoned, Failed
 from ._loops import running_loop
 from ._recording import Recording
 from ._request import Asking
@@ -116,20 +116,24 @@ class Engine(Asking):
             answer = from_call(called, "the request cannot be cached" if self.cache else "no cache is set")
             self._record("uncacheable", ask, answer)
             return answer
-        assert self.cache is not None
-        self.cache.prepare(plan)
+        cache, flights = self.cache, self._flights
+        assert cache is not None
+        assert flights is not None
+        cache.prepare(plan)
         if plan.stale is not None:
             stale = yield from self._stale_while_renewed(ask, plan, llm_callable)
             if stale is not None:
                 return stale
         key: bytes | None = plan.key
         while True:
-            flight, leads = self._board(key, plan)
+            flight, leads = flights.join(key, plan.loop, plan)
             rest = None
             if leads:
                 hit = yield from self._look(plan, flight)
                 if hit is not None:
-                    self._record("semantic_hit", ask, hit)
+                    cache.counts.outcome("semantic_hit")
+                    if self.ledger is not None:
+                        self._enter("semantic_hit", ask, hit)
                     return hit
                 rest = self._fly(ask, plan, llm_callable, flight)
             flown, seat = yield Fly(flight, plan.policy.on_abandon == "drain", rest)
@@ -150,15 +154,6 @@ class Engine(Asking):
         outcome: Outcome = flown.source if leads or flown.source != "llm_call" else "coalesced"
         self._record(outcome, ask, answer)
         return answer
-
-    def _board(self, key: bytes | None, plan: Plan) -> tuple[Flight, bool]:
-        """Join the flight of `key`, or begin one; return it and whether this caller leads it."""
-        flights, loop = self._flights, plan.loop
-        assert flights is not None
-        is_stranded = _never if loop is None else loop.is_closed
-        if key is None or inside.get():
-            return flights.solo(is_stranded, plan), True
-        return flights.join(key, is_stranded, plan)
 
     def _look(self, plan: Plan, flight: Flight) -> Generator[Step, Any, SemanticHit | None]:
         """Look for the answer by meaning, and land the flight with it. The plan says why there is none.
@@ -202,7 +197,8 @@ class Engine(Asking):
 
     def _renew(self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any]) -> Generator[Step, Any, None]:
         plan.renews = True
-        flight, leads = self._board(plan.key, plan)
+        assert self._flights is not None
+        flight, leads = self._flights.join(plan.key, plan.loop, plan)
         rest = None
         if leads:
             yield from self._look(plan, flight)
@@ -398,10 +394,6 @@ def _nearest(cache: Cache, semantic: SemanticTier, plan: Plan) -> Generator[Step
         if judged.verdict.startswith("veto:"):
             cache.counts.reason(judged.verdict)
     return match
-
-
-def _never() -> bool:
-    return False
 
 
 def _takes_decision(llm_callable: Callable[..., Any]) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._llmfast import FlightState
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
@@ -57,10 +58,10 @@ class Flight:
     __slots__ = (
         "cancel",
         "detached",
-        "is_stranded",
         "label",
         "landed",
         "listeners",
+        "loop",
         "number",
         "on_land",
         "on_leave",
@@ -70,12 +71,12 @@ class Flight:
         "told",
     )
 
-    def __init__(self, state: FlightState, number: int, is_stranded: Callable[[], bool], label: Any) -> None:
+    def __init__(self, state: FlightState, number: int, loop: asyncio.AbstractEventLoop | None, label: Any) -> None:
         #: The state machine that it is in, and what names it there.
         self.state = state
         self.number = number
-        #: Whether the loop that the call runs on was closed under it: then nobody will land it.
-        self.is_stranded = is_stranded
+        #: The loop that the call runs on, if any does.
+        self.loop = loop
         #: What is asked for, for whoever has to find the flights that an invalidation concerns.
         self.label = label
         #: Whether the answer must not be stored: it was out of date before it came, or nobody waits for it.
@@ -94,6 +95,10 @@ class Flight:
         self.cancel: Callable[[], None] | None = None
         #: Has a function called where the call runs, from any thread and from within a garbage collection.
         self.soon: Callable[[Callable[[], None]], None] | None = None
+
+    def is_stranded(self) -> bool:
+        """Whether nobody will land it: the loop that its call runs on was closed under it."""
+        return self.loop is not None and self.loop.is_closed()
 
     @property
     def waiters(self) -> int:
@@ -144,34 +149,27 @@ class FlightTable:
         return self._state.counts()
 
     def join(
-        self, key: bytes, is_stranded: Callable[[], bool] = lambda: False, label: Any = None
+        self, key: bytes | None, loop: asyncio.AbstractEventLoop | None = None, label: Any = None
     ) -> tuple[Flight, bool]:
         """Return the flight of `key` and whether the caller leads it, that is, has to make the call and land it.
 
-        Of a flight that this caller leads, `is_stranded` says whether it can still be landed, and `label` what it is
-        for (see `detach`).
+        Without a key, or inside of another flight, it is one that nobody else can join. If the caller leads, its call
+        runs on `loop`, if on any, and `label` is what the flight is for (see `detach`).
         """
-        # As `_own` does, without a call more: this is on the way of every hit by meaning.
         if self._process != os.getpid():
             self._reset()
+        if inside.get():
+            key = None
         while True:
             with self._lock:
-                number, leads = self._state.join(key)
+                number, leads = (self._state.solo(), True) if key is None else self._state.join(key)
                 if leads:
-                    flight = self._flights[number] = Flight(self._state, number, is_stranded, label)
+                    flight = self._flights[number] = Flight(self._state, number, loop, label)
                     return flight, True
                 flight = self._flights[number]
             if not flight.is_stranded():
                 return flight, False
             self.land(flight, ABANDONED)
-
-    def solo(self, is_stranded: Callable[[], bool] = lambda: False, label: Any = None) -> Flight:
-        """Return a new flight that nobody else can join."""
-        self._own()
-        with self._lock:
-            number = self._state.solo()
-            flight = self._flights[number] = Flight(self._state, number, is_stranded, label)
-        return flight
 
     def listen(self, flight: Flight, listener: Callable[[], None]) -> None:
         """Call `listener` when the outcome is told, at once if it has been."""
@@ -233,7 +231,7 @@ class FlightTable:
         self._own()
         with self._lock:
             flight.state.announce(flight.number)
-            listeners = _tell(flight, outcome)
+            listeners = [] if flight.told else _tell(flight, outcome)
         for listener in listeners:
             listener()
 
@@ -241,14 +239,17 @@ class FlightTable:
         """End the flight and wake everybody; only the first call counts."""
         if self._process != os.getpid():
             self._reset()
+        failed, abandoned = isinstance(outcome, Failed), outcome is ABANDONED
+        number = flight.number
         with self._lock:
             if flight.landed:
                 return
             flight.landed = True
-            failed, abandoned = isinstance(outcome, Failed), outcome is ABANDONED
-            flight.state.land(flight.number, "failed" if failed else "abandoned" if abandoned else "answered")
-            self._forget(flight)
-            listeners = _tell(flight, outcome)
+            flight.state.land(number, "failed" if failed else "abandoned" if abandoned else "answered")
+            # Its number may be another one's, if it is the parent's flight in a forked child.
+            if self._flights.get(number) is flight:
+                del self._flights[number]
+            listeners = [] if flight.told else _tell(flight, outcome)
         for listener in listeners:
             listener()
         if flight.on_land is not None:
@@ -263,17 +264,11 @@ class FlightTable:
         if fate == "cancel":
             # The call may end before it is stopped, and nobody would find it then who has to detach it.
             flight.detached = True
-            self._forget(flight)
-
-    def _forget(self, flight: Flight) -> None:
-        # Its number may be another one's, if it is the parent's flight in a forked child.
-        if self._flights.get(flight.number) is flight:
-            del self._flights[flight.number]
+            if self._flights.get(flight.number) is flight:
+                del self._flights[flight.number]
 
 
 def _tell(flight: Flight, outcome: Any) -> list[Callable[[], None]]:
-    if flight.told:
-        return []
     flight.told = True
     flight.outcome = outcome
     listeners, flight.listeners = flight.listeners, []

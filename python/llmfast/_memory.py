@@ -121,17 +121,17 @@ class MemoryTier:
         self,
         vector: np.ndarray | _Encoding,
         partition: int,
-        min_score: float,
         now: float,
-        accept: Callable[[Row, float, float], bool],
+        accept: Callable[[Plan, Row, float, float], bool],
+        plan: Plan,
     ) -> tuple[Match | None, float | None]:
-        """Return the nearest acceptable row at `min_score` or above, and the cosine of the nearest of all that are.
+        """Return the nearest acceptable row at the threshold or above, and the cosine of the nearest of all that are.
 
         Rows that are over are removed on the way; rows that `accept` refuses are passed by, up to `WIDEST`.
         """
         if self.index is None:
             return None, None
-        best, breadth, refused = None, BREADTH, set()
+        best, breadth, refused, min_score = None, BREADTH, set(), plan.policy.threshold
         while True:
             hits = self.index.search(vector, breadth, min_score=min_score, partition=partition)
             best = hits[0].score if hits and best is None else best
@@ -141,7 +141,7 @@ class MemoryTier:
                 if row is None:
                     stale += 1
                 elif hit.id not in refused:
-                    if row.partition == partition and accept(row, hit.score, now):
+                    if row.partition == partition and accept(plan, row, hit.score, now):
                         return (row, hit.score), best
                     refused.add(hit.id)
             if len(hits) < breadth or len(refused) >= WIDEST:
@@ -150,7 +150,12 @@ class MemoryTier:
                 breadth = min(breadth * 4, WIDEST)
 
     def decide(
-        self, hits: list[Hit], partition: int, now: float, accept: Callable[[Row, float, float], bool]
+        self,
+        hits: list[Hit],
+        partition: int,
+        now: float,
+        accept: Callable[[Plan, Row, float, float], bool],
+        plan: Plan,
     ) -> tuple[bool, Match | None]:
         """Decide by the hits of a search over `BREADTH` rows: whether they are enough, and the row that `accept` takes.
 
@@ -164,7 +169,7 @@ class MemoryTier:
             if row is None or row.is_gone(now):
                 return False, None
             score = hit.score
-            if row.partition == partition and accept(row, score, now):
+            if row.partition == partition and accept(plan, row, score, now):
                 return True, (row, score)
         return len(hits) < BREADTH, None
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ._bridge import Search
 from ._encoder import encode_for_index, is_native
@@ -89,11 +88,12 @@ class SemanticTier:
 
     def places(self, plan: Plan) -> tuple[int, ...]:
         """Return the partitions whose rows may answer: the scope's own, where the answer is stored, then PUBLIC."""
+        partition, encoder = self._identifier.partition, self.encoder.fingerprint
         if plan.partition == 0:
-            plan.partition = self._partition(plan.scope, plan)
+            plan.partition = partition(plan.scope, encoder, plan.fingerprint)
         if plan.scope is PUBLIC or not self._memory.has_public_vectors:
             return (plan.partition,)
-        return plan.partition, self._partition(PUBLIC, plan)
+        return plan.partition, partition(PUBLIC, encoder, plan.fingerprint)
 
     async def encode_ahead(self, plan: Plan) -> None:
         """Await the vector that `nearest` will need, of an encoder whose `is_async` says that it can be awaited."""
@@ -122,7 +122,7 @@ class SemanticTier:
         plan.vector, hits = found
         self._recent.insert(plan.ask.query, plan.vector)
         before = len(plan.judged)
-        decided, match = self._memory.decide(hits, place, self._clock(), partial(self._serves, plan))
+        decided, match = self._memory.decide(hits, place, self._clock(), self._serves, plan)
         if not decided:
             del plan.judged[before:]
             return False, None
@@ -137,9 +137,7 @@ class SemanticTier:
         if vector is None:
             return None
         plan.vector = vector
-        match, nearest = self._memory.nearest(
-            vector, place, plan.policy.threshold, self._clock(), partial(self._serves, plan)
-        )
+        match, nearest = self._memory.nearest(vector, place, self._clock(), self._serves, plan)
         return self._concluded(plan, match, nearest)
 
     def suits(self, plan: Plan, row: Row, score: float) -> bool:
@@ -222,9 +220,6 @@ class SemanticTier:
 
     def _refuse(self, plan: Plan, name: str, sentence: str) -> None:
         plan.refusal, plan.why_not = name, sentence
-
-    def _partition(self, scope: Any, plan: Plan) -> int:
-        return self._identifier.partition(scope, self.encoder.fingerprint, plan.fingerprint)
 
     def _vector(self, plan: Plan) -> Vector | None:
         text = plan.ask.query

@@ -1,14 +1,19 @@
 //! Finds the numbers of a text among its tokens, with what belongs to them: units, signs, months, halves of the day.
 
+use super::fnv::hash;
 use super::lexicon::Lexicon;
 use super::quantity::{Numeral, Quantity, clock, numeral, written};
 use super::scan::{Raw, Shape};
 
-/// A token and, if it is one, the number it stands for.
-pub(super) type Counted = (Raw, Option<Quantity>);
+/// A token and, if it is a number, a key that numbers share which are written alike.
+pub(super) type Counted = (Raw, Option<u64>);
 
 /// Marks the tokens that are numbers, and lists the numbers in order.
 pub(super) fn count(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> (Vec<Counted>, Vec<Quantity>) {
+    // Most texts have none.
+    if tokens.iter().all(|raw| is_no_number(raw, lexicon)) {
+        return (tokens.into_iter().map(|raw| (raw, None)).collect(), Vec::new());
+    }
     let mut found = Vec::with_capacity(tokens.len());
     let mut at = 0;
     while at < tokens.len() {
@@ -16,23 +21,31 @@ pub(super) fn count(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> (Vec<
         found.push((used.max(1), quantity));
         at += used.max(1);
     }
-    let numbers = found.iter().filter_map(|(_, quantity)| quantity.clone()).collect();
+    let mut numbers = Vec::new();
     let mut rest = tokens.into_iter();
     let take = |(used, quantity): (usize, Option<Quantity>)| {
         let mut raw = rest.next()?;
         rest.by_ref().take(used - 1).for_each(drop);
-        if let Some(quantity) = quantity.as_ref().filter(|_| raw.shape == Shape::Sign) {
+        let Some(quantity) = quantity else { return Some((raw, None)) };
+        if raw.shape == Shape::Sign {
             raw.text.clone_from(&quantity.plain);
         }
-        Some((raw, quantity))
+        let key = hash(&quantity.plain);
+        numbers.push(quantity);
+        Some((raw, Some(key)))
     };
     (found.into_iter().filter_map(take).collect(), numbers)
+}
+
+/// Whether no number begins with a token.
+fn is_no_number(raw: &Raw, lexicon: &Lexicon) -> bool {
+    raw.shape == Shape::Word && !lexicon.is_numeric(&raw.text)
 }
 
 /// The quantity that begins at a token, and how many tokens it takes.
 fn quantity(tokens: &[Raw], at: usize, english: bool, lexicon: &Lexicon) -> (usize, Option<Quantity>) {
     let raw = &tokens[at];
-    if raw.shape == Shape::Word && !lexicon.is_numeric(&raw.text) {
+    if is_no_number(raw, lexicon) {
         return (1, None);
     }
     let sign =

@@ -99,7 +99,7 @@ impl Reading {
 /// What a raw token is to the comparison; None for signs and for fillers, which are put aside.
 fn token(
     raw: Raw,
-    number: Option<Quantity>,
+    number: Option<u64>,
     english: bool,
     lexicon: &Lexicon,
     fillers: &mut Vec<String>,
@@ -109,8 +109,7 @@ fn token(
         let (pole, scale) = concept.map_or((0, Scale::None), |concept| (concept.pole, concept.scale));
         Some(Token { text, stem, key, pole, scale, role, case, known, first, clause, sentence })
     };
-    if let Some(number) = number {
-        let key = hash(&number.plain);
+    if let Some(key) = number {
         return make(text.clone(), text, key, Role::Number, None, true);
     }
     match shape {

@@ -80,6 +80,9 @@ pub(super) fn phrases(tokens: Vec<Counted>, lexicon: &Lexicon) -> Vec<Counted> {
         at += template.map_or(1, |template| template.words.len());
         found.push(template);
     }
+    if found.iter().all(Option::is_none) {
+        return tokens;
+    }
     let mut rest = tokens.into_iter();
     let mut out = Vec::with_capacity(found.len() + 4);
     for template in found {

@@ -112,20 +112,19 @@ class Port:
 
     def deliver(self) -> None:
         """Hand on what has arrived, as much as one turn has time for. The rest keeps the pipe readable."""
-        over = self._clock() + BUDGET
-        take, arrivals = self.queue.take, self.arrivals
-        for _ in range(MOST):
-            taken = take()
-            if taken is None:
-                break
-            ticket, near, unread, error = taken
-            arrival = arrivals.pop(ticket, None)
+        taken, most, over = self.queue.take(), MOST, 0.0
+        while taken is not None:
+            ticket, near, unread, error, more = taken
+            if more and not over:
+                over = self._clock() + BUDGET
+            arrival = self.arrivals.pop(ticket, None)
             # Otherwise who waited has left.
             if arrival is not None:
                 # Its task goes on here.
                 arrival.arrive(unread if near is None else near, error)
-            if self._clock() >= over:
-                break
+            most -= 1
+            # With one alone, as most are, nothing is left to be weighed.
+            taken = self.queue.take() if more and most and self._clock() < over else None
         if self._is_retired:
             self._leave()
 

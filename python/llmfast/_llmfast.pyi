@@ -995,10 +995,10 @@ class CompletionQueue:
     def __new__(cls) -> Self: ...
     def fileno(self) -> int | None:
         """Return the file descriptor that is readable as long as there are completions; None on Windows."""
-    def take(self) -> tuple[int, tuple[_Encoding, list[Hit]] | None, str | None, Exception | None] | None:
-        """Return the oldest completion, or None: a ticket, and one of vector and hits, why not, and what was raised.
+    def take(self) -> tuple[int, tuple[_Encoding, list[Hit]] | None, str | None, Exception | None, bool] | None:
+        """Return the oldest completion, or None.
 
-        Never blocks.
+        It is a ticket; one of vector and hits, why not, and what was raised; and whether more wait. Never blocks.
         """
     def __len__(self) -> int: ...
 

@@ -15,8 +15,8 @@ use crate::flat_index::{PyFlatIndex, PyHit, hits};
 use crate::support::vectors::Encoding;
 use crate::support::{bridges, texts};
 
-/// A ticket, and either what was found or why nothing was: (vector, hits), a str, or an exception.
-type Taken<'py> = (Ticket, Option<(Encoding, Vec<PyHit>)>, Option<String>, Option<Bound<'py, PyAny>>);
+/// A ticket, either what was found or why nothing was: (vector, hits), a str, or an exception; and whether more wait.
+type Taken<'py> = (Ticket, Option<(Encoding, Vec<PyHit>)>, Option<String>, Option<Bound<'py, PyAny>>, bool);
 
 /// What `submit` takes: encoder, index, text, its vector if known, rows at most, least cosine, partition.
 #[derive(FromPyObject)]
@@ -56,7 +56,7 @@ impl PyCompletions {
     }
 
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Taken<'py>>> {
-        Ok(self.0.take()?.map(|completion| taken(py, completion)))
+        Ok(self.0.take()?.map(|completion| taken(py, completion, !self.0.is_empty())))
     }
 
     fn __len__(&self) -> usize {
@@ -64,11 +64,11 @@ impl PyCompletions {
     }
 }
 
-fn taken(py: Python<'_>, (ticket, outcome): Completion) -> Taken<'_> {
+fn taken(py: Python<'_>, (ticket, outcome): Completion, more: bool) -> Taken<'_> {
     match outcome {
-        Ok(Found::Near { vector, hits: near }) => (ticket, Some((Encoding(vector), hits(near))), None, None),
-        Ok(Found::Unread(why)) => (ticket, None, Some(why), None),
-        Err(failure) => (ticket, None, None, Some(failed(failure).into_value(py).into_bound(py).into_any())),
+        Ok(Found::Near { vector, hits: near }) => (ticket, Some((Encoding(vector), hits(near))), None, None, more),
+        Ok(Found::Unread(why)) => (ticket, None, Some(why), None, more),
+        Err(failure) => (ticket, None, None, Some(failed(failure).into_value(py).into_bound(py).into_any()), more),
     }
 }
 

@@ -97,13 +97,7 @@ impl Reading {
     }
 }
 /// What a raw token is to the comparison; None for signs and for fillers, which are put aside.
-fn token(
-    raw: Raw,
-    number: Option<u64>,
-    english: bool,
-    lexicon: &Lexicon,
-    fillers: &mut Vec<String>,
-) -> Option<Token> {
+fn token(raw: Raw, number: Option<u64>, english: bool, lexicon: &Lexicon, fillers: &mut Vec<String>) -> Option<Token> {
     let Raw { text, shape, case, clause, sentence, first, .. } = raw;
     let make = |text: String, stem: String, key: u64, role: Role, concept: Option<Concept>, known: bool| {
         let (pole, scale) = concept.map_or((0, Scale::None), |concept| (concept.pole, concept.scale));

@@ -72,7 +72,7 @@ impl Arrival {
         matches!(self.state.get(py).borrow().outcome, Outcome::Cancelled(_))
     }
 
-    /// What came; InvalidStateError if nothing has.
+    /// What came; `InvalidStateError` if nothing has.
     pub(crate) fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         match &self.state.get(py).borrow().outcome {
             Outcome::Pending => Err(InvalidStateError::new_err("nothing has arrived yet")),
@@ -91,7 +91,7 @@ impl Arrival {
         self.result(py).map(|_| None)
     }
 
-    /// As an iterator, which is what is awaited: whether it is to be yielded; at the end StopIteration with what came.
+    /// As an iterator, which is what is awaited: whether it is to be yielded; at the end `StopIteration` with what came.
     pub(crate) fn step(&self, py: Python<'_>) -> PyResult<()> {
         if self.is_done(py) {
             return Err(PyStopIteration::new_err((self.result(py)?,)));
@@ -104,7 +104,7 @@ impl Arrival {
     ///
     /// # Errors
     ///
-    /// What a task lets out: KeyboardInterrupt and SystemExit.
+    /// What a task lets out: `KeyboardInterrupt` and `SystemExit`.
     pub(crate) fn arrive(this: &Bound<'_, PyAny>, own: &Self, outcome: Outcome) -> PyResult<()> {
         let py = this.py();
         let mut done = Ok(());

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 
 import pytest
 
@@ -11,6 +12,8 @@ from encoders import NamedTopics, TopicEncoder
 from llmfast import PUBLIC, Cache, CachePolicy
 
 STATIC = CachePolicy(mode="static")
+
+ANSWERS = ("response", "source", "tier", "score", "age", "key", "coalesced", "model", "usage", "decision", "stale")
 
 TOPICS = {
     "What is the fee for account 4711?": "fee/a",
@@ -38,6 +41,21 @@ def test_a_near_question_that_asks_something_else_does_not_serve():
     assert vetoed.verdict in other.decision.reason
     reasons = cache.stats().reasons
     assert reasons[vetoed.verdict] >= 1
+
+
+def test_a_hit_can_be_copied_and_tells_the_same_later():
+    cache = guarded()
+    asked = list(TOPICS)
+    first, exact, near = ask(cache, asked[0], asked[0], asked[2])
+    assert sources((first, exact, near)) == ["llm_call", "exact_hit", "semantic_hit"]
+    why = near.decision
+    for hit in (exact, near):
+        twin = copy.copy(hit)
+        assert [getattr(twin, name) for name in ANSWERS] == [getattr(hit, name) for name in ANSWERS]
+    cache.clear()
+    assert near.decision == why
+    assert (near.model, near.usage, near.key, near.stale) == (first.model, first.usage, first.key, False)
+    assert [neighbour.verdict for neighbour in why.neighbours] == ["serves"]
 
 
 def test_static_looks_at_the_threshold_alone():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ._recording import Reader, Recording
 from ._stream import Stream
@@ -11,6 +11,8 @@ from ._types import Answer, Explanation, Usage
 from ._values import unpack
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from ._flight import Seat
     from ._llmfast import Row
     from ._memory import Match
@@ -51,23 +53,16 @@ class Called:
     finish_reason: str | None = None
 
 
-class ExactHit(Answer):
-    """An exact hit, made a million times a second: what all have in common lies in the class, the rest in the row."""
+class _Hit(Answer):
+    """An answer out of a row: what all have in common lies in the class, and the rest in the row."""
 
     __slots__ = ("row",)
 
-    source = "exact_hit"
-    tier = "L1"
-    score = 1.0
+    row: Row
     coalesced = False
-    decision = Explanation("the same request was answered before")
     stale = False
-    _plan = None
-
-    def __init__(self, row: Row, age: float) -> None:
-        self.response = row.payload if row.is_plain else unpack(row)
-        self.age = age
-        self.row = row
+    #: What is each object's own; a copy takes nothing else.
+    _own: ClassVar[tuple[str, ...]] = ("response", "age", "row")
 
     @property
     def key(self) -> bytes:  # type: ignore[override]  # read alone
@@ -83,6 +78,29 @@ class ExactHit(Answer):
     def usage(self) -> Usage | None:
         """Tokens that the call took then."""
         return _usage(self.row)
+
+    def __copy__(self) -> Self:
+        copy = object.__new__(type(self))
+        for name in self._own:
+            setattr(copy, name, getattr(self, name))
+        return copy
+
+
+class ExactHit(_Hit):
+    """An exact hit, made a million times a second."""
+
+    __slots__ = ()
+
+    source = "exact_hit"
+    tier = "L1"
+    score = 1.0
+    decision = Explanation("the same request was answered before")
+    _plan = None
+
+    def __init__(self, row: Row, age: float) -> None:
+        self.response = row.payload if row.is_plain else unpack(row)
+        self.age = age
+        self.row = row
 
 
 class StaleHit(ExactHit):
@@ -94,15 +112,14 @@ class StaleHit(ExactHit):
     stale = True
 
 
-class SemanticHit(Answer):
-    """A hit by meaning: as with an exact one, what can be asked later is not made before."""
+class SemanticHit(_Hit):
+    """A hit by meaning: what can be asked later is not made before."""
 
-    __slots__ = ("row",)
+    __slots__ = ()
 
     source = "semantic_hit"
     tier = "L3"
-    coalesced = False
-    stale = False
+    _own = (*_Hit._own, "score", "_plan")
 
     def __init__(self, plan: Plan, match: Match, now: float) -> None:
         row, self.score = match
@@ -110,21 +127,6 @@ class SemanticHit(Answer):
         self.age = max(0.0, now - row.created_at)
         self.row = row
         self._plan = plan
-
-    @property
-    def key(self) -> bytes:  # type: ignore[override]  # read alone
-        """Key of the stored row."""
-        return self.row.key
-
-    @property
-    def model(self) -> str:
-        """The model that served, as far as it is known."""
-        return self.row.model
-
-    @property
-    def usage(self) -> Usage | None:
-        """Tokens that the call took then."""
-        return _usage(self.row)
 
     @property
     def decision(self) -> Explanation:  # type: ignore[override]  # read alone

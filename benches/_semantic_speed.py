@@ -78,7 +78,8 @@ def decision(cache: llmfast.Cache, text: str) -> Callable[[], Any]:
     def decide() -> Any:
         # As the first time: the text has not been read, and nothing was found.
         plan.reading = None
-        plan.judged.clear()
+        plan.passed_by.clear()
+        plan.serving = None
         return semantic.decide(plan, place, (vector, hits))
 
     return decide

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import logging
 import os
 import random
 import select
@@ -393,6 +394,25 @@ def test_what_the_index_refuses_costs_the_hit_and_not_the_call(native, caplog):
     native._memory.index = FlatIndex(3)
     assert asyncio.run(native.get_or_generate(QUESTIONS[0], answer)).source == "llm_call"
     assert native.stats().failures["L3"] == 1
+
+
+def test_failed_lookups_leave_no_garbage(native, monkeypatch):
+    # A log keeps what it reports.
+    monkeypatch.setattr(logging.getLogger("llmfast"), "disabled", True)
+
+    async def ask():
+        for number in range(20):
+            await native.get_or_generate(f"question {number}", answer)
+        return weakref.ref(asyncio.get_running_loop())
+
+    native._memory.index = FlatIndex(3)
+    loop = asyncio.run(ask())
+    assert native.stats().failures["L3"] == 20
+    # A thread keeps the port of its last loop.
+    asyncio.run(Cache(encoder=native.encoder).get_or_generate(QUESTIONS[0], answer))
+    gc.collect()
+    assert loop() is None
+    assert not [thing for thing in gc.get_objects() if isinstance(thing, Search)]
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
+import pickle
+import types
 
 import pytest
 
 from asking import Clock, Model, ask, sources
 from encoders import NamedTopics, TopicEncoder
 from llmfast import PUBLIC, Cache, CachePolicy
+from llmfast._llmfast import Row
 
 STATIC = CachePolicy(mode="static")
 
@@ -56,6 +60,45 @@ def test_a_hit_can_be_copied_and_tells_the_same_later():
     assert near.decision == why
     assert (near.model, near.usage, near.key, near.stale) == (first.model, first.usage, first.key, False)
     assert [neighbour.verdict for neighbour in why.neighbours] == ["serves"]
+
+
+def test_answers_are_copied_deeply_and_between_processes():
+    cache = guarded()
+    asked = list(TOPICS)
+    answers = ask(cache, asked[0], asked[0], asked[2])
+    for hit in answers:
+        for twin in (copy.deepcopy(hit), pickle.loads(pickle.dumps(hit))):
+            assert [getattr(twin, name) for name in ANSWERS] == [getattr(hit, name) for name in ANSWERS]
+
+
+def test_an_answer_keeps_no_rows_but_its_own():
+    topics = {f"What is the fee for account {number}?": f"fee/{number}" for number in range(30)}
+    cache = Cache(encoder=NamedTopics(topics, closeness=0.999))
+    ask(cache, *topics)
+    topics["What is the fee for account 7, please?"] = "fee/polite"
+    (near,) = ask(cache, "What is the fee for account 7, please?")
+    assert near.source == "semantic_hit"
+    assert len(near.decision.neighbours) > 1
+    cache.clear()
+    seen, rows, waiting = set(), 0, [near]
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) not in seen and not isinstance(thing, type | types.ModuleType | types.FunctionType):
+            seen.add(id(thing))
+            rows += isinstance(thing, Row)
+            waiting += gc.get_referents(thing)
+    assert rows == 1
+
+
+def test_an_encoder_that_cannot_say_how_much_it_reads_costs_the_hit_and_not_the_cache(caplog):
+    class Unready(TopicEncoder):
+        @property
+        def max_tokens(self):
+            raise OSError("not loaded")
+
+    cache = Cache(encoder=Unready())
+    assert sources(ask(cache, "q/a", "q/a")) == ["llm_call", "exact_hit"]
+    assert cache.stats().failures["L3"] == 1
 
 
 def test_static_looks_at_the_threshold_alone():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 import traceback
 
@@ -477,3 +478,99 @@ def test_an_answer_that_could_not_be_admitted_is_shared_all_the_same(monkeypatch
     gate, cache, answers = asyncio.run(run())
     assert (gate.calls, [answer.response for answer in answers]) == (1, [{"answer": "q"}] * 5)
     assert (cache.stats().failures, answers[0].key) == ({"admission": 1}, None)
+
+
+# ---- what can fail between joining and landing -----------------------------------------------------------------------
+
+
+def deep(depth, call):
+    return call() if depth == 0 else deep(depth - 1, call)
+
+
+async def deep_async(depth, call):
+    return await call() if depth == 0 else await deep_async(depth - 1, call)
+
+
+@pytest.fixture
+def shallow():
+    """Room for a few hundred calls, so that every one of ours fails at some depth."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(400)
+    yield
+    sys.setrecursionlimit(before)
+
+
+def test_whoever_asks_at_the_limit_of_recursion_hangs_nobody(shallow):
+    failed = 0
+    for depth in range(250, 400):
+        cache = Cache(encoder=TopicEncoder())
+        cache.get_or_generate_sync("warm", lambda query: query)
+        try:
+            deep(depth, lambda cache=cache: cache.get_or_generate_sync("q", lambda query: "deep"))
+        except RecursionError:
+            failed += 1
+        later = threading.Thread(target=cache.get_or_generate_sync, args=("q", lambda query: "later"), daemon=True)
+        later.start()
+        later.join(10)
+        assert not later.is_alive(), depth
+    assert failed > 20
+
+
+def test_whoever_awaits_at_the_limit_of_recursion_hangs_nobody(shallow):
+    async def run():
+        failed = 0
+        for depth in range(250, 400):
+            cache = Cache(encoder=TopicEncoder())
+            await cache.get_or_generate("warm", answer)
+            try:
+                await deep_async(depth, lambda cache=cache: cache.get_or_generate("q", answer))
+            except RecursionError:
+                failed += 1
+            assert (await asyncio.wait_for(cache.get_or_generate("q", answer), 10)).response == "q", depth
+        return failed
+
+    async def answer(query):
+        return query
+
+    assert asyncio.run(run()) > 20
+
+
+def test_a_task_that_cannot_be_made_strands_nobody():
+    def none(loop, coroutine, **keywords):
+        coroutine.close()
+        raise RuntimeError("no more tasks")
+
+    async def run():
+        async def answer(query):
+            return query
+
+        loop, cache = asyncio.get_running_loop(), Cache()
+        loop.set_task_factory(none)
+        with pytest.raises(RuntimeError, match="no more tasks"):
+            await cache.get_or_generate("q", answer)
+        loop.set_task_factory(None)
+        return await asyncio.wait_for(cache.get_or_generate("q", answer), 10), len(cache.flights)
+
+    answer, left = asyncio.run(run())
+    assert (answer.source, left) == ("llm_call", 0)
+
+
+def test_an_encoder_that_asks_the_cache_waits_for_no_flight():
+    class Asks(TopicEncoder):
+        cache = None
+
+        def encode(self, texts):
+            cache, self.cache = self.cache, None
+            if cache is not None:
+                cache.get_or_generate_sync(texts[0], lambda _: "inner")
+            return super().encode(texts)
+
+    async def run():
+        async def outer(_):
+            return "outer"
+
+        encoder = Asks()
+        cache = encoder.cache = Cache(encoder=encoder)
+        return await asyncio.wait_for(cache.get_or_generate("q", outer), 10)
+
+    assert asyncio.run(run()).response in ("inner", "outer")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy, deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ._recording import Reader, Recording
@@ -80,10 +82,20 @@ class _Hit(Answer):
         return _usage(self.row)
 
     def __copy__(self) -> Self:
-        copy = object.__new__(type(self))
+        twin = object.__new__(type(self))
         for name in self._own:
-            setattr(copy, name, getattr(self, name))
-        return copy
+            setattr(twin, name, getattr(self, name))
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        twin = copy(self)
+        twin.response = deepcopy(self.response, memo)
+        return twin
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Rows and plans are of this process.
+        names = ("tier", "score", "age", "key", "model", "usage", "decision", "stale")
+        return partial(Answer, **{name: getattr(self, name) for name in names}), (self.response, self.source)
 
 
 class ExactHit(_Hit):

@@ -72,6 +72,8 @@ class Bridge:
         except BaseException:
             if port.forget(ticket):
                 worker.cancel(ticket)
+            # It holds what is raised, which holds this frame.
+            del arrival
             raise
         return found
 
@@ -123,8 +125,9 @@ class Port:
                 # Its task goes on here.
                 arrival.arrive(unread if near is None else near, error)
             most -= 1
-            # With one alone, as most are, nothing is left to be weighed.
-            taken = self.queue.take() if more and most and self._clock() < over else None
+            # With one alone, as most are, nothing is left to be weighed. A task may have forked.
+            go_on = more and most and self._clock() < over and self.process == os.getpid()
+            taken = self.queue.take() if go_on else None
         if self._is_retired:
             self._leave()
 

@@ -126,7 +126,7 @@ class AsyncDriver:
         if isinstance(step, OffLoop):
             import asyncio
 
-            return await asyncio.wrap_future(self._worker.submit(partial(_sealed, step.job)))
+            return await asyncio.wrap_future(self._worker.submit(partial(_within, step.job)))
         if isinstance(step, Await):
             return await _await(step)
         if isinstance(step, Call):
@@ -162,6 +162,7 @@ class AsyncDriver:
         if step.way is not None:
             # A task of its own, so that the caller can leave and the others still get the answer.
             task = loop.create_task(self._to_land(flight, step.way, loop))
+            flight.is_driven = True
             self._keep(task)
             flight.soon = partial(on_loop, loop)
             flight.cancel = partial(on_loop, loop, task.cancel)
@@ -221,9 +222,7 @@ def _drive_here(way: Generator[Any, Any, Any], flights: FlightTable | None) -> A
 
 def _do_here(step: Step, flights: FlightTable | None) -> Any:
     if isinstance(step, OffLoop):
-        # An encoder may ask the cache as well.
-        with as_inside():
-            return step.job()
+        return _within(step.job)
     if isinstance(step, Search | Await):
         # A thread without a loop has nobody to hold up, and waits for nothing.
         return None
@@ -258,8 +257,8 @@ def _fly_here(step: Fly, flights: FlightTable | None) -> Flew:
             outcome = _drive_here(step.way, flights)
     except Exception as error:  # noqa: BLE001 - handed to everybody who waits
         outcome = Failed(error, error.__traceback__)
-    finally:
-        flights.land(flight, outcome)
+    # If this fails, or what was let out above, the way abandons the flight.
+    flights.land(flight, outcome)
     return Flew(outcome, seat)
 
 
@@ -329,6 +328,12 @@ def _sealed(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> A
         return function(*arguments, **keywords)
     except StopIteration as error:
         raise RuntimeError(f"{function!r} raised StopIteration") from error
+
+
+def _within(job: Callable[[], Any]) -> Any:
+    """Do a job of the way, inside of its flight: an encoder may ask the cache as well."""
+    with as_inside():
+        return _sealed(job)
 
 
 def loop_is_running() -> bool:

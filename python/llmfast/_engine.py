@@ -127,16 +127,25 @@ class Engine(Asking):
         key: bytes | None = plan.key
         while True:
             flight, leads = flights.join(key, plan.loop, plan)
-            rest = None
-            if leads:
-                hit = yield from self._look(plan, flight)
-                if hit is not None:
-                    cache.counts.outcome("semantic_hit")
-                    if self.ledger is not None:
-                        self._enter("semantic_hit", ask, hit)
-                    return hit
-                rest = self._fly(ask, plan, llm_callable, flight)
-            flown, seat = yield Fly(flight, plan.policy.on_abandon == "drain", rest)
+            try:
+                rest = None
+                if leads:
+                    hit = yield from self._look(plan)
+                    if hit is not None:
+                        flights.land(flight, hit)
+                        # The plan stays with the answer.
+                        plan.loop = None
+                        cache.counts.outcome("semantic_hit")
+                        if self.ledger is not None:
+                            self._enter("semantic_hit", ask, hit)
+                        return hit
+                    rest = self._fly(ask, plan, llm_callable, flight)
+                flown, seat = yield Fly(flight, plan.policy.on_abandon == "drain", rest)
+            except BaseException:
+                if leads and not flight.is_driven:
+                    flight.is_left = True
+                    flights.abandon(flight)
+                raise
             if isinstance(flown, Abandoned):
                 # The caller that led was stopped; this one was not.
                 continue
@@ -150,38 +159,31 @@ class Engine(Asking):
             # The leader's policy is looser: those with this one share a flight of their own. Or its answer cannot be
             # copied and is its own: then this caller needs one too.
             key = None if flown.score is None else b"%b %b %r %r" % (plan.key, ask.kind.encode(), ask.ttl, plan.streams)
+        plan.loop = None
         answer = from_flight(flown, plan, seat, coalesced=not leads)
         outcome: Outcome = flown.source if leads or flown.source != "llm_call" else "coalesced"
         self._record(outcome, ask, answer)
         return answer
 
-    def _look(self, plan: Plan, flight: Flight) -> Generator[Step, Any, SemanticHit | None]:
-        """Look for the answer by meaning, and land the flight with it. The plan says why there is none.
+    def _look(self, plan: Plan) -> Generator[Step, Any, SemanticHit | None]:
+        """Look for the answer by meaning. The plan says why there is none.
 
-        The leader looks itself, so that a hit by meaning needs no task. Nothing has been paid for yet: if it is
-        stopped, those who wait choose another one, who looks again.
+        The leader of a flight looks itself, so that a hit by meaning needs no task. Nothing has been paid for yet: if
+        it is stopped, those who wait choose another one, who looks again.
         """
-        cache, flights = self.cache, self._flights
+        cache = self.cache
         assert cache is not None
-        assert flights is not None
         if cache.semantic is None:
             plan.why_not = "no encoder is set"
             return None
         try:
             match = yield from _nearest(cache, cache.semantic, plan)
-            if match is None or plan.renews:
-                return None
-            hit = SemanticHit(plan, match, cache.clock())
-            flights.land(flight, hit)
+            return None if match is None or plan.renews else SemanticHit(plan, match, cache.clock())
         except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
             plan.vector = None
             plan.why_not = f"looking for it by meaning failed: {error}"
             self.failures.note("L3", error)
             return None
-        except BaseException:
-            flights.abandon(flight)
-            raise
-        return hit
 
     def _stale_while_renewed(self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any]) -> Stale:
         """Answer with a row that is over while a new one is fetched behind the caller's back, if the policy says so."""
@@ -197,13 +199,20 @@ class Engine(Asking):
 
     def _renew(self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any]) -> Generator[Step, Any, None]:
         plan.renews = True
-        assert self._flights is not None
-        flight, leads = self._flights.join(plan.key, plan.loop, plan)
-        rest = None
-        if leads:
-            yield from self._look(plan, flight)
-            rest = self._fly(ask, plan, llm_callable, flight)
-        flown, seat = yield Fly(flight, True, rest)
+        flights = self._flights
+        assert flights is not None
+        flight, leads = flights.join(plan.key, plan.loop, plan)
+        try:
+            rest = None
+            if leads:
+                yield from self._look(plan)
+                rest = self._fly(ask, plan, llm_callable, flight)
+            flown, seat = yield Fly(flight, True, rest)
+        except BaseException:
+            if leads and not flight.is_driven:
+                flight.is_left = True
+                flights.abandon(flight)
+            raise
         if isinstance(flown, Failed):
             self.failures.note("revalidation", flown.error)
         elif isinstance(flown, Flown):
@@ -390,9 +399,9 @@ def _nearest(cache: Cache, semantic: SemanticTier, plan: Plan) -> Generator[Step
             cache.counts.reason(f"refused:{plan.refusal}")
         if match is not None or plan.refusal is not None:
             break
-    for judged in plan.judged:
-        if judged.verdict.startswith("veto:"):
-            cache.counts.reason(judged.verdict)
+    for neighbour in plan.passed_by:
+        if neighbour.verdict.startswith("veto:"):
+            cache.counts.reason(neighbour.verdict)
     return match
 
 

@@ -58,6 +58,8 @@ class Flight:
     __slots__ = (
         "cancel",
         "detached",
+        "is_driven",
+        "is_left",
         "label",
         "landed",
         "listeners",
@@ -71,14 +73,18 @@ class Flight:
         "told",
     )
 
-    def __init__(self, state: FlightState, number: int, loop: asyncio.AbstractEventLoop | None, label: Any) -> None:
-        #: The state machine that it is in, and what names it there.
+    def __init__(self, state: FlightState, loop: asyncio.AbstractEventLoop | None, label: Any) -> None:
+        #: The state machine that it is in, and what names it there once it has begun.
         self.state = state
-        self.number = number
+        self.number = -1
         #: The loop that the call runs on, if any does.
         self.loop = loop
         #: What is asked for, for whoever has to find the flights that an invalidation concerns.
         self.label = label
+        #: Whether a task or thread is on it that will land it whatever comes.
+        self.is_driven = False
+        #: Whether who led it is gone without having landed it.
+        self.is_left = False
         #: Whether the answer must not be stored: it was out of date before it came, or nobody waits for it.
         self.detached = False
         #: Whether those who wait have been told the outcome; a stream that has begun tells it before it lands.
@@ -97,8 +103,8 @@ class Flight:
         self.soon: Callable[[Callable[[], None]], None] | None = None
 
     def is_stranded(self) -> bool:
-        """Whether nobody will land it: the loop that its call runs on was closed under it."""
-        return self.loop is not None and self.loop.is_closed()
+        """Whether nobody will land it: who led it is gone, or the loop that its call runs on was closed under it."""
+        return self.is_left or (self.loop is not None and self.loop.is_closed())
 
     @property
     def waiters(self) -> int:
@@ -160,12 +166,15 @@ class FlightTable:
             self._reset()
         if inside.get():
             key = None
+        # Made before it begins: nothing that can fail stands between its beginning and the caller who has to land it.
+        own = Flight(self._state, loop, label)
         while True:
             with self._lock:
                 number, leads = (self._state.solo(), True) if key is None else self._state.join(key)
                 if leads:
-                    flight = self._flights[number] = Flight(self._state, number, loop, label)
-                    return flight, True
+                    own.number = number
+                    self._flights[number] = own
+                    return own, True
                 flight = self._flights[number]
             if not flight.is_stranded():
                 return flight, False
@@ -256,7 +265,10 @@ class FlightTable:
             flight.on_land(outcome)
 
     def abandon(self, flight: Flight) -> None:
-        """Leave a flight that this caller leads, and whose call was never made; those who wait choose another one."""
+        """Leave a flight that this caller leads and nobody drives; those who wait choose another one.
+
+        Where even that fails, as it may at the limit of recursion, the next one who asks does it, seeing `is_left`.
+        """
         self.leave(Seat(self, flight, drain=False))
         self.land(flight, ABANDONED)
 

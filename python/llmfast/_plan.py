@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ._types import Neighbour
 
@@ -16,24 +16,7 @@ if TYPE_CHECKING:
     from ._request import Ask, Scope
 
 
-class Judged(NamedTuple):
-    """A row near a question, the cosine of the two, when it was looked at, the verdict and a sentence about it.
-
-    The sentence is None where the cosine says all: formatting a number that nobody may read takes longer than judging.
-    """
-
-    row: Row
-    score: float
-    now: float
-    verdict: str
-    detail: str | None
-
-    def told(self) -> Neighbour:
-        """Return this as callers read it."""
-        row, score, now, verdict, detail = self
-        if detail is None:
-            detail = f"cosine {score:.4f}"
-        return Neighbour(score, row.key, row.question, max(0.0, now - row.created_at), verdict, detail)
+SERVES = "serves"
 
 
 class Plan:
@@ -45,18 +28,19 @@ class Plan:
         "began_at",
         "epoch",
         "fingerprint",
-        "judged",
         "key",
         "kind",
         "loop",
         "nearest",
         "partition",
+        "passed_by",
         "policy",
         "reading",
         "refusal",
         "renews",
         "scope",
         "scope_id",
+        "serving",
         "stale",
         "streams",
         "tags",
@@ -113,7 +97,10 @@ class Plan:
         self.partition = 0
         #: Cosine of the nearest row at or above the threshold, acceptable or not.
         self.nearest: float | None = None
-        self.judged: list[Judged] = []
+        #: Rows near enough that do not serve, nearest first. Told at once: an answer must not keep other rows.
+        self.passed_by: list[Neighbour] = []
+        #: The row that serves, its cosine, and when it was looked at.
+        self.serving: tuple[Row, float, float] | None = None
         self.would_serve: Neighbour | None = None
         self.why_not = "nothing near enough is stored"
 
@@ -126,4 +113,13 @@ class Plan:
     @property
     def neighbours(self) -> tuple[Neighbour, ...]:
         """The stored questions that were looked at, nearest first."""
-        return tuple(judged.told() for judged in self.judged)
+        if self.serving is None:
+            return tuple(self.passed_by)
+        return *self.passed_by, as_neighbour(*self.serving, SERVES)
+
+
+def as_neighbour(row: Row, score: float, now: float, verdict: str, detail: str | None = None) -> Neighbour:
+    """Return a verdict as callers read it; without a `detail` the cosine says all."""
+    if detail is None:
+        detail = f"cosine {score:.4f}"
+    return Neighbour(score, row.key, row.question, max(0.0, now - row.created_at), verdict, detail)

@@ -11,7 +11,7 @@ from ._bridge import Search
 from ._encoder import encode_for_index, is_native
 from ._llmfast import PUBLIC, FlatIndex, LruCache, Reading, _Encoding, refusal
 from ._memory import BREADTH
-from ._plan import Judged
+from ._plan import SERVES, as_neighbour
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,8 +40,6 @@ _CHARACTERS_PER_TOKEN = 100
 #: Questions that are remembered as having got a wrong answer; the oldest are forgotten.
 _WRONG = 10_000
 
-SERVES = "serves"
-
 #: Makes a named tuple by one call in C: its own `__new__` is a function in Python.
 _new = tuple.__new__
 
@@ -63,7 +61,6 @@ class SemanticTier:
         self._memory = memory
         self._counts = counts
         self._clock = clock
-        self._most_characters = _most_characters(encoder)
         self._recent: LruCache[str, Vector] = LruCache(min(capacity, _RECENT_VECTORS))
         self._wrong = WrongAnswers(encoder.dim)
 
@@ -104,7 +101,7 @@ class SemanticTier:
     def search(self, plan: Plan, place: int) -> Search | None:
         """Return what `nearest` would look up first, for a native worker; None if that is not for one to do."""
         encoder, text, index = self.encoder, plan.ask.query, self._memory.index
-        if index is None or not is_native(encoder) or len(text) > self._most_characters:
+        if index is None or not is_native(encoder) or len(text) > encoder.max_tokens * _CHARACTERS_PER_TOKEN:
             return None
         vector = self._recent.get(text)
         if not (vector is None or isinstance(vector, _Encoding)):
@@ -121,10 +118,11 @@ class SemanticTier:
             return True, None
         plan.vector, hits = found
         self._recent.insert(plan.ask.query, plan.vector)
-        before = len(plan.judged)
+        before = len(plan.passed_by)
         decided, match = self._memory.decide(hits, place, self._clock(), self._serves, plan)
         if not decided:
-            del plan.judged[before:]
+            del plan.passed_by[before:]
+            plan.serving = None
             return False, None
         return True, self._concluded(plan, match, hits[0].score if hits else None)
 
@@ -156,7 +154,7 @@ class SemanticTier:
         plan.vector = vector
         now = self._clock()
         matches = (match for place in self.places(plan) for match in self._memory.around(vector, place, count))
-        found = [Judged(row, score, now, *self._verdict(plan, row, score, now)).told() for row, score in matches]
+        found = [as_neighbour(row, score, now, *self._verdict(plan, row, score, now)) for row, score in matches]
         return sorted(found, key=lambda neighbour: -neighbour.score)
 
     def remember_wrong(self, plan: Plan, key: bytes) -> bool:
@@ -177,21 +175,26 @@ class SemanticTier:
 
     def _serves(self, plan: Plan, row: Row, score: float, now: float) -> bool:
         verdict, detail = self._verdict(plan, row, score, now)
-        plan.judged.append(_new(Judged, (row, score, now, verdict, detail)))
-        return verdict is SERVES
+        if verdict is SERVES:
+            plan.serving = row, score, now
+            return True
+        plan.passed_by.append(as_neighbour(row, score, now, verdict, detail))
+        return False
 
     def _concluded(self, plan: Plan, match: Match | None, nearest: float | None) -> Match | None:
         """Note what a search came to; return the row that is to be served."""
         if nearest is not None and (plan.nearest is None or nearest > plan.nearest):
             plan.nearest = nearest
         if match is None:
-            if plan.judged:
-                first = plan.judged[0].told()
+            if plan.passed_by:
+                first = plan.passed_by[0]
                 plan.why_not = f"the nearest question does not serve ({first.verdict}): {first.detail}"
             return None
         if plan.policy.mode != "shadow":
             return match
-        plan.would_serve = would = plan.judged[-1].told()
+        plan.would_serve = would = plan.neighbours[-1]
+        plan.passed_by.append(would)
+        plan.serving = None
         plan.why_not = f"mode is 'shadow': a question with cosine {would.score:.4f} would have served"
         self._counts.reason("shadow:semantic_hit")
         logger.info("shadow: %r (cosine %.4f) would answer %r", would.question, would.score, plan.ask.query)
@@ -290,12 +293,6 @@ def _why_unread(encoder: Encoder, text: str) -> str | None:
     unread = getattr(encoder, "unread", None)
     # Two texts that agree in what the encoder reads look the same to it, whatever the threshold.
     return None if unread is None else unread(text)
-
-
-def _most_characters(encoder: Encoder) -> float:
-    """Return how long a text may be without being past the encoder's window for sure."""
-    limit = getattr(encoder, "max_tokens", None)
-    return math.inf if limit is None else limit * _CHARACTERS_PER_TOKEN
 
 
 def _why_too_long(encoder: Encoder, text: str) -> str | None:

@@ -16,8 +16,8 @@ impl PyArrival {
     }
 
     #[pyo3(signature = (value, error = None))]
-    fn arrive(slf: &Bound<'_, Self>, value: Py<PyAny>, error: Option<Bound<'_, PyAny>>) -> PyResult<()> {
-        let outcome = error.map_or_else(|| Outcome::Value(value), |error| Outcome::Error(PyErr::from_value(error)));
+    fn arrive(slf: &Bound<'_, Self>, value: Py<PyAny>, error: Option<Py<PyAny>>) -> PyResult<()> {
+        let outcome = error.map_or_else(|| Outcome::Value(value), Outcome::Error);
         Arrival::arrive(slf.as_any(), &slf.get().0, outcome)
     }
 

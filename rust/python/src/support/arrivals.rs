@@ -39,8 +39,8 @@ pub(crate) enum Outcome {
     Pending,
     /// An object.
     Value(Py<PyAny>),
-    /// An exception.
-    Error(PyErr),
+    /// An exception: the object, which the garbage collector is to see.
+    Error(Py<PyAny>),
     /// Who waited was cancelled, with these arguments.
     Cancelled(Option<Py<PyAny>>),
 }
@@ -77,7 +77,7 @@ impl Arrival {
         match &self.state.get(py).borrow().outcome {
             Outcome::Pending => Err(InvalidStateError::new_err("nothing has arrived yet")),
             Outcome::Value(value) => Ok(value.clone_ref(py)),
-            Outcome::Error(error) => Err(error.clone_ref(py)),
+            Outcome::Error(error) => Err(PyErr::from_value(error.bind(py).clone())),
             Outcome::Cancelled(None) => Err(CancelledError::new_err(())),
             Outcome::Cancelled(Some(message)) => Err(CancelledError::new_err((message.clone_ref(py),))),
         }
@@ -86,7 +86,7 @@ impl Arrival {
     /// The exception that came; None if a value did.
     pub(crate) fn exception<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         if let Outcome::Error(error) = &self.state.get(py).borrow().outcome {
-            return Ok(Some(error.value(py).clone().into_any()));
+            return Ok(Some(error.bind(py).clone()));
         }
         self.result(py).map(|_| None)
     }
@@ -173,8 +173,8 @@ impl Arrival {
             visit.call(&waiter.context)?;
         }
         match &state.outcome {
-            Outcome::Value(object) | Outcome::Cancelled(Some(object)) => visit.call(object),
-            Outcome::Pending | Outcome::Error(_) | Outcome::Cancelled(None) => Ok(()),
+            Outcome::Value(object) | Outcome::Error(object) | Outcome::Cancelled(Some(object)) => visit.call(object),
+            Outcome::Pending | Outcome::Cancelled(None) => Ok(()),
         }
     }
 

@@ -27,7 +27,7 @@ struct Asked<'py>(
     Option<Bound<'py, Encoding>>,
     usize,
     f64,
-    u128,
+    [u8; 16],
 );
 
 impl Asked<'_> {
@@ -36,7 +36,7 @@ impl Asked<'_> {
         let text = texts::text(&text, "the text")?.to_string();
         let vector = vector.map(|vector| Arc::clone(&vector.get().0));
         let (encoder, index) = (Arc::clone(&encoder.get().0) as _, Arc::clone(&index.get().0) as _);
-        Ok(Lookup { encoder, index, text, vector, k, min_score, partition })
+        Ok(Lookup { encoder, index, text, vector, k, min_score, partition: u128::from_le_bytes(partition) })
     }
 }
 
@@ -50,13 +50,13 @@ impl PyCompletions {
         Ok(Self(Completions::new()?))
     }
 
-    /// None where event loops cannot watch a pipe.
+    /// None where event loops watch no descriptors.
     fn fileno(&self) -> Option<i32> {
         bridges::fileno(&self.0)
     }
 
-    fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Taken<'py>>> {
-        Ok(self.0.take()?.map(|completion| taken(py, completion, !self.0.is_empty())))
+    fn take<'py>(&self, py: Python<'py>) -> Option<Taken<'py>> {
+        self.0.take().map(|(completion, more)| taken(py, completion, more))
     }
 
     fn __len__(&self) -> usize {

@@ -1,35 +1,37 @@
-//! The bridge to event loops: a queue of completions for each loop, and a pipe that wakes it.
+//! The bridge to event loops: a queue of completions for each loop, and a bell that wakes it.
 
 use std::collections::VecDeque;
-use std::io::{self, PipeReader, PipeWriter, Read, Write, pipe};
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::{mem, process};
 
+use crate::bell::Bell;
 use crate::sync::lock;
 
 /// The completions that one event loop has to deliver.
 ///
-/// The reading end of its pipe is readable exactly as long as completions wait: a byte goes in with the first one and
-/// comes out with the last one, both under the queue's lock. So there is one byte at most, neither end ever blocks, and
-/// a loop that leaves some for its next turn is woken again.
+/// Its bell is rung after the first one has come, and hushed when the last one is taken, so that a loop that leaves some
+/// for its next turn is woken again. Who sends rings when it has let go of the queue: the loop that it wakes may run at
+/// once in its place, on the same processor, and would only wait for the queue. So a loop that is awake for other reasons
+/// may take a completion whose ring is still to come; that wakes it for nothing, and is hushed then.
 ///
-/// **Concurrency:** any thread sends, one takes. **Cost:** two file descriptors; a system call for the first completion
-/// and one for the last. A forked child must not use its parent's: they would share the pipe and not the queue.
+/// **Concurrency:** any thread sends, one takes. **Cost:** a file descriptor, two where there is no `eventfd`; a system
+/// call for the first completion and one for the last. A forked child must not use its parent's: they would share the
+/// bell and not the queue.
 #[derive(Debug)]
 pub struct Completions<T> {
     queue: Arc<Queue<T>>,
-    wake: PipeReader,
     process: u32,
 }
 
-/// Where a completion is sent to. It keeps the queue and the writing end, not the loop.
+/// Where a completion is sent to. It keeps the queue and its bell, not the loop.
 #[derive(Debug)]
 pub struct Outbox<T>(Arc<Queue<T>>);
 
 #[derive(Debug)]
 struct Queue<T> {
     done: Mutex<VecDeque<T>>,
-    wake: PipeWriter,
+    bell: Bell,
 }
 
 impl<T> Completions<T> {
@@ -39,12 +41,8 @@ impl<T> Completions<T> {
     ///
     /// Those of the system, which has no more file descriptors to give.
     pub fn new() -> io::Result<Self> {
-        let (reader, writer) = pipe()?;
-        Ok(Self {
-            queue: Arc::new(Queue { done: Mutex::default(), wake: writer }),
-            wake: reader,
-            process: process::id(),
-        })
+        let queue = Queue { done: Mutex::default(), bell: Bell::new()? };
+        Ok(Self { queue: Arc::new(queue), process: process::id() })
     }
 
     /// Where others send to.
@@ -62,18 +60,21 @@ impl<T> Completions<T> {
         self.len() == 0
     }
 
-    /// The oldest completion that waits. Never blocks.
-    ///
-    /// # Errors
-    ///
-    /// Those of reading from a pipe.
-    pub fn take(&self) -> io::Result<Option<T>> {
+    /// The oldest completion that waits, and whether more do. Never blocks.
+    pub fn take(&self) -> Option<(T, bool)> {
+        self.take_in(process::id)
+    }
+
+    fn take_in(&self, process: impl Fn() -> u32) -> Option<(T, bool)> {
         let mut done = lock(&self.queue.done);
         let taken = done.pop_front();
-        if taken.is_some() && done.is_empty() {
-            (&self.wake).read_exact(&mut [0])?;
+        let more = !done.is_empty();
+        // A forked child that runs its parent's loop on is woken with it, and must not hush what rings for the parent.
+        if !more && process() == self.process {
+            // Under the lock: what comes later finds the queue empty, and rings after this.
+            self.queue.bell.hush();
         }
-        Ok(taken)
+        taken.map(|taken| (taken, more))
     }
 }
 
@@ -89,19 +90,15 @@ impl<T> Drop for Completions<T> {
 #[cfg(unix)]
 impl<T> std::os::fd::AsFd for Completions<T> {
     fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.wake.as_fd()
+        self.queue.bell.as_fd()
     }
 }
 
 impl<T> Outbox<T> {
     /// Sends completions, all of them with one wake, or with none when the loop has yet to see an earlier one.
     pub fn send(&self, completions: impl IntoIterator<Item = T>) {
-        let mut done = lock(&self.0.done);
-        let was_empty = done.is_empty();
-        done.extend(completions);
-        if was_empty && !done.is_empty() {
-            // It can only fail when the reading end is gone, and with it whoever waited.
-            let _ = (&self.0.wake).write_all(&[1]);
+        if self.0.put(completions) {
+            self.0.bell.ring();
         }
     }
 
@@ -111,55 +108,59 @@ impl<T> Outbox<T> {
     }
 }
 
+impl<T> Queue<T> {
+    /// Puts completions in; whether they are the first ones.
+    fn put(&self, completions: impl IntoIterator<Item = T>) -> bool {
+        let mut done = lock(&self.done);
+        let was_empty = done.is_empty();
+        done.extend(completions);
+        was_empty && !done.is_empty()
+    }
+}
+
 impl<T> Clone for Outbox<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
-    use super::*;
+    use std::os::fd::AsFd;
 
-    /// Bytes in the pipe, once nobody can write to it any more.
-    fn wakes<T>(completions: Completions<T>) -> usize {
-        let mut wake = completions.wake.try_clone().unwrap();
-        drop(completions);
-        wake.read_to_end(&mut Vec::new()).unwrap()
+    use super::*;
+    use crate::bell::tests::{NOW, is_ringing};
+
+    fn rings<T>(completions: &Completions<T>) -> bool {
+        is_ringing(completions.as_fd(), NOW)
     }
 
     #[test]
     fn completions_come_in_the_order_of_sending() {
         let completions = Completions::new().unwrap();
+        assert!(!rings(&completions));
         completions.outbox().send([1, 2]);
         completions.outbox().send([3]);
-        let taken: Vec<_> = std::iter::from_fn(|| completions.take().unwrap()).collect();
-        assert_eq!(taken, [1, 2, 3]);
+        let taken: Vec<_> = std::iter::from_fn(|| completions.take()).collect();
+        assert_eq!(taken, [(1, true), (2, true), (3, false)]);
         assert!(completions.is_empty());
-        assert_eq!(wakes(completions), 0);
-    }
-
-    #[test]
-    fn any_number_of_completions_wakes_once() {
-        let completions = Completions::new().unwrap();
-        completions.outbox().send(0..1000);
-        completions.outbox().send([1000]);
-        assert_eq!(wakes(completions), 1);
+        assert!(!rings(&completions));
     }
 
     #[test]
     fn none_wakes_nobody() {
         let completions = Completions::<u8>::new().unwrap();
         completions.outbox().send([]);
-        assert_eq!(wakes(completions), 0);
+        assert!(!rings(&completions));
+        assert_eq!(completions.take(), None);
     }
 
     #[test]
     fn what_is_left_for_later_keeps_the_loop_awake() {
         let completions = Completions::new().unwrap();
         completions.outbox().send([1, 2]);
-        assert_eq!(completions.take().unwrap(), Some(1));
-        assert_eq!(wakes(completions), 1);
+        assert_eq!(completions.take(), Some((1, true)));
+        assert!(rings(&completions));
     }
 
     #[test]
@@ -167,27 +168,62 @@ mod tests {
         let completions = Completions::new().unwrap();
         for number in 0..10_000 {
             completions.outbox().send([number]);
-            assert_eq!(completions.take().unwrap(), Some(number));
-            assert_eq!(completions.take().unwrap(), None);
+            assert!(rings(&completions));
+            assert_eq!(completions.take(), Some((number, false)));
+            assert!(!rings(&completions));
         }
-        completions.outbox().send([0]);
-        assert_eq!(wakes(completions), 1);
     }
 
     #[test]
-    fn many_threads_send_and_nothing_is_lost() {
+    fn a_ring_that_comes_late_is_hushed_and_hides_none() {
+        let completions = Completions::new().unwrap();
+        let queue = &completions.queue;
+        // Two senders that have not rung yet when all that they sent is taken.
+        assert!(queue.put([1]));
+        assert_eq!(completions.take(), Some((1, false)));
+        assert!(queue.put([2]));
+        assert!(!queue.put([3]), "the second one rings for this");
+        queue.bell.ring();
+        assert_eq!(completions.take(), Some((2, true)));
+        assert_eq!(completions.take(), Some((3, false)));
+        queue.bell.ring();
+        assert!(rings(&completions));
+        assert_eq!(completions.take(), None);
+        assert!(!rings(&completions));
+    }
+
+    #[test]
+    fn a_forked_child_leaves_its_parent_awake() {
+        let completions = Completions::new().unwrap();
+        completions.outbox().send([1]);
+        let child = process::id() + 1;
+        // Its copy of the queue was empty.
+        let copy = Completions { queue: Arc::clone(&completions.queue), process: completions.process };
+        let parents = mem::take(&mut *lock(&copy.queue.done));
+        assert_eq!(copy.take_in(|| child), None);
+        assert!(rings(&completions));
+        *lock(&completions.queue.done) = parents;
+        assert_eq!(completions.take(), Some((1, false)));
+        assert!(!rings(&completions));
+    }
+
+    #[test]
+    fn many_threads_send_and_a_loop_that_sleeps_misses_none() {
         let completions = Completions::new().unwrap();
         let mut taken = 0;
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 let outbox = completions.outbox();
-                scope.spawn(move || (0..1000).for_each(|number| outbox.send([number])));
+                scope.spawn(move || (0..10_000).for_each(|number| outbox.send([number])));
             }
-            while taken < 4000 {
-                taken += usize::from(completions.take().unwrap().is_some());
+            while taken < 40_000 {
+                // Looks only when it is woken, and not at all that is there.
+                assert!(is_ringing(completions.as_fd(), None));
+                taken += (0..3).map_while(|_| completions.take()).count();
             }
         });
-        assert_eq!(wakes(completions), 0);
+        completions.take();
+        assert!(!rings(&completions));
     }
 
     #[test]

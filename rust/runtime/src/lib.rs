@@ -1,5 +1,6 @@
 //! What touches the world on behalf of the core: the clock, the worker thread, and the bridge to event loops.
 
+mod bell;
 pub mod bridge;
 pub mod clock;
 pub mod fork;

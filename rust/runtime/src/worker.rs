@@ -268,7 +268,7 @@ mod tests {
 
     fn next(completions: &Completions<Completion>) -> (Ticket, String) {
         loop {
-            if let Some((ticket, outcome)) = completions.take().unwrap() {
+            if let Some(((ticket, outcome), _)) = completions.take() {
                 return (ticket, told(&outcome));
             }
             thread::yield_now();

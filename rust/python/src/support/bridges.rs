@@ -2,7 +2,7 @@
 
 use llmfast_runtime::bridge::Completions;
 
-/// The file descriptor that is readable as long as completions wait; None where loops watch no pipes.
+/// The file descriptor that is readable when completions wait, and now and then when none do; None where loops watch none.
 #[cfg_attr(unix, expect(clippy::unnecessary_wraps, reason = "elsewhere there is none"))]
 pub(crate) fn fileno<T>(completions: &Completions<T>) -> Option<i32> {
     #[cfg(unix)]

@@ -9,6 +9,7 @@ import weakref
 
 import pytest
 
+from llmfast import _bridge, _llmfast
 from llmfast._llmfast import Arrival
 
 # asyncio has its task twice, in C and in Python; debuggers and instrumentation use the second one.
@@ -30,6 +31,13 @@ def run(request):
         return asyncio.run(with_tasks())
 
     return run
+
+
+@pytest.fixture(params=["itself", "a future that is done"], autouse=True)
+def told(request, monkeypatch):
+    """What a task is told when a value arrives."""
+    if request.param != "itself":
+        monkeypatch.setitem(globals(), "Arrival", lambda loop: _llmfast.Arrival(loop, _bridge._done()))
 
 
 async def turns(count=1):

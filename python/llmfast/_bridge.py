@@ -1,6 +1,6 @@
 """The bridge from the native worker thread to event loops.
 
-The worker never asks for the interpreter. What it found lies in a queue for each loop, whose pipe the loop watches
+The worker never asks for the interpreter. What it found lies in a queue for each loop, whose bell the loop watches
 like any other connection, from the first lookup on; the loop takes it from there when its turn comes.
 """
 
@@ -11,7 +11,8 @@ import threading
 import time
 import weakref
 from contextvars import Context
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, final
 
 from ._llmfast import Arrival, CompletionQueue, LookupWorker, after_fork, before_fork
 
@@ -32,6 +33,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=before_fork, after_in_parent=after_fork, after_in_child=after_fork)
 
 
+@final
 class Search(NamedTuple):
     """What the worker needs to look a question up: `LookupWorker.submit` takes it as it is."""
 
@@ -41,7 +43,7 @@ class Search(NamedTuple):
     vector: _Encoding | None
     breadth: int
     min_score: float
-    partition: int
+    partition: bytes
 
 
 class Bridge:
@@ -51,7 +53,7 @@ class Bridge:
     _worker: LookupWorker | None = None
 
     async def look_up(self, search: Search, loop: asyncio.AbstractEventLoop) -> Found | None:
-        """Look a question up for a task of `loop`, which runs here; None if that watches no pipes.
+        """Look a question up for a task of `loop`, which runs here; None if that watches no descriptors.
 
         Raises what the encoder or the index raised, and OverloadedError if too many wait.
         """
@@ -66,7 +68,7 @@ class Bridge:
             # One for all threads, and without a lock, which a fork could catch locked.
             worker = vars(self).setdefault("_worker", LookupWorker())
         ticket = worker.submit(port.queue, search)
-        arrival = port.arrivals[ticket] = Arrival(loop)
+        arrival = port.arrivals[ticket] = Arrival(loop, port.done)
         try:
             found: Found = await arrival
         except BaseException:
@@ -90,12 +92,14 @@ class Port:
         self.loop = weakref.ref(loop)
         self.process = os.getpid()
         self.queue = CompletionQueue()
+        #: What tasks are told whose lookup has come to something.
+        self.done = _done()
         #: What is waited for, by ticket.
         self.arrivals: dict[int, Arrival] = {}
         self._is_retired = False
         self._clock = clock
-        self._pipe = self.queue.fileno()
-        self.usable = self._pipe is not None and self._watch(loop)
+        self._bell = self.queue.fileno()
+        self.usable = self._bell is not None and self._watch(loop)
 
     def forget(self, ticket: int) -> bool:
         """Expect `ticket` no longer; return whether it was still to come."""
@@ -113,7 +117,7 @@ class Port:
             self._leave()
 
     def deliver(self) -> None:
-        """Hand on what has arrived, as much as one turn has time for. The rest keeps the pipe readable."""
+        """Hand on what has arrived, as much as one turn has time for. The rest keeps the bell ringing."""
         taken, most, over = self.queue.take(), MOST, 0.0
         while taken is not None:
             ticket, near, unread, error, more = taken
@@ -135,8 +139,8 @@ class Port:
         """Have the loop watch; return whether it can."""
         try:
             # Not in the context of who happens to ask first, which would live as long.
-            assert self._pipe is not None
-            Context().run(loop.add_reader, self._pipe, self.deliver)
+            assert self._bell is not None
+            Context().run(loop.add_reader, self._bell, self.deliver)
         except NotImplementedError:
             return False
         return True
@@ -148,8 +152,24 @@ class Port:
         loop = self.loop()
         # A forked child shares the parent's selector, which must go on.
         if loop is not None and not loop.is_closed() and self.process == os.getpid():
-            assert self._pipe is not None
-            loop.remove_reader(self._pipe)
+            assert self._bell is not None
+            loop.remove_reader(self._bell)
+
+
+class _NoLoop:
+    """What a future that is done asks of its loop. A loop of somebody's would live as long as the future."""
+
+    def get_debug(self) -> bool:
+        return False
+
+
+@cache
+def _done() -> asyncio.Future[None]:
+    import asyncio
+
+    future: asyncio.Future[None] = asyncio.Future(loop=_NoLoop())  # type: ignore[arg-type]  # see there
+    future.set_result(None)
+    return future
 
 
 class _Here(threading.local):

@@ -266,8 +266,8 @@ class Identifier:
         self, scope: str | Public | None, fingerprint: builtins.bytes, query: str, *, fold_case: bool = False
     ) -> builtins.bytes | None:
         """Return the exact key of the question in normal form (see `Identity.normal_key`); None if it is in it."""
-    def partition(self, scope: str | Public | None, encoder: str, fingerprint: builtins.bytes) -> int:
-        """Return where rows lie that may be compared by meaning (128 bits)."""
+    def partition(self, scope: str | Public | None, encoder: str, fingerprint: builtins.bytes) -> builtins.bytes:
+        """Return where rows lie that may be compared by meaning: 16 bytes, of a number the least significant first."""
     def principal(self, scope: str | Public | None, user: str | None = None) -> int | None:
         """Return who asked, without saying who (128 bits); None if neither user nor tenant is named."""
     def scope(self, scope: str | Public | None) -> int:
@@ -437,6 +437,8 @@ class Row:
         """Read a row sealed with `key`. Raises CorruptRowError if it was damaged, truncated or forged."""
     def is_expired(self, now: float) -> bool:
         """Return whether its time is over at `now`."""
+    def lies_in(self, partition: builtins.bytes) -> bool:
+        """Return whether its partition is this one, in the form that `Identifier.partition` returns."""
     def is_gone(self, now: float) -> bool:
         """Return whether it is over at `now` and may not even serve stale."""
     def answers(self, key: builtins.bytes, now: float, kind: str | None, limit: float | None) -> float | None:
@@ -963,11 +965,12 @@ class BatchScheduler:
 class Arrival:
     """What a task of `runs_on`, an event loop, awaits; it goes on in the very turn of the loop in which that arrives.
 
-    A future in asyncio's protocol.
+    A future in asyncio's protocol. With `done`, a future that is, a callback with a context, which a task's is, gets
+    that in place of this when a value arrives: tasks look into futures of asyncio's own, and have to ask all others.
     """
 
     _asyncio_future_blocking: bool
-    def __new__(cls, runs_on: AbstractEventLoop) -> Self: ...
+    def __new__(cls, runs_on: AbstractEventLoop, done: Future[None] | None = None) -> Self: ...
     def arrive(self, value: Any, error: BaseException | None = None) -> None:
         """Hand over a value, or raise an error where it is awaited; only the first counts.
 
@@ -1010,7 +1013,7 @@ class LookupWorker:
     def submit(
         self,
         queue: CompletionQueue,
-        asked: tuple[BertEncoderCore, FlatIndex, str, _Encoding | None, int, float, int],
+        asked: tuple[BertEncoderCore, FlatIndex, str, _Encoding | None, int, float, builtins.bytes],
     ) -> int:
         """Have (encoder, index, text, vector, k, min_score, partition) looked up; return its ticket in `queue`.
 

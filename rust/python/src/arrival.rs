@@ -11,8 +11,9 @@ struct PyArrival(Arrival);
 #[pymethods]
 impl PyArrival {
     #[new]
-    fn new(runs_on: Py<PyAny>) -> Self {
-        Self(Arrival::new(runs_on))
+    #[pyo3(signature = (runs_on, done = None))]
+    fn new(runs_on: Py<PyAny>, done: Option<Py<PyAny>>) -> Self {
+        Self(Arrival::new(runs_on, done))
     }
 
     #[pyo3(signature = (value, error = None))]

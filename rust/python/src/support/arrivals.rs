@@ -21,6 +21,9 @@ use crate::support::attached::Attached;
 /// connections.
 pub(crate) struct Arrival {
     pub(crate) runs_on: Py<PyAny>,
+    /// What a task is told that has a value: a future of the loop's own that is done. Of that asyncio's task takes the
+    /// result without a call; of any other it asks for it by name. What came, the task gets from this.
+    done: Option<Py<PyAny>>,
     is_blocking: AtomicBool,
     state: Attached<RefCell<State>>,
 }
@@ -51,8 +54,8 @@ struct Waiter {
 }
 
 impl Arrival {
-    pub(crate) fn new(runs_on: Py<PyAny>) -> Self {
-        Self { runs_on, is_blocking: AtomicBool::new(false), state: Attached::new(RefCell::default()) }
+    pub(crate) fn new(runs_on: Py<PyAny>, done: Option<Py<PyAny>>) -> Self {
+        Self { runs_on, done, is_blocking: AtomicBool::new(false), state: Attached::new(RefCell::default()) }
     }
 
     /// What asyncio's `_asyncio_future_blocking` says: whether it was awaited, and not just yielded.
@@ -107,15 +110,19 @@ impl Arrival {
     /// What a task lets out: `KeyboardInterrupt` and `SystemExit`.
     pub(crate) fn arrive(this: &Bound<'_, PyAny>, own: &Self, outcome: Outcome) -> PyResult<()> {
         let py = this.py();
-        let mut done = Ok(());
+        let told = match (&outcome, &own.done) {
+            (Outcome::Value(_), Some(done)) => done.bind(py),
+            _ => this,
+        };
+        let mut all = Ok(());
         for waiter in own.end(py, outcome).unwrap_or_default() {
             let woken = match &waiter.context {
-                Some(context) => context.call_method1(py, intern!(py, "run"), (&waiter.callback, this)).map(drop),
+                Some(context) => context.call_method1(py, intern!(py, "run"), (&waiter.callback, told)).map(drop),
                 None => own.soon(this, &waiter),
             };
-            done = done.and(woken);
+            all = all.and(woken);
         }
-        done
+        all
     }
 
     /// Has who waits told in the loop's next turn that nothing will come; whether it was still to come.
@@ -164,6 +171,7 @@ impl Arrival {
 
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.runs_on)?;
+        visit.call(&self.done)?;
         // Borrowed while a method is at work: then somebody holds this, and it is no garbage.
         let Ok(state) = self.state.get_collecting(visit).try_borrow() else {
             return Ok(());

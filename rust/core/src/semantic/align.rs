@@ -111,8 +111,8 @@ fn compounds(out: &mut Difference, a: &Reading, b: &Reading) {
                     let pair = other.tokens.get(first).zip(other.tokens.get(first + 1));
                     pair.is_some_and(|(x, y)| {
                         x.text.len() + y.text.len() == long.len()
-                            && long.starts_with(&x.text)
-                            && long.ends_with(&y.text)
+                            && long.starts_with(x.text.as_str())
+                            && long.ends_with(y.text.as_str())
                     })
                 })
             });

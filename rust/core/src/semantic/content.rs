@@ -35,7 +35,7 @@ fn polarity(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
     let odd = (a.negators + b.negators) % 2 == 1;
     let text = |reading: &Reading, at: u32| reading.tokens[at as usize].text.clone();
     if let Some(&(x, y)) = difference.opposites.first() {
-        let less = opposed(a, b).is_some_and(|pair| matches!(pair.0.as_str(), "more" | "less"));
+        let less = opposed(a, b).is_some_and(|pair| matches!(pair.0, "more" | "less"));
         let graded = difference.opposites.len() == 1
             && a.tokens[x as usize].scale != Scale::Converse
             && b.tokens[y as usize].scale != Scale::Converse
@@ -77,7 +77,7 @@ fn entities(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
         let single = difference.only.iter().all(|rest| rest.len() == 1);
         let close = frame.front + frame.back > 0 && frame.between.iter().all(|between| *between <= MAX_NAMED);
         if !initials(x, y) && (single || close) {
-            return Some(Veto::new(Rule::Entity, &x.text, &y.text));
+            return Some(Veto::new(Rule::Entity, x.text.as_str(), y.text.as_str()));
         }
     }
     None
@@ -90,7 +90,7 @@ fn initials(x: &Token, y: &Token) -> bool {
 /// The same content words: how are they put together?
 fn structure(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
     if let Some((x, y)) =
-        opposed(a, b).filter(|pair| !(difference.opposites.len() == 1 && matches!(pair.0.as_str(), "more" | "less")))
+        opposed(a, b).filter(|pair| !(difference.opposites.len() == 1 && matches!(pair.0, "more" | "less")))
     {
         return Some(Veto::new(Rule::Direction, x, y));
     }
@@ -233,5 +233,5 @@ pub(super) fn foreign(a: &Reading, b: &Reading) -> Option<Veto> {
     let common = x.text.chars().zip(y.text.chars()).take_while(|(p, q)| p == q).count();
     let inflected = common >= 4 || super::similar::typo(&x.text, &y.text);
     (!inflected && x.text.chars().count() > 3 && y.text.chars().count() > 3)
-        .then(|| Veto::new(Rule::Substitution, &x.text, &y.text))
+        .then(|| Veto::new(Rule::Substitution, x.text.as_str(), y.text.as_str()))
 }

@@ -3,7 +3,7 @@
 use super::fnv::hash;
 use super::lexicon::Lexicon;
 use super::quantity::{Numeral, Quantity, clock, numeral, written};
-use super::scan::{Raw, Shape};
+use super::scan::{Raw, Shape, Word};
 
 /// A token and, if it is a number, a key that numbers share which are written alike.
 pub(super) type Counted = (Raw, Option<u64>);
@@ -28,7 +28,7 @@ pub(super) fn count(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> (Vec<
         rest.by_ref().take(used - 1).for_each(drop);
         let Some(quantity) = quantity else { return Some((raw, None)) };
         if raw.shape == Shape::Sign {
-            raw.text.clone_from(&quantity.plain);
+            raw.text = Word::from(quantity.plain.as_str());
         }
         let key = hash(&quantity.plain);
         numbers.push(quantity);
@@ -74,7 +74,7 @@ fn quantity(tokens: &[Raw], at: usize, english: bool, lexicon: &Lexicon) -> (usi
         raw.glued && at > 0 && matches!(tokens[at - 1].shape, Shape::Word | Shape::Numeric | Shape::Identifier);
     let letters = raw.text.len() - raw.text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).len();
     if joined && raw.shape == Shape::Numeric && letters == 1 && !raw.text.ends_with(['k', 'm', 'g', 'l']) {
-        return (1, Some(Quantity::bare(raw.text.clone())));
+        return (1, Some(Quantity::bare(raw.text.to_string())));
     }
     let Some(numeral) = numeric(at) else { return (1, None) };
     match numeral {

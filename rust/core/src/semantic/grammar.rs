@@ -91,20 +91,43 @@ pub(super) fn conflict(a: Asks, b: Asks) -> bool {
     a != b && ![a, b].iter().any(|asks| matches!(asks, Asks::What | Asks::Other))
 }
 
-/// Pairs of particles and prepositions that are opposites.
-const DIRECTIONS: [(&[&str], &[&str]); 8] = [
-    (&["up"], &["down"]),
-    (&["in", "inside", "into"], &["out", "outside"]),
-    (&["on"], &["off"]),
-    (&["over", "above"], &["under", "below"]),
-    (&["before", "until", "till", "within"], &["after", "since"]),
-    (&["more"], &["less", "fewer"]),
-    (&["most"], &["least"]),
-    (&["from"], &["to"]),
+/// Pairs of particles and prepositions that are opposites, each end by its commonest word.
+const DIRECTIONS: [[&str; 2]; 8] = [
+    ["up", "down"],
+    ["in", "out"],
+    ["on", "off"],
+    ["over", "under"],
+    ["before", "after"],
+    ["more", "less"],
+    ["most", "least"],
+    ["from", "to"],
 ];
 
+/// The pair of [`DIRECTIONS`] that a word belongs to, and which end of it is meant.
+fn direction(word: &str) -> Option<(usize, usize)> {
+    Some(match word {
+        "up" => (0, 0),
+        "down" => (0, 1),
+        "in" | "inside" | "into" => (1, 0),
+        "out" | "outside" => (1, 1),
+        "on" => (2, 0),
+        "off" => (2, 1),
+        "over" | "above" => (3, 0),
+        "under" | "below" => (3, 1),
+        "before" | "until" | "till" | "within" => (4, 0),
+        "after" | "since" => (4, 1),
+        "more" => (5, 0),
+        "less" | "fewer" => (5, 1),
+        "most" => (6, 0),
+        "least" => (6, 1),
+        "from" => (7, 0),
+        "to" => (7, 1),
+        _ => return None,
+    })
+}
+
 /// The first pair of which one text has one end and the other text the other.
-pub(super) fn opposed(a: &Reading, b: &Reading) -> Option<(String, String)> {
+pub(super) fn opposed(a: &Reading, b: &Reading) -> Option<(&'static str, &'static str)> {
     let ends = |reading: &Reading| {
         let mut ends = [[0_u32; 2]; DIRECTIONS.len()];
         for token in reading.tokens.iter().filter(|token| token.role == Role::Function) {
@@ -119,13 +142,18 @@ pub(super) fn opposed(a: &Reading, b: &Reading) -> Option<(String, String)> {
         let (p, q) = (x[pair], y[pair]);
         let turned = (p[0] > q[0] && p[1] < q[1]) || (p[0] < q[0] && p[1] > q[1]);
         let first = usize::from(p[0] < q[0]);
-        let word = |end: usize| if end == 0 { words.0[0] } else { words.1[0] };
-        turned.then(|| (word(first).to_owned(), word(1 - first).to_owned()))
+        turned.then(|| (words[first], words[1 - first]))
     })
 }
 
-fn direction(word: &str) -> Option<(usize, usize)> {
-    DIRECTIONS.iter().enumerate().find_map(|(pair, ends)| {
-        if ends.0.contains(&word) { Some((pair, 0)) } else { ends.1.contains(&word).then_some((pair, 1)) }
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_end_of_a_direction_is_known_by_its_name() {
+        for (pair, words) in DIRECTIONS.iter().enumerate() {
+            assert_eq!(words.map(direction), [Some((pair, 0)), Some((pair, 1))]);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! In which language a text is written, as far as the guards care.
 
 use super::fnv::Table;
-use super::scan::{Raw, Shape, fold};
+use super::scan::{Raw, Shape, Word, fold};
 use super::words::{english, foreign};
 use crate::sync::OnceLock;
 
@@ -18,8 +18,8 @@ pub(super) enum Language {
 
 /// Bits of the languages that have a word among their most frequent.
 struct Stopwords {
-    bits: Table<String, u8>,
-    negators: Table<String, u8>,
+    bits: Table<Word, u8>,
+    negators: Table<Word, u8>,
 }
 
 const LANGUAGES: [Language; 5] =
@@ -31,7 +31,7 @@ fn stopwords() -> &'static Stopwords {
         let lists = [english::FUNCTION, foreign::GERMAN, foreign::SPANISH, foreign::FRENCH, foreign::RUSSIAN];
         let mut bits = gather(&lists);
         for word in english::FILLERS.split_whitespace().take(3) {
-            *bits.entry(word.to_owned()).or_default() |= 1;
+            *bits.entry(Word::from(word)).or_default() |= 1;
         }
         let negators = gather(&[
             english::NEGATORS,
@@ -44,11 +44,11 @@ fn stopwords() -> &'static Stopwords {
     })
 }
 
-fn gather(lists: &[&str]) -> Table<String, u8> {
-    let mut out: Table<String, u8> = Table::default();
+fn gather(lists: &[&str]) -> Table<Word, u8> {
+    let mut out: Table<Word, u8> = Table::default();
     for (list, bit) in lists.iter().zip(0..) {
         for word in list.split_whitespace() {
-            *out.entry(fold(word)).or_default() |= 1 << bit;
+            *out.entry(fold(word).into()).or_default() |= 1 << bit;
         }
     }
     out
@@ -65,7 +65,8 @@ pub(super) fn language(tokens: &[Raw]) -> Language {
     }
     let mut hits = [0_usize; 5];
     for raw in words() {
-        let text = raw.text.split('\'').next().unwrap_or("");
+        let end = raw.text.bytes().position(|byte| byte == b'\'').unwrap_or(raw.text.len());
+        let text = &raw.text[..end];
         let bits = stopwords().bits.get(text).copied().unwrap_or(0);
         for (bit, hits) in hits.iter_mut().enumerate() {
             *hits += usize::from(bits >> bit & 1);

@@ -1,6 +1,7 @@
 //! What the guards know about words, looked up by surface form or by stem; built once from the lists in `words`.
 
 use super::fnv::{Set, Table, hash};
+use super::scan::Word;
 use super::stem::stem;
 use super::words::{english, foreign, irregular, measures, opposites, synonyms};
 use crate::sync::OnceLock;
@@ -53,9 +54,9 @@ pub(super) struct Lexicon {
     uses: Table<&'static str, Use>,
     bases: Table<&'static str, &'static str>,
     /// By the word as it is listed.
-    concepts: Table<String, Concept>,
+    concepts: Table<Word, Concept>,
     /// By what its inflections share; of two listed words that share it the shorter one has it.
-    stems: Table<String, Concept>,
+    stems: Table<Word, Concept>,
     measures: Table<&'static str, Measure>,
     multipliers: Table<&'static str, f64>,
     numbers: Table<&'static str, u32>,
@@ -68,12 +69,12 @@ pub(super) struct Lexicon {
     templates: Table<u64, Vec<Template>>,
     courtesy: Set<&'static str>,
     courteous_fillers: Vec<&'static str>,
-    light: Set<String>,
-    weighty: Set<String>,
-    symmetric: Set<String>,
-    distances: Set<String>,
+    light: Set<Word>,
+    weighty: Set<Word>,
+    symmetric: Set<Word>,
+    distances: Set<Word>,
     listed: Set<&'static str>,
-    listed_stems: Set<String>,
+    listed_stems: Set<Word>,
 }
 
 /// The lexicon, built on first use: some milliseconds.
@@ -128,7 +129,7 @@ impl Lexicon {
     }
 
     /// The key of a word's forms: its base if it is irregular or a short form, cut to the stem.
-    pub(super) fn stem(&self, word: &str) -> String {
+    pub(super) fn stem(&self, word: &str) -> Word {
         match (self.bases.get(word), self.prefixed(word)) {
             (Some(base), _) => stem(base),
             (None, Some((prefix, base))) => stem(&[prefix, base].concat()),
@@ -290,8 +291,8 @@ fn bases() -> Table<&'static str, &'static str> {
     out
 }
 
-fn concepts() -> (Table<String, Concept>, Table<String, Concept>) {
-    let mut listed: Table<String, Concept> = Table::default();
+fn concepts() -> (Table<Word, Concept>, Table<Word, Concept>) {
+    let mut listed: Table<Word, Concept> = Table::default();
     let mut number = 0;
     for (list, scale) in CONCEPTS {
         for line in list.lines() {
@@ -300,12 +301,12 @@ fn concepts() -> (Table<String, Concept>, Table<String, Concept>) {
                 let pole = if scale == Scale::None { 0 } else { side as i8 * 2 - 1 };
                 for word in words.split_whitespace() {
                     // The first list that names a word has it.
-                    listed.entry(word.replace('-', "")).or_insert(Concept { number, pole, scale });
+                    listed.entry(word.replace('-', "").into()).or_insert(Concept { number, pole, scale });
                 }
             }
         }
     }
-    let mut by_length: Vec<(&String, &Concept)> = listed.iter().collect();
+    let mut by_length: Vec<(&Word, &Concept)> = listed.iter().collect();
     by_length.sort_unstable_by_key(|(word, _)| (word.len(), word.as_str()));
     let mut stems = Table::default();
     for (word, concept) in by_length {
@@ -318,9 +319,9 @@ const CONCEPTS: [(&str, Scale); 3] =
     [(opposites::GRADED, Scale::Graded), (opposites::CONVERSE, Scale::Converse), (synonyms::GROUPS, Scale::None)];
 
 /// The words, and the stems of those whose other forms mean the same: a date is not dating.
-fn symmetric() -> Set<String> {
+fn symmetric() -> Set<Word> {
     let words = || english::SYMMETRIC.split_whitespace();
-    words().map(str::to_owned).chain(words().filter(|word| !word.ends_with("ing")).map(stem)).collect()
+    words().map(Word::from).chain(words().filter(|word| !word.ends_with("ing")).map(stem)).collect()
 }
 
 fn measures() -> Table<&'static str, Measure> {
@@ -385,11 +386,11 @@ mod tests {
 
     #[test]
     fn each_word_has_one_meaning() {
-        let mut seen: Table<String, &str> = Table::default();
+        let mut seen: Table<Word, &str> = Table::default();
         let mut twice = Vec::new();
         for (list, _) in CONCEPTS {
             for (line, word) in list.lines().flat_map(|line| line.split([' ', '|']).map(move |word| (line, word))) {
-                let other = seen.insert(word.replace('-', ""), line).filter(|_| !word.is_empty());
+                let other = seen.insert(word.replace('-', "").into(), line).filter(|_| !word.is_empty());
                 twice.extend(other.map(|other| format!("{word}: {other} / {line}")));
             }
         }

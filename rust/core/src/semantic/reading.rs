@@ -6,7 +6,7 @@ use super::language::{Language, language};
 use super::lexicon::{Concept, Lexicon, Scale, Use, lexicon};
 use super::quantity::Quantity;
 use super::rewrite::{expand, phrases, polite};
-use super::scan::{Case, Raw, Scan, Shape, fold, scan};
+use super::scan::{Case, Raw, Scan, Shape, Word, fold, scan};
 
 /// What a token is to the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,9 +27,9 @@ pub(super) enum Role {
 #[derive(Debug, Clone)]
 pub(super) struct Token {
     /// In lower case, without accents.
-    pub(super) text: String,
+    pub(super) text: Word,
     /// What its inflections share.
-    pub(super) stem: String,
+    pub(super) stem: Word,
     /// The same for words that mean the same, opposites too.
     pub(super) key: u64,
     pub(super) pole: i8,
@@ -52,7 +52,7 @@ pub struct Reading {
     /// Words without fillers.
     pub(super) tokens: Vec<Token>,
     /// Fillers, as they were written.
-    pub(super) fillers: Vec<String>,
+    pub(super) fillers: Vec<Word>,
     /// Content words by key, for merging.
     pub(super) by_key: Vec<(u64, u32)>,
     pub(super) numbers: Vec<Quantity>,
@@ -80,26 +80,24 @@ impl Reading {
             language.negators(tokens.iter().filter(|(_, number)| number.is_none()).map(|(raw, _)| raw.text.as_str()));
         let cased = tokens.iter().any(|(raw, _)| raw.case == Case::Lower && raw.shape == Shape::Word);
         let mut fillers = Vec::new();
-        let tokens: Vec<Token> =
-            tokens.into_iter().filter_map(|(raw, number)| token(raw, number, english, lexicon, &mut fillers)).collect();
-        let mut by_key: Vec<(u64, u32)> = tokens
-            .iter()
-            .zip(0..)
-            .filter(|(token, _)| token.role == Role::Content)
-            .map(|(token, at)| (token.key, at))
-            .collect();
+        let read = tokens.into_iter();
+        let mut tokens: Vec<Token> = Vec::with_capacity(read.len());
+        tokens.extend(read.filter_map(|(raw, number)| token(raw, number, english, lexicon, &mut fillers)));
+        let content = tokens.iter().zip(0..).filter(|(token, _)| token.role == Role::Content);
+        let mut by_key: Vec<(u64, u32)> = Vec::with_capacity(tokens.len());
+        by_key.extend(content.map(|(token, at)| (token.key, at)));
         by_key.sort_unstable();
         let mut names: Vec<String> =
-            tokens.iter().filter(|token| token.role == Role::Code).map(|token| token.text.clone()).collect();
+            tokens.iter().filter(|token| token.role == Role::Code).map(|token| token.text.to_string()).collect();
         names.sort_unstable();
         literals.sort_unstable();
         Self { language, folded, tokens, fillers, by_key, numbers, names, literals, negators, cased }
     }
 }
 /// What a raw token is to the comparison; None for signs and for fillers, which are put aside.
-fn token(raw: Raw, number: Option<u64>, english: bool, lexicon: &Lexicon, fillers: &mut Vec<String>) -> Option<Token> {
+fn token(raw: Raw, number: Option<u64>, english: bool, lexicon: &Lexicon, fillers: &mut Vec<Word>) -> Option<Token> {
     let Raw { text, shape, case, clause, sentence, first, .. } = raw;
-    let make = |text: String, stem: String, key: u64, role: Role, concept: Option<Concept>, known: bool| {
+    let make = |text: Word, stem: Word, key: u64, role: Role, concept: Option<Concept>, known: bool| {
         let (pole, scale) = concept.map_or((0, Scale::None), |concept| (concept.pole, concept.scale));
         Some(Token { text, stem, key, pole, scale, role, case, known, first, clause, sentence })
     };
@@ -146,7 +144,7 @@ fn token(raw: Raw, number: Option<u64>, english: bool, lexicon: &Lexicon, filler
 
 /// The stem of the adjective that a comparative or superlative is made of, if it is listed: "cheaper", "funniest". Words in
 /// "-er" are mostly no comparatives, so that theirs must be the end of a scale.
-fn comparative(word: &str, lexicon: &Lexicon) -> Option<String> {
+fn comparative(word: &str, lexicon: &Lexicon) -> Option<Word> {
     let (base, any) = match word.strip_suffix("est") {
         Some(base) => (base, true),
         None => (word.strip_suffix("er")?, false),

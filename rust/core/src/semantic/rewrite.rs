@@ -2,11 +2,11 @@
 
 use super::count::Counted;
 use super::lexicon::{Lexicon, Template, Use};
-use super::scan::{Case, Raw, Shape};
+use super::scan::{Case, Raw, Shape, Word};
 
 /// A word like `raw` with another text.
 fn like(raw: &Raw, text: &str) -> Raw {
-    Raw { text: text.to_owned(), shape: Shape::Word, first: false, case: Case::Lower, ..raw.clone() }
+    Raw { text: text.into(), shape: Shape::Word, first: false, case: Case::Lower, ..raw.clone() }
 }
 
 /// Writes short forms out: "don't" is "do not", "what's" "what is".
@@ -16,7 +16,7 @@ pub(super) fn expand(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> Vec<
     for mut raw in tokens {
         // "the US": no pronoun.
         if english && cased && raw.case == Case::Upper && raw.text == "us" {
-            raw.text = String::from("usa");
+            raw.text = Word::from("usa");
         }
         if raw.shape != Shape::Word {
             out.push(raw);
@@ -32,24 +32,25 @@ pub(super) fn expand(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> Vec<
             if let Some((_, rest)) =
                 raw.text.split_once('\'').filter(|(before, rest)| before.len() <= 2 && !rest.is_empty())
             {
-                raw.text = String::from(rest);
+                raw.text = Word::from(rest);
             }
             out.push(raw);
             continue;
         }
-        let whole = !raw.text.contains('\'');
-        let bare = if whole { String::new() } else { raw.text.replace('\'', "") };
-        if let Some(long) = lexicon.contraction(if whole { &raw.text } else { &bare }) {
+        let apostrophe = raw.text.bytes().position(|byte| byte == b'\'');
+        let bare = apostrophe.map(|_| Word::from(raw.text.replace('\'', "")));
+        if let Some(long) = lexicon.contraction(bare.as_ref().unwrap_or(&raw.text)) {
             let capital = (raw.case, raw.first);
             out.extend(long.iter().map(|word| like(&raw, word)));
             let at = out.len() - long.len();
             (out[at].case, out[at].first) = capital;
             continue;
         }
-        let Some((base, tail)) = raw.text.split_once('\'') else {
+        let (Some(at), Some(bare)) = (apostrophe, bare) else {
             out.push(raw);
             continue;
         };
+        let (base, tail) = (&raw.text[..at], &raw.text[at + 1..]);
         let tail = match tail {
             "re" => "are",
             "ve" => "have",
@@ -63,7 +64,7 @@ pub(super) fn expand(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> Vec<
                 continue;
             }
         };
-        let (base, tail) = (base.to_owned(), (!tail.is_empty()).then(|| like(&raw, tail)));
+        let (base, tail) = (Word::from(base), (!tail.is_empty()).then(|| like(&raw, tail)));
         raw.text = base;
         out.push(raw);
         out.extend(tail);

@@ -1,9 +1,11 @@
 //! English inflections: one key for the forms of a word.
 
+use super::scan::Word;
+
 /// The part of an English word that its inflections share: "cards" and "card", "running" and "run", "organised" and
 /// "organize". It is a key and need not be a word. Other scripts come back as they are.
-pub(super) fn stem(word: &str) -> String {
-    let mut word = word.to_owned();
+pub(super) fn stem(word: &str) -> Word {
+    let mut word = Word::from(word);
     if !word.is_ascii() || word.len() < 3 {
         return word;
     }
@@ -14,7 +16,7 @@ pub(super) fn stem(word: &str) -> String {
     word
 }
 
-fn plural(word: &mut String) {
+fn plural(word: &mut Word) {
     if word.len() > 4 && word.ends_with("ies") {
         word.truncate(word.len() - 3);
         word.push('y');
@@ -25,7 +27,7 @@ fn plural(word: &mut String) {
     }
 }
 
-fn past(word: &mut String) {
+fn past(word: &mut Word) {
     if word.len() > 4 && word.ends_with("ied") {
         word.truncate(word.len() - 3);
         word.push('y');
@@ -47,7 +49,7 @@ fn past(word: &mut String) {
 }
 
 /// "runn" is "run", but "call" and "pass" are whole; "cancell" is the other spelling of "cancel".
-fn undouble(word: &mut String) -> bool {
+fn undouble(word: &mut Word) -> bool {
     let bytes = word.as_bytes();
     let [.., before, last] = bytes else { return false };
     let doubled = before == last && (b"bdgmnprt".contains(last) || (*last == b'l' && bytes.len() >= 6));
@@ -63,7 +65,7 @@ fn closed(word: &str) -> bool {
     !vowel(0) && vowel(1) && !vowel(2) && !word.ends_with(['w', 'x', 'y'])
 }
 
-fn adverb(word: &mut String) {
+fn adverb(word: &mut Word) {
     if word.len() >= 6 && word.ends_with("ly") {
         word.truncate(word.len() - 2);
         if word.ends_with('i') {
@@ -74,7 +76,7 @@ fn adverb(word: &mut String) {
 }
 
 /// Silent e of words that stay long enough not to become another, British spellings, y for i.
-fn spelling(word: &mut String) {
+fn spelling(word: &mut Word) {
     if word.len() >= 5 && word.ends_with('e') {
         word.pop();
     }
@@ -82,7 +84,9 @@ fn spelling(word: &mut String) {
         word.pop();
         word.push('z');
     }
-    if let Some(at) = word.find("isation") {
+    if word.len() >= 7
+        && let Some(at) = word.find("isation")
+    {
         word.replace_range(at..at + 3, "iza");
     }
     if word.len() >= 5 && word.ends_with("our") {
@@ -98,7 +102,7 @@ fn spelling(word: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::stem;
+    use super::*;
 
     #[test]
     fn the_forms_of_a_word_share_a_key() {
@@ -115,7 +119,7 @@ mod tests {
             &["happy", "happily"],
             &["organisation", "organization"],
         ] {
-            let keys: Vec<String> = forms.iter().map(|form| stem(form)).collect();
+            let keys: Vec<Word> = forms.iter().map(|form| stem(form)).collect();
             assert!(keys.windows(2).all(|pair| pair[0] == pair[1]), "{forms:?}: {keys:?}");
         }
     }

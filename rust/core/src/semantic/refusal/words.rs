@@ -30,7 +30,12 @@ impl Words {
 
     fn fill(&mut self, chars: impl Iterator<Item = char>) {
         for c in chars {
-            if !(c.is_alphanumeric() || unicode_normalization::char::is_combining_mark(c)) {
+            let stands_between = if c.is_ascii() {
+                !c.is_ascii_alphanumeric()
+            } else {
+                !(c.is_alphanumeric() || unicode_normalization::char::is_combining_mark(c))
+            };
+            if stands_between {
                 if !self.text.ends_with(' ') {
                     self.text.push(' ');
                 }
@@ -39,7 +44,11 @@ impl Words {
             if self.text.ends_with(' ') {
                 self.starts.push(self.text.len());
             }
-            self.text.extend(c.to_lowercase());
+            if c.is_ascii() {
+                self.text.push(c.to_ascii_lowercase());
+            } else {
+                self.text.extend(c.to_lowercase());
+            }
         }
     }
 

@@ -73,7 +73,8 @@ def decision(cache: llmfast.Cache, text: str) -> Callable[[], Any]:
     """Return what decides about a question whose search is done: what the cache does between that and the answer."""
     plan, semantic, (place, search) = planned(cache, text)
     vector = search.encoder._encode_for_index(text)
-    hits = search.rows.search(vector, search.breadth, min_score=search.min_score, partition=search.partition)
+    partition = int.from_bytes(search.partition, "little")
+    hits = search.rows.search(vector, search.breadth, min_score=search.min_score, partition=partition)
 
     def decide() -> Any:
         # As the first time: the text has not been read, and nothing was found.
@@ -85,7 +86,7 @@ def decision(cache: llmfast.Cache, text: str) -> Callable[[], Any]:
     return decide
 
 
-def planned(cache: llmfast.Cache, text: str) -> tuple[Any, Any, tuple[int, Any]]:
+def planned(cache: llmfast.Cache, text: str) -> tuple[Any, Any, tuple[bytes, Any]]:
     """Return the plan of a question, the tier that decides about it, and the first place searched with the search."""
     plan, semantic = cache.plan(Ask(text, kind=ASKED), ""), cache.semantic
     if plan is None or semantic is None:
@@ -178,9 +179,8 @@ def parts_of_a_hit(bench: Bench, loop: Loop, asker: Asker, texts: Sequence[str])
     """
     encoder = asker.cache.encoder
     _, _, (_, search) = planned(asker.cache, texts[0])
-    look = functools.partial(
-        search.rows.search, k=search.breadth, min_score=search.min_score, partition=search.partition
-    )
+    partition = int.from_bytes(search.partition, "little")
+    look = functools.partial(search.rows.search, k=search.breadth, min_score=search.min_score, partition=partition)
     turns, parts = in_parts(texts, OF_PARTS), {"hit": [], "encode": [], "search": []}
 
     def hit(text: str) -> None:

@@ -337,7 +337,7 @@ def lookups(minilm, count):
     port = Port(loop, clock=lambda: next(times))
     index = FlatIndex(minilm.dim)
     vector = minilm._encode_for_index("a")
-    tickets = [worker.submit(port.queue, Search(minilm, index, "a", vector, 1, 0.5, 0)) for _ in range(count)]
+    tickets = [worker.submit(port.queue, Search(minilm, index, "a", vector, 1, 0.5, bytes(16))) for _ in range(count)]
     arrivals = [Arrival(loop) for _ in tickets]
     port.arrivals.update(zip(tickets, arrivals, strict=True))
     arrived(port.queue, count)

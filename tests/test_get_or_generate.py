@@ -404,6 +404,7 @@ def test_a_query_with_a_lone_surrogate_is_called(caplog):
         (lambda: Cache(secret=b"short"), "secret must have at least 16 bytes, got 5"),
         (lambda: ask(Cache(), "q", kind="critcal"), "kind 'critcal' has no policy; the kinds are broad, critical"),
         (lambda: ask(Cache(), "q", tags="doc"), "tags must be names in a list, got the str 'doc'"),
+        (lambda: ask(Cache(), "q", tags=""), "tags must be names in a list, got the str ''"),
         (lambda: ask(Cache(), "q", ttl=-1.0), "ttl must be .* got -1"),
     ],
 )

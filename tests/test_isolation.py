@@ -10,6 +10,7 @@ from asking import Clock
 from encoders import TopicEncoder
 from llmfast import PUBLIC, Cache, CachePolicy
 from llmfast._llmfast import Row
+from llmfast._memory import as_number
 
 STATIC = CachePolicy(mode="static", threshold=0.9)
 
@@ -46,7 +47,7 @@ def scopes(count, seed):
 
 def key_and_partition(cache, scope):
     plan = cache.plan(_ask(scope), "")
-    return plan.key, cache.semantic.places(plan)[0]
+    return plan.key, as_number(cache.semantic.places(plan)[0])
 
 
 def _ask(scope, query="t/="):
@@ -89,7 +90,7 @@ def test_a_forged_row_is_a_miss(seed):
         number = cache._memory._next_id
         cache._memory._next_id += 1
         cache._memory.index.add(number, vector, partition=partition)
-        cache._memory._id_of[misplaced.key], cache._memory._key_of[number] = number, misplaced.key
+        cache._memory._id_of[misplaced.key], cache._memory.keys_by_id[number] = number, misplaced.key
     for scope in identities:
         for query in ("t/=", "t/other"):
             answer = cache.get_or_generate_sync(query, lambda _: "mine", scope=scope)

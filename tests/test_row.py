@@ -103,3 +103,13 @@ def test_answers_that_would_not_come_back_as_they_are_are_not_packed():
         deep,
     ]:
         assert pack(value) is None
+
+
+@given(st.integers(0, 2**128 - 1), st.integers(0, 2**128 - 1))
+def test_a_row_lies_in_its_partition_alone(number, other):
+    row = Row(key=KEY, partition=number, payload=b"", codec="text", created_at=0.0)
+    assert row.lies_in(number.to_bytes(16, "little"))
+    assert row.lies_in(other.to_bytes(16, "little")) == (other == number)
+    for wrong in (b"", bytes(15), bytes(17)):
+        with pytest.raises(ValueError, match="16"):
+            row.lies_in(wrong)

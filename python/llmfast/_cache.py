@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ._admission import Bursts
@@ -16,7 +17,7 @@ from ._failures import Failures
 from ._flight import FlightTable
 from ._invalidation import Criteria
 from ._llmfast import PUBLIC, Identifier, Identity, Row
-from ._memory import MemoryTier
+from ._memory import MemoryTier, as_number
 from ._plan import Plan
 from ._policy import POLICIES, CachePolicy, check_ttl, resolve, shortened
 from ._request import Ask, Asking, check, check_scope
@@ -221,7 +222,7 @@ class Cache(Asking):
             return Explanation(f"the same request was answered {found[1]:.0f} s ago")
         if self.semantic is None:
             return Explanation("no encoder is set")
-        if self.semantic.refuses(plan):
+        if not self.semantic.places(plan):
             return Explanation(plan.why_not, plan.policy.threshold, refusal=plan.refusal)
         neighbours = tuple(self.semantic.around(plan, _SHOWN))
         first = next((neighbour for neighbour in neighbours if neighbour.verdict == "serves"), None)
@@ -344,8 +345,8 @@ class Cache(Asking):
         ttl = None if plan.ttl is None else shortened(plan.ttl, plan.policy.jitter, plan.key)
         return Row(
             key=plan.key,
-            partition=plan.partition,
-            scope=plan.scope_id,
+            partition=as_number(plan.partition),
+            scope=self._scope_id(plan),
             question="" if plan.vector is None else plan.ask.query,
             payload=payload,
             codec=codec,
@@ -360,9 +361,8 @@ class Cache(Asking):
             principal=self._identifier.principal(plan.scope, plan.ask.user),
         )
 
-    def prepare(self, plan: Plan) -> None:
-        """Note what admission and invalidation will ask of a request that missed."""
-        plan.scope_id = self._identifier.scope(plan.scope)
+    def tag(self, plan: Plan) -> None:
+        """Note the tags of a request that missed."""
         tags = plan.ask.tags
         if isinstance(tags, str):
             raise ConfigError(f"tags must be names in a list, got the str {tags!r:.60}")
@@ -432,6 +432,17 @@ class Cache(Asking):
             scope, ask.query, ask.model, ask.system, ask.messages, params, context, version, router, stream, fold_case
         )
 
+    def _scope_id(self, plan: Plan) -> int:
+        """Return the scope of a request as a MAC, made when it is asked for: most requests are answered before."""
+        if plan.scope_id is None:
+            plan.scope_id = self._identifier.scope(plan.scope)
+        return plan.scope_id
+
+    def _overtakes(self, criteria: Criteria, plan: Plan) -> bool:
+        if criteria.scope is not None:
+            self._scope_id(plan)
+        return criteria.overtakes(plan)
+
     def _key(self, scope: Scope, plan: Plan) -> bytes:
         """Return where the row of the same request of another scope lies."""
         identifier, query = self._identifier, plan.ask.query
@@ -458,7 +469,7 @@ class Cache(Asking):
         keys = list(memory.candidates(criteria) if dry_run else memory.invalidate(criteria))
         if not dry_run:
             self.counts.reason("invalidated")
-            self.flights.detach(criteria.overtakes)
+            self.flights.detach(partial(self._overtakes, criteria))
         for start in range(0, len(keys), _AT_ONCE):
             rows = (memory.peek(key, 0.0) for key in keys[start : start + _AT_ONCE])
             covered = [row for row in rows if row is not None and criteria.covers(row)]

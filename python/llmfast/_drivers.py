@@ -108,9 +108,7 @@ class AsyncDriver:
                 result, failure = None, None
                 try:
                     # What a hit by meaning waits for, without a call more.
-                    result = await (
-                        self._bridge.look_up(step, loop) if isinstance(step, Search) else self._do(step, loop)
-                    )
+                    result = await (self._bridge.look_up(step, loop) if type(step) is Search else self._do(step, loop))
                 except Exception as error:  # noqa: BLE001 - thrown into the way, which decides
                     failure = error
         except StopIteration as end:

@@ -42,11 +42,9 @@ if TYPE_CHECKING:
     from ._flight import Flight
     from ._ledger import Ledger
     from ._llmfast import Row
-    from ._memory import Match
     from ._plan import Plan
     from ._request import Ask
     from ._router import Router
-    from ._semantic import SemanticTier
     from ._types import Source
 
     Outcome = Source | Literal["coalesced", "uncacheable"]
@@ -119,7 +117,8 @@ class Engine(Asking):
         cache, flights = self.cache, self._flights
         assert cache is not None
         assert flights is not None
-        cache.prepare(plan)
+        if ask.tags != ():
+            cache.tag(plan)
         if plan.stale is not None:
             stale = yield from self._stale_while_renewed(ask, plan, llm_callable)
             if stale is not None:
@@ -173,11 +172,30 @@ class Engine(Asking):
         """
         cache = self.cache
         assert cache is not None
-        if cache.semantic is None:
+        semantic = cache.semantic
+        if semantic is None:
             plan.why_not = "no encoder is set"
             return None
         try:
-            match = yield from _nearest(cache, cache.semantic, plan)
+            places = semantic.places(plan)
+            if cache.encodes_on_loop and places:
+                yield Await(partial(semantic.encode_ahead, plan))
+            match = None
+            for place in places:
+                search = None if cache.encodes_on_loop else semantic.search(plan, place)
+                found = None if search is None else (yield search)
+                decided = False
+                if found is not None:
+                    decided, match = semantic.decide(plan, place, found)
+                if not decided:
+                    match = yield OffLoop(partial(semantic.nearest, plan, place))
+                if match is not None or plan.refusal is not None:
+                    break
+            if plan.refusal is not None:
+                cache.counts.reason(f"refused:{plan.refusal}")
+            for neighbour in plan.passed_by:
+                if neighbour.verdict.startswith("veto:"):
+                    cache.counts.reason(neighbour.verdict)
             return None if match is None or plan.renews else SemanticHit(plan, match, cache.clock())
         except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
             plan.vector = None
@@ -377,32 +395,6 @@ class Engine(Asking):
             )
         except Exception as error:  # noqa: BLE001 - a failure of ours costs an entry, never the call
             self.failures.note("ledger", error)
-
-
-def _nearest(cache: Cache, semantic: SemanticTier, plan: Plan) -> Generator[Step, Any, Match | None]:
-    if semantic.refuses(plan):
-        cache.counts.reason(f"refused:{plan.refusal}")
-        return None
-    if cache.encodes_on_loop:
-        yield Await(partial(semantic.encode_ahead, plan))
-    match = None
-    for place in semantic.places(plan):
-        search = None if cache.encodes_on_loop else semantic.search(plan, place)
-        found = None if search is None else (yield search)
-        decided = False
-        if found is not None:
-            decided, match = semantic.decide(plan, place, found)
-        if not decided:
-            match = yield OffLoop(partial(semantic.nearest, plan, place))
-        if plan.refusal is not None:
-            # What the encoder does not read whole is known only now.
-            cache.counts.reason(f"refused:{plan.refusal}")
-        if match is not None or plan.refusal is not None:
-            break
-    for neighbour in plan.passed_by:
-        if neighbour.verdict.startswith("veto:"):
-            cache.counts.reason(neighbour.verdict)
-    return match
 
 
 def _takes_decision(llm_callable: Callable[..., Any]) -> bool:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ._invalidation import Criteria
-    from ._llmfast import Hit, Row, _Encoding
+    from ._llmfast import Row, _Encoding
     from ._plan import Plan
 
     #: A stored row and the cosine between its question and the one that was asked.
@@ -25,6 +25,11 @@ BREADTH = 4
 
 #: Rows looked at in all: where so many near ones are refused, a farther one is no bargain.
 WIDEST = 64
+
+
+def as_number(partition: bytes) -> int:
+    """Return a partition as an index and a row take it. On the way of a hit it is bytes, which cost half as much."""
+    return int.from_bytes(partition, "little")
 
 
 class MemoryTier:
@@ -39,10 +44,11 @@ class MemoryTier:
         self.rows_by_key: LruCache[bytes, Row] = LruCache(capacity)
         #: The vectors, for those who search elsewhere; None without an encoder.
         self.index = None if dim is None else FlatIndex(dim)
+        #: The keys of the rows in the index, by the ids that they have there. To be read like the exact tier.
+        self.keys_by_id: dict[int, bytes] = {}
         # Guards the pairing of keys with ids; the cache and the index have locks of their own.
         self._lock = threading.Lock()
         self._id_of: dict[bytes, int] = {}
-        self._key_of: dict[int, bytes] = {}
         self._next_id = 0
         #: Vectors of rows that are not to be found by meaning yet.
         self._held: dict[bytes, np.ndarray | _Encoding] = {}
@@ -120,7 +126,7 @@ class MemoryTier:
     def nearest(
         self,
         vector: np.ndarray | _Encoding,
-        partition: int,
+        partition: bytes,
         now: float,
         accept: Callable[[Plan, Row, float, float], bool],
         plan: Plan,
@@ -132,8 +138,9 @@ class MemoryTier:
         if self.index is None:
             return None, None
         best, breadth, refused, min_score = None, BREADTH, set(), plan.policy.threshold
+        number = as_number(partition)
         while True:
-            hits = self.index.search(vector, breadth, min_score=min_score, partition=partition)
+            hits = self.index.search(vector, breadth, min_score=min_score, partition=number)
             best = hits[0].score if hits and best is None else best
             stale = 0
             for hit in hits:
@@ -141,7 +148,7 @@ class MemoryTier:
                 if row is None:
                     stale += 1
                 elif hit.id not in refused:
-                    if row.partition == partition and accept(plan, row, hit.score, now):
+                    if row.lies_in(partition) and accept(plan, row, hit.score, now):
                         return (row, hit.score), best
                     refused.add(hit.id)
             if len(hits) < breadth or len(refused) >= WIDEST:
@@ -149,37 +156,13 @@ class MemoryTier:
             if not stale:
                 breadth = min(breadth * 4, WIDEST)
 
-    def decide(
-        self,
-        hits: list[Hit],
-        partition: int,
-        now: float,
-        accept: Callable[[Plan, Row, float, float], bool],
-        plan: Plan,
-    ) -> tuple[bool, Match | None]:
-        """Decide by the hits of a search over `BREADTH` rows: whether they are enough, and the row that `accept` takes.
-
-        They are not enough where `nearest` would search further, or remove a row that is over, for which it may have to
-        wait. This waits for nothing.
-        """
-        key_of, get = self._key_of.get, self.rows_by_key.get
-        for hit in hits:
-            key = key_of(hit.id)
-            row = None if key is None else get(key)
-            if row is None or row.is_gone(now):
-                return False, None
-            score = hit.score
-            if row.partition == partition and accept(plan, row, score, now):
-                return True, (row, score)
-        return len(hits) < BREADTH, None
-
-    def around(self, vector: np.ndarray | _Encoding, partition: int, count: int) -> list[Match]:
+    def around(self, vector: np.ndarray | _Encoding, partition: bytes, count: int) -> list[Match]:
         """Return the `count` nearest rows of a partition, however far, over or not."""
         if self.index is None:
             return []
-        hits = self.index.search(vector, count, partition=partition)
-        rows = ((hit.score, self.rows_by_key.peek(self._key_of.get(hit.id, b""))) for hit in hits)
-        return [(row, score) for score, row in rows if row is not None and row.partition == partition]
+        hits = self.index.search(vector, count, partition=as_number(partition))
+        rows = ((hit.score, self.rows_by_key.peek(self.keys_by_id.get(hit.id, b""))) for hit in hits)
+        return [(row, score) for score, row in rows if row is not None and row.lies_in(partition)]
 
     def clear(self) -> None:
         """Remove everything."""
@@ -206,7 +189,7 @@ class MemoryTier:
         return min(groups, key=set.__len__).copy() if groups else set(self.rows_by_key)
 
     def _row(self, row_id: int, now: float) -> Row | None:
-        key = self._key_of.get(row_id)
+        key = self.keys_by_id.get(row_id)
         row = None if key is None else self.get(key, now)
         if row is None and key is not None:
             with self._lock:
@@ -229,7 +212,7 @@ class MemoryTier:
         # Ids grow, so that of two questions equally near the older answer wins.
         row_id, self._next_id = self._next_id, self._next_id + 1
         self.index.add(row_id, vector, partition=row.partition)
-        self._id_of[row.key], self._key_of[row_id] = row_id, row.key
+        self._id_of[row.key], self.keys_by_id[row_id] = row_id, row.key
 
     def _group(self, key: bytes, row: Row) -> None:
         named = [("scope", row.scope), *(("tag", tag) for tag in row.tags)]
@@ -248,5 +231,5 @@ class MemoryTier:
                 del self._groups[group]
         row_id = self._id_of.pop(key, None)
         if row_id is not None and self.index is not None:
-            del self._key_of[row_id]
+            del self.keys_by_id[row_id]
             self.index.remove(row_id)

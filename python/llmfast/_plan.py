@@ -80,8 +80,9 @@ class Plan:
         self.streams = streams
         #: The event loop that its caller waits on; None in a thread without one.
         self.loop: asyncio.AbstractEventLoop | None = None
-        #: Filled in on a miss: the scope as a MAC, and the tags.
-        self.scope_id = 0
+        #: The scope as a MAC, once it was asked for.
+        self.scope_id: int | None = None
+        #: Filled in on a miss.
         self.tags: tuple[str, ...] = ()
         #: A row of this very request whose time is over, but not by much.
         self.stale: Row | None = None
@@ -94,7 +95,8 @@ class Plan:
         #: Encoded while looking for a match, and stored with the answer.
         self.vector: np.ndarray | _Encoding | None = None
         self.reading: Reading | None = None
-        self.partition = 0
+        #: Where its row may be found by meaning; empty until somebody asked.
+        self.partition = b""
         #: Cosine of the nearest row at or above the threshold, acceptable or not.
         self.nearest: float | None = None
         #: Rows near enough that do not serve, nearest first. Told at once: an answer must not keep other rows.

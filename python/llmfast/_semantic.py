@@ -66,29 +66,29 @@ class SemanticTier:
 
     # ---- the steps that the engine takes ----------------------------------------------------------------------------
 
-    def refuses(self, plan: Plan) -> bool:
-        """Return whether a request is not to be compared by meaning; the plan says why."""
+    def places(self, plan: Plan) -> tuple[bytes, ...]:
+        """Return the partitions whose rows may answer: the scope's own, where the answer is stored, then PUBLIC.
+
+        None at all if the request is not to be compared by meaning: the plan says why.
+        """
         ask, policy, public = plan.ask, plan.policy, plan.scope is PUBLIC
-        if public and ask.user is None and not self._memory.has_public_vectors:
+        has_public = self._memory.has_public_vectors
+        if public and ask.user is None and not has_public:
             self._refuse(plan, "public", "nobody's public rows are served on exact repeats only")
-            return True
+            return ()
         hottest = math.inf if policy.max_temperature is None else policy.max_temperature
         # By position: keywords would cost more than the rules.
         if ask.normal is None:
             refused = refusal(ask.query, ask.messages, ask.params, plan.ttl, public, hottest, policy.read_only_tools)
         else:
             refused = ask.normal.refusal(plan.ttl, public, hottest, policy.read_only_tools)
-        if refused is None:
-            return False
-        self._refuse(plan, *refused)
-        return True
-
-    def places(self, plan: Plan) -> tuple[int, ...]:
-        """Return the partitions whose rows may answer: the scope's own, where the answer is stored, then PUBLIC."""
+        if refused is not None:
+            self._refuse(plan, *refused)
+            return ()
         partition, encoder = self._identifier.partition, self.encoder.fingerprint
-        if plan.partition == 0:
+        if not plan.partition:
             plan.partition = partition(plan.scope, encoder, plan.fingerprint)
-        if plan.scope is PUBLIC or not self._memory.has_public_vectors:
+        if public or not has_public:
             return (plan.partition,)
         return plan.partition, partition(PUBLIC, encoder, plan.fingerprint)
 
@@ -98,7 +98,7 @@ class SemanticTier:
         if self._recent.get(text) is None and _why_unread(self.encoder, text) is None:
             plan.ahead = (await self.encoder.encode_async([text]))[0]  # type: ignore[attr-defined]  # `is_async`
 
-    def search(self, plan: Plan, place: int) -> Search | None:
+    def search(self, plan: Plan, place: bytes) -> Search | None:
         """Return what `nearest` would look up first, for a native worker; None if that is not for one to do."""
         encoder, text, index = self.encoder, plan.ask.query, self._memory.index
         if index is None or not is_native(encoder) or len(text) > encoder.max_tokens * _CHARACTERS_PER_TOKEN:
@@ -108,25 +108,47 @@ class SemanticTier:
             return None
         return _new(Search, (encoder, index, text, vector, BREADTH, plan.policy.threshold, place))
 
-    def decide(self, plan: Plan, place: int, found: Found) -> tuple[bool, Match | None]:
+    def decide(self, plan: Plan, place: bytes, found: Found) -> tuple[bool, Match | None]:
         """Take the decision of `nearest` by what a search found, if that is enough: whether it is, and the row.
 
-        Takes microseconds. Where it is not enough, `nearest` searches again, with the same vector.
+        It is not where `nearest` would search further, or remove a row that is over, for which it may have to wait:
+        then it searches again, with the same vector. This takes microseconds, and waits for nothing.
         """
         if isinstance(found, str):
             self._refuse(plan, "unread", found)
             return True, None
         plan.vector, hits = found
         self._recent.insert(plan.ask.query, plan.vector)
-        before = len(plan.passed_by)
-        decided, match = self._memory.decide(hits, place, self._clock(), self._serves, plan)
-        if not decided:
-            del plan.passed_by[before:]
-            plan.serving = None
-            return False, None
-        return True, self._concluded(plan, match, hits[0].score if hits else None)
+        # Of all that follows an encoder the most is done here, so that a call more would be felt.
+        now, key_of, row_of = self._clock(), self._memory.keys_by_id.get, self._memory.rows_by_key.get
+        match, before = None, len(plan.passed_by)
+        for hit in hits:
+            key = key_of(hit.id)
+            row = None if key is None else row_of(key)
+            if row is None or row.is_gone(now):
+                del plan.passed_by[before:]
+                return False, None
+            if not row.lies_in(place):
+                continue
+            score = hit.score
+            verdict, detail = self._verdict(plan, row, score, now)
+            if verdict is SERVES:
+                plan.serving = row, score, now
+                match = row, score
+                break
+            plan.passed_by.append(as_neighbour(row, score, now, verdict, detail))
+        else:
+            if len(hits) == BREADTH:
+                del plan.passed_by[before:]
+                return False, None
+        if hits and (plan.nearest is None or hits[0].score > plan.nearest):
+            plan.nearest = hits[0].score
+        if match is not None and plan.policy.mode != "shadow":
+            return True, match
+        self._note_why_not(plan)
+        return True, None
 
-    def nearest(self, plan: Plan, place: int) -> Match | None:
+    def nearest(self, plan: Plan, place: bytes) -> Match | None:
         """Return the row that answers the request, if one does. Takes milliseconds.
 
         The vector stays in the plan, to be stored with the answer.
@@ -136,11 +158,16 @@ class SemanticTier:
             return None
         plan.vector = vector
         match, nearest = self._memory.nearest(vector, place, self._clock(), self._serves, plan)
-        return self._concluded(plan, match, nearest)
+        if nearest is not None and (plan.nearest is None or nearest > plan.nearest):
+            plan.nearest = nearest
+        if match is not None and plan.policy.mode != "shadow":
+            return match
+        self._note_why_not(plan)
+        return None
 
     def suits(self, plan: Plan, row: Row, score: float) -> bool:
         """Return whether a row found by meaning at `score` may answer the request under its own policy."""
-        if score < plan.policy.threshold or plan.policy.mode == "shadow" or self.refuses(plan):
+        if score < plan.policy.threshold or plan.policy.mode == "shadow" or not self.places(plan):
             return False
         return self._verdict(plan, row, score, self._clock())[0] == SERVES
 
@@ -181,24 +208,19 @@ class SemanticTier:
         plan.passed_by.append(as_neighbour(row, score, now, verdict, detail))
         return False
 
-    def _concluded(self, plan: Plan, match: Match | None, nearest: float | None) -> Match | None:
-        """Note what a search came to; return the row that is to be served."""
-        if nearest is not None and (plan.nearest is None or nearest > plan.nearest):
-            plan.nearest = nearest
-        if match is None:
+    def _note_why_not(self, plan: Plan) -> None:
+        """Note why a search comes to nothing: no row serves, or the policy serves none."""
+        if plan.serving is None:
             if plan.passed_by:
                 first = plan.passed_by[0]
                 plan.why_not = f"the nearest question does not serve ({first.verdict}): {first.detail}"
-            return None
-        if plan.policy.mode != "shadow":
-            return match
+            return
         plan.would_serve = would = plan.neighbours[-1]
         plan.passed_by.append(would)
         plan.serving = None
         plan.why_not = f"mode is 'shadow': a question with cosine {would.score:.4f} would have served"
         self._counts.reason("shadow:semantic_hit")
         logger.info("shadow: %r (cosine %.4f) would answer %r", would.question, would.score, plan.ask.query)
-        return None
 
     def _verdict(self, plan: Plan, row: Row, score: float, now: float) -> tuple[str, str | None]:
         """Return the name of the verdict on a row, and why in a sentence if the cosine does not say it."""
@@ -210,7 +232,7 @@ class SemanticTier:
         if row.fresh_age(now, plan.kind, plan.ttl) is None:
             return "old", f"its answer is {now - row.created_at:.0f} s old"
         wrong, vector = self._wrong, plan.vector
-        if row.key in wrong.known and vector is not None and wrong.covers(row.key, vector, score):
+        if wrong.known and vector is not None and wrong.covers(row.key, vector, score):
             return "veto:feedback", "its answer was called wrong for this question, or for one nearer to it"
         if policy.mode != "static":
             reading = plan.reading

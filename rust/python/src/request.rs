@@ -110,8 +110,14 @@ impl Identifier {
         Ok(key.map(|key| PyBytes::new(query.py(), &key)))
     }
 
-    fn partition(&self, scope: ScopeArg<'_>, encoder: &str, fingerprint: [u8; 32]) -> u128 {
-        self.0.partition(scope.0, encoder, &fingerprint)
+    fn partition<'py>(
+        &self,
+        py: Python<'py>,
+        scope: ScopeArg<'_>,
+        encoder: &str,
+        fingerprint: [u8; 32],
+    ) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.partition(scope.0, encoder, &fingerprint).to_le_bytes())
     }
 
     #[pyo3(signature = (scope, user = None))]

@@ -102,6 +102,10 @@ impl PyRow {
         self.row.is_expired(milliseconds(now))
     }
 
+    fn lies_in(&self, partition: [u8; 16]) -> bool {
+        self.row.partition == u128::from_le_bytes(partition)
+    }
+
     fn is_gone(&self, now: f64) -> bool {
         self.row.is_gone(milliseconds(now))
     }

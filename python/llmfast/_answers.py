@@ -136,9 +136,7 @@ class SemanticHit(_Hit):
     def __init__(self, plan: Plan, match: Match, now: float) -> None:
         row, self.score = match
         self.response = row.payload if row.is_plain else unpack(row)
-        age = now - row.created_at
-        # A clock may go back.
-        self.age = max(0.0, age)
+        self.age = max(0.0, now - row.created_at)
         self.row = row
         self._plan = plan
 

@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::lexicon::lexicon;
 
-/// A word. Up to 24 bytes lie in itself: a reading has a few dozen, and would spend a third of its time on making room for them.
+/// A word. Up to 24 bytes lie in itself: with each in a block of its own, a quarter of a reading was making room for them.
 pub(super) type Word = CompactString;
 
 /// What a token looks like, before any list is asked.

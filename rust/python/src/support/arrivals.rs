@@ -21,8 +21,8 @@ use crate::support::attached::Attached;
 /// connections.
 pub(crate) struct Arrival {
     pub(crate) runs_on: Py<PyAny>,
-    /// What a task is told that has a value: a future of the loop's own that is done. Of that asyncio's task takes the
-    /// result without a call; of any other it asks for it by name. What came, the task gets from this.
+    /// What a task is told when a value has come: a future of asyncio's that is done. Of that asyncio's task takes the
+    /// result without a call; of any other it asks for it by name. The value itself it gets from this arrival.
     done: Option<Py<PyAny>>,
     is_blocking: AtomicBool,
     state: Attached<RefCell<State>>,

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hypothesis import given, strategies as st
 
 import llmfast
 from asking import Clock, Model, ask, sources
 from encoders import TopicEncoder
 from llmfast import PUBLIC, Cache, CachePolicy
+from llmfast._groups import SHELVES
+from llmfast._invalidation import Criteria
 
 STATIC = CachePolicy(mode="static")
 
@@ -206,8 +209,70 @@ def test_replacing_and_evicting_leave_no_group_behind():
         if number % 5 == 0:
             cache.invalidate_sync(tag="all")
     memory = cache._memory
-    assert set(memory._groups_of) == set(memory.rows_by_key)
-    members = {(group, key) for group, keys in memory._groups.items() for key in keys}
-    assert members == {(group, key) for key, groups in memory._groups_of.items() for group in groups}
+    assert set(memory.candidates(Criteria())) == set(memory.rows_by_key)
+    assert len(memory._groups) == len(memory.rows_by_key)
+    kept = [memory.rows_by_key.peek(key) for key in memory.rows_by_key]
+    for shelf in memory._groups._shelves:
+        members = {(group, key) for group, keys in shelf.keys_of.items() for key in keys}
+        assert members == {(group, key) for key, groups in shelf.groups_of.items() for group in groups}
+    named = {group for shelf in memory._groups._shelves for group in shelf.keys_of}
+    assert {value for field, value in named if field == "tag"} == {tag for row in kept for tag in row.tags}
     cache.clear()
-    assert memory._groups == memory._groups_of == {}
+    assert len(memory._groups) == 0
+    assert not any(shelf.keys_of for shelf in memory._groups._shelves)
+
+
+def test_no_step_reads_more_than_a_shelf():
+    cache = Cache(clock=Clock())
+    ask(cache, *map(str, range(6_400)), tags=["all"])
+    groups = cache._memory._groups
+    for criteria in (Criteria(), Criteria(tag="all"), Criteria(until=0.0)):
+        steps = [len(groups.may_mean(criteria, shelf)) for shelf in range(SHELVES)]
+        assert sum(steps) == 6_400
+        # Keys are hashes: a hundred on each of the 64 shelves, give or take ten.
+        assert max(steps) < 200
+
+
+@given(
+    rows=st.lists(
+        st.tuples(st.sampled_from("ab"), st.sets(st.sampled_from("xyz")), st.sampled_from("12")), max_size=40
+    ),
+    scope=st.sampled_from([None, "a", "b"]),
+    tag=st.sampled_from([None, "x", "y", "z"]),
+    version=st.sampled_from([None, "1", "2"]),
+)
+def test_what_goes_is_what_a_search_of_all_rows_finds(rows, scope, tag, version):
+    cache = Cache(clock=Clock())
+    for number, (owner, tags, edition) in enumerate(rows):
+        ask(cache, str(number), scope=owner, tags=sorted(tags), version=edition)
+    covered = [
+        number
+        for number, (owner, tags, edition) in enumerate(rows)
+        if (scope in {None, owner}) and (tag is None or tag in tags) and version in {None, edition}
+    ]
+    criteria = {"scope": scope, "tag": tag, "version": version}
+    named = {field: value for field, value in criteria.items() if value is not None} or {"older_than": 0}
+    assert cache.invalidate_sync(**named, dry_run=True) == len(covered)
+    assert cache.invalidate_sync(**named) == len(covered)
+    assert cache.stats().rows == len(rows) - len(covered)
+    for number, (owner, tags, edition) in enumerate(rows):
+        answer = ask(cache, str(number), scope=owner, tags=sorted(tags), version=edition)[0]
+        assert answer.source == ("llm_call" if number in covered else "exact_hit")
+
+
+def test_what_is_stored_while_rows_go_costs_no_row_its_end():
+    async def run():
+        cache = Cache()
+        for number in range(500):
+            await cache.get_or_generate(str(number), Model(), tags=["all"])
+
+        async def keep_on():
+            for number in range(500, 1_000):
+                await cache.get_or_generate(str(number), Model(), tags=["later"])
+
+        storing = asyncio.ensure_future(keep_on())
+        removed = await cache.invalidate(tag="all")
+        await storing
+        return removed, cache.stats().rows
+
+    assert asyncio.run(run()) == (500, 500)

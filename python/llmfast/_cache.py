@@ -6,6 +6,7 @@ import os
 import secrets
 import time
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ._admission import Bursts
@@ -185,7 +186,10 @@ class Cache(Asking):
             self.invalidate_sync(key=answer.key)
 
     def clear(self) -> None:
-        """Remove every stored answer. Calls in flight go on; their answers are not stored."""
+        """Remove every stored answer. Calls in flight go on; their answers are not stored.
+
+        Takes some microseconds a row, all in one go: `await invalidate(older_than=0)` lets an event loop go on meanwhile.
+        """
         self._memory.invalidate(Criteria())
         self.flights.detach(Criteria().overtakes)
         self._memory.clear()
@@ -466,11 +470,12 @@ class Cache(Asking):
     def _invalidating(self, criteria: Criteria, dry_run: bool) -> Iterable[int]:
         """Remove a few rows at a time, and yield how many they were."""
         memory = self._memory
-        keys = list(memory.candidates(criteria) if dry_run else memory.invalidate(criteria))
         if not dry_run:
+            memory.invalidate(criteria)
             self.counts.reason("invalidated")
             self.flights.detach(partial(self._overtakes, criteria))
-        for start in range(0, len(keys), _AT_ONCE):
-            rows = (memory.peek(key, 0.0) for key in keys[start : start + _AT_ONCE])
+        keys = memory.candidates(criteria)
+        while some := list(islice(keys, _AT_ONCE)):
+            rows = (memory.peek(key, 0.0) for key in some)
             covered = [row for row in rows if row is not None and criteria.covers(row)]
             yield len(covered) if dry_run else sum(memory.remove(row.key) for row in covered)

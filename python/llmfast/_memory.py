@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, TypeAlias
 
+from ._groups import SHELVES, Groups
 from ._invalidation import Invalidations
 from ._llmfast import FlatIndex, LruCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import numpy as np
 
@@ -52,9 +53,7 @@ class MemoryTier:
         self._next_id = 0
         #: Vectors of rows that are not to be found by meaning yet.
         self._held: dict[bytes, np.ndarray | _Encoding] = {}
-        #: Rows by what they can be invalidated by.
-        self._groups: dict[tuple[str, object], set[bytes]] = {}
-        self._groups_of: dict[bytes, tuple[tuple[str, object], ...]] = {}
+        self._groups = Groups()
         self.invalidations = Invalidations()
         #: Whether a row of PUBLIC was ever found by meaning: until then nobody looks there.
         self.has_public_vectors = False
@@ -80,7 +79,7 @@ class MemoryTier:
             _, evicted = self.rows_by_key._insert_evicting(key, row)
             for gone in (key, *evicted):
                 self._forget(gone)
-            self._group(key, row)
+            self._groups.add(row)
             if vector is not None and self.index is not None:
                 if held:
                     self._held[key] = vector
@@ -112,16 +111,23 @@ class MemoryTier:
         row = self.rows_by_key.peek(key)
         return None if row is None or row.is_gone(now) else row
 
-    def candidates(self, criteria: Criteria) -> set[bytes]:
-        """Return the keys of the rows that `criteria` may cover; the rows themselves say whether it does."""
-        with self._lock:
-            return self._candidates(criteria)
+    def candidates(self, criteria: Criteria) -> Iterator[bytes]:
+        """Yield the keys of the rows that `criteria` may cover; the rows themselves say whether it does.
 
-    def invalidate(self, criteria: Criteria) -> set[bytes]:
-        """Return `candidates`, and store no answer any more to a request on its way that `criteria` covers."""
+        Rows may come and go meanwhile: of those that are there all the time none is left out.
+        """
+        if criteria.key is not None:
+            yield criteria.key
+            return
+        for shelf in range(SHELVES):
+            with self._lock:
+                keys = self._groups.may_mean(criteria, shelf)
+            yield from keys
+
+    def invalidate(self, criteria: Criteria) -> None:
+        """Store no answer any more to a request on its way that `criteria` covers. What is stored stays."""
         with self._lock:
             self.invalidations.add(criteria)
-            return self._candidates(criteria)
 
     def nearest(
         self,
@@ -168,7 +174,9 @@ class MemoryTier:
         """Remove everything."""
         with self._lock:
             self.rows_by_key.clear()
-            for key in [*self._id_of, *self._held, *self._groups_of]:
+            self._groups.clear()
+            self._held.clear()
+            for key in list(self._id_of):
                 self._forget(key)
 
     @property
@@ -180,13 +188,6 @@ class MemoryTier:
     def vectors(self) -> int:
         """Rows that can be found by meaning."""
         return len(self._id_of)
-
-    def _candidates(self, criteria: Criteria) -> set[bytes]:
-        if criteria.key is not None:
-            return {criteria.key}
-        named = [("tag", criteria.tag), ("version", criteria.version), ("scope", criteria.scope)]
-        groups = [self._groups.get((field, value), set()) for field, value in named if value is not None]
-        return min(groups, key=set.__len__).copy() if groups else set(self.rows_by_key)
 
     def _row(self, row_id: int, now: float) -> Row | None:
         key = self.keys_by_id.get(row_id)
@@ -214,21 +215,10 @@ class MemoryTier:
         self.index.add(row_id, vector, partition=row.partition)
         self._id_of[row.key], self.keys_by_id[row_id] = row_id, row.key
 
-    def _group(self, key: bytes, row: Row) -> None:
-        named = [("scope", row.scope), *(("tag", tag) for tag in row.tags)]
-        groups = tuple([*named, ("version", row.version)] if row.version else named)
-        for group in groups:
-            self._groups.setdefault(group, set()).add(key)
-        self._groups_of[key] = groups
-
     def _forget(self, key: bytes) -> None:
         """Forget what is known of a row beside the row itself."""
         self._held.pop(key, None)
-        for group in self._groups_of.pop(key, ()):
-            keys = self._groups[group]
-            keys.discard(key)
-            if not keys:
-                del self._groups[group]
+        self._groups.forget(key)
         row_id = self._id_of.pop(key, None)
         if row_id is not None and self.index is not None:
             del self.keys_by_id[row_id]

@@ -2,7 +2,8 @@
 
 use super::fnv::hash;
 use super::lexicon::Lexicon;
-use super::quantity::{Numeral, Quantity, clock, numeral, written};
+use super::quantity::{LIST, Numeral, Quantity, clock, numeral, written};
+use super::reading::comparative;
 use super::scan::{Raw, Shape, Word};
 
 /// A token and, if it is a number, a key that numbers share which are written alike.
@@ -34,7 +35,55 @@ pub(super) fn count(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> (Vec<
         numbers.push(quantity);
         Some((raw, Some(key)))
     };
-    (found.into_iter().filter_map(take).collect(), numbers)
+    let counted: Vec<Counted> = found.into_iter().filter_map(take).collect();
+    if english {
+        mark_lists(&counted, &mut numbers, lexicon);
+    }
+    (counted, numbers)
+}
+
+/// Words before the length of a list: "what are five types", "give me 3 reasons".
+const OPENERS: [&str; 14] =
+    ["are", "were", "the", "some", "give", "me", "us", "list", "name", "state", "mention", "describe", "explain", "of"];
+
+/// What lists are made of.
+const LISTED: [&str; 14] = [
+    "examples",
+    "reasons",
+    "ways",
+    "tips",
+    "types",
+    "kinds",
+    "facts",
+    "ideas",
+    "methods",
+    "things",
+    "factors",
+    "aspects",
+    "benefits",
+    "advantages",
+];
+
+/// Longer lists are counted for their own sake.
+const MAX_LIST: u32 = 100;
+
+/// Marks the numbers that only say how long a list is to be: the top 5 songs, five types of songs.
+fn mark_lists(tokens: &[Counted], numbers: &mut [Quantity], lexicon: &Lexicon) {
+    let word = |at: usize| tokens.get(at).filter(|(raw, _)| raw.shape == Shape::Word).map_or("", |(raw, _)| &raw.text);
+    let counted = tokens.iter().enumerate().filter(|(_, (_, number))| number.is_some());
+    for ((at, _), quantity) in counted.zip(numbers) {
+        let before = at.checked_sub(1).map_or("", word);
+        let best = |word: &str| {
+            matches!(word, "top" | "best" | "worst" | "most" | "least" | "main" | "major" | "favorite" | "favourite")
+                || (word.ends_with("est") && comparative(word, lexicon).is_some())
+        };
+        let lists = || [at + 1, at + 2].iter().any(|&at| LISTED.contains(&word(at)));
+        let short = quantity.unit.is_empty()
+            && quantity.plain.parse::<u32>().is_ok_and(|count| (2..=MAX_LIST).contains(&count));
+        if short && (before == "top" || best(word(at + 1)) || (OPENERS.contains(&before) && lists())) {
+            quantity.unit = LIST;
+        }
+    }
 }
 
 /// Whether no number begins with a token.

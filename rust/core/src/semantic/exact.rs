@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::quantity::Quantity;
-use super::reading::Reading;
+use super::lexicon::lexicon;
+use super::quantity::{LIST, Quantity, written};
+use super::reading::{Reading, Token};
 use super::veto::{Rule, Veto, Words};
 
 /// The numbers of both texts, as multisets.
@@ -13,7 +14,12 @@ pub(super) fn numbers(a: &Reading, b: &Reading) -> Option<Veto> {
     // A unit that only one of them names is no difference.
     let plain = |quantity: &Quantity| quantity.plain.clone();
     let (x, y) = without_common(&left, &right, plain);
-    let (x, y) = dates(x, y);
+    let (mut x, mut y) = dates(x, y);
+    match (x.is_empty(), y.is_empty()) {
+        (false, true) => x.retain(|more| !says_nothing(more, b)),
+        (true, false) => y.retain(|more| !says_nothing(more, a)),
+        _ => {}
+    }
     if !x.is_empty() || !y.is_empty() {
         if digits(&a.numbers) == digits(&b.numbers) && digits(&a.numbers).len() >= 7 {
             return None;
@@ -22,7 +28,8 @@ pub(super) fn numbers(a: &Reading, b: &Reading) -> Option<Veto> {
     }
     // Here the plain values agree: do the units that both name?
     let units = |list: &[Quantity]| {
-        let mut units: Vec<&str> = list.iter().map(|quantity| quantity.unit).filter(|unit| !unit.is_empty()).collect();
+        let mut units: Vec<&str> =
+            list.iter().map(|quantity| quantity.unit).filter(|unit| !matches!(*unit, "" | LIST)).collect();
         units.sort_unstable();
         units
     };
@@ -31,11 +38,27 @@ pub(super) fn numbers(a: &Reading, b: &Reading) -> Option<Veto> {
     (!alike).then(|| Veto::new(Rule::Unit, p.join(", "), q.join(", ")))
 }
 
+/// Whether a number is no difference to a text that has none like it: the length of a list, or the one of "1 week" where
+/// the text has "a week".
+fn says_nothing(more: &Quantity, other: &Reading) -> bool {
+    const OTHERS: [&str; 9] = ["last", "next", "this", "that", "every", "each", "past", "previous", "coming"];
+    let unit = |token: &Token| {
+        let measure = lexicon().measure(&token.text);
+        measure.is_some_and(|measure| measure.base == more.unit && written(measure.factor) == more.value)
+    };
+    let a_unit = |at: usize| {
+        let before = at.checked_sub(1).map_or("", |before| other.tokens[before].text.as_str());
+        unit(&other.tokens[at]) && !OTHERS.contains(&before)
+    };
+    more.unit == LIST || (more.plain == "1" && !more.unit.is_empty() && (0..other.tokens.len()).any(a_unit))
+}
+
 /// Whether a veto says no more than that one text has a plain, short number that the other lacks.
 pub(super) fn is_extra(veto: &Veto, a: &Reading, b: &Reading) -> bool {
     let Words { asked, stored } = &veto.words;
-    let plain =
-        |list: &[Quantity]| list.iter().all(|quantity| quantity.unit.is_empty() && quantity.plain.len() <= MAX_PLAIN);
+    let plain = |list: &[Quantity]| {
+        list.iter().all(|quantity| matches!(quantity.unit, "" | LIST) && quantity.plain.len() <= MAX_PLAIN)
+    };
     veto.rule == Rule::Number && (asked.is_empty() || stored.is_empty()) && plain(&a.numbers) && plain(&b.numbers)
 }
 
@@ -107,7 +130,7 @@ fn digits(numbers: &[Quantity]) -> String {
 
 fn listed(numbers: &[Quantity]) -> String {
     let shown = |quantity: &Quantity| match quantity.unit {
-        "" | "time" | "date" | "either date" | "ordinal" => quantity.plain.clone(),
+        "" | LIST | "time" | "date" | "either date" | "ordinal" => quantity.plain.clone(),
         unit => format!("{} {unit}", quantity.value),
     };
     numbers.iter().take(3).map(shown).collect::<Vec<_>>().join(", ")

@@ -13,6 +13,9 @@ pub(super) struct Quantity {
     pub(super) plain: String,
 }
 
+/// The unit of a number that only says how long a list is to be.
+pub(super) const LIST: &str = "of a list";
+
 /// What a numeric token says by itself.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Numeral {

@@ -144,7 +144,7 @@ fn token(raw: Raw, number: Option<u64>, english: bool, lexicon: &Lexicon, filler
 
 /// The stem of the adjective that a comparative or superlative is made of, if it is listed: "cheaper", "funniest". Words in
 /// "-er" are mostly no comparatives, so that theirs must be the end of a scale.
-fn comparative(word: &str, lexicon: &Lexicon) -> Option<Word> {
+pub(super) fn comparative(word: &str, lexicon: &Lexicon) -> Option<Word> {
     let (base, any) = match word.strip_suffix("est") {
         Some(base) => (base, true),
         None => (word.strip_suffix("er")?, false),

@@ -79,6 +79,43 @@ fn numbers_are_compared_by_value() {
 }
 
 #[test]
+fn how_long_a_list_is_to_be_is_no_number_of_the_question() {
+    alike(&[
+        ("What are the top 5 museums in Oslo?", "What are the best museums in Oslo?"),
+        ("What are the five types of clouds?", "What are the types of clouds?"),
+        ("Give me 3 reasons to learn Rust", "Give me reasons to learn Rust"),
+        ("the ten cheapest hotels in Oslo", "the cheapest hotels in Oslo"),
+        ("top 5 museums in Oslo", "five best museums in Oslo"),
+    ]);
+    apart(
+        Rule::Number,
+        &[
+            ("What are the top 5 museums in Oslo?", "What are the top 10 museums in Oslo?"),
+            ("Do I need 2 types of photos?", "Do I need types of photos?"),
+            ("Can I bring 2 bags?", "Can I bring bags?"),
+            ("What are the best hotels for 5?", "What are the best hotels?"),
+            ("Show the top 500 companies", "Show the companies"),
+        ],
+    );
+}
+
+#[test]
+fn one_of_a_unit_is_the_unit() {
+    alike(&[
+        ("Can I learn to swim in a week?", "Can I learn to swim in one week?"),
+        ("How far is a mile in metres?", "How far is 1 mile in metres?"),
+    ]);
+    apart(
+        Rule::Number,
+        &[
+            ("What did I spend last month?", "What did I spend 1 month?"),
+            ("Can I learn to swim in a week?", "Can I learn to swim in 2 weeks?"),
+            ("Can I learn to swim in a week?", "Can I learn to swim in one hour?"),
+        ],
+    );
+}
+
+#[test]
 fn the_same_number_of_something_else() {
     apart(Rule::Unit, &[("it costs $5", "it costs 5 euros"), ("wait 30 months", "wait 30 seconds")]);
     alike(&[("it costs 5", "it costs $5")]);

@@ -35,7 +35,7 @@ fn polarity(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
     let odd = (a.negators + b.negators) % 2 == 1;
     let text = |reading: &Reading, at: u32| reading.tokens[at as usize].text.clone();
     if let Some(&(x, y)) = difference.opposites.first() {
-        let less = opposed(a, b).is_some_and(|pair| matches!(pair.0, "more" | "less"));
+        let less = opposed(a, b).is_some_and(|pair| is_degree(pair.0));
         let graded = difference.opposites.len() == 1
             && a.tokens[x as usize].scale != Scale::Converse
             && b.tokens[y as usize].scale != Scale::Converse
@@ -56,6 +56,11 @@ fn turned(reading: &Reading, at: u32) -> bool {
     reading.tokens[at.saturating_sub(2)..at]
         .iter()
         .any(|token| token.role == Role::Negator || matches!(token.text.as_str(), "less" | "fewer" | "least"))
+}
+
+/// Whether one of two opposites turns an adjective around: least painful, most painless.
+fn is_degree(word: &str) -> bool {
+    matches!(word, "more" | "less" | "most" | "least")
 }
 
 fn negated(own: &Reading, other: &Reading) -> String {
@@ -89,9 +94,7 @@ fn initials(x: &Token, y: &Token) -> bool {
 
 /// The same content words: how are they put together?
 fn structure(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
-    if let Some((x, y)) =
-        opposed(a, b).filter(|pair| !(difference.opposites.len() == 1 && matches!(pair.0, "more" | "less")))
-    {
+    if let Some((x, y)) = opposed(a, b).filter(|pair| !(difference.opposites.len() == 1 && is_degree(pair.0))) {
         return Some(Veto::new(Rule::Direction, x, y));
     }
     let (x, y) = (grammar(a), grammar(b));

@@ -5,7 +5,7 @@ use super::fnv::hash;
 use super::language::{Language, language};
 use super::lexicon::{Concept, Lexicon, Scale, Use, lexicon};
 use super::quantity::Quantity;
-use super::rewrite::{expand, phrases, polite};
+use super::rewrite::{expand, open_ends, phrases, polite};
 use super::scan::{Case, Raw, Scan, Shape, Word, fold, scan};
 
 /// What a token is to the comparison.
@@ -75,7 +75,7 @@ impl Reading {
         let english = language == Language::English;
         let tokens = expand(tokens, english, lexicon);
         let (tokens, numbers) = count(tokens, english, lexicon);
-        let tokens = if english { polite(phrases(tokens, lexicon), lexicon) } else { tokens };
+        let tokens = if english { polite(phrases(open_ends(tokens), lexicon), lexicon) } else { tokens };
         let negators =
             language.negators(tokens.iter().filter(|(_, number)| number.is_none()).map(|(raw, _)| raw.text.as_str()));
         let cased = tokens.iter().any(|(raw, _)| raw.case == Case::Lower && raw.shape == Shape::Word);

@@ -72,6 +72,52 @@ pub(super) fn expand(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> Vec<
     out
 }
 
+/// What ends a clause and leaves the answer open: "... or not?", "Why or why not?"; the longest first.
+const TAGS: [&[&str]; 6] = [
+    &["and", "why", "or", "why", "not"],
+    &["why", "or", "why", "not"],
+    &["why", "or", "not"],
+    &["or", "why", "not"],
+    &["or", "no"],
+    OR_NOT,
+];
+const OR_NOT: &[&str] = &["or", "not"];
+
+/// Words with which a question goes on behind an "or not".
+const BEHIND_TAG: [&str; 11] = ["in", "on", "at", "for", "with", "when", "if", "because", "during", "after", "before"];
+
+/// Clauses that ask on, whatever the answer: "Is it safe? If not, why?".
+const FOLLOWING: [&[&str]; 4] =
+    [&["if", "not", "why"], &["if", "not", "then", "why"], &["if", "not", "why", "not"], &["why", "not"]];
+
+/// Drops what asks for the contrary too, and so negates nothing.
+pub(super) fn open_ends(tokens: Vec<Counted>) -> Vec<Counted> {
+    if !tokens.iter().any(|(raw, _)| matches!(raw.text.as_str(), "not" | "no")) {
+        return tokens;
+    }
+    let is = |words: &[&str], part: &[Counted]| {
+        words.len() == part.len() && words.iter().zip(part).all(|(word, (raw, _))| raw.text == *word)
+    };
+    let mut out: Vec<Counted> = Vec::with_capacity(tokens.len());
+    let mut clauses = tokens.chunk_by(|(x, _), (y, _)| x.clause == y.clause).peekable();
+    while let Some(clause) = clauses.next() {
+        let mut asks_why = || clauses.peek().is_none_or(|next| next.iter().take(2).any(|(raw, _)| raw.text == "why"));
+        let follows = FOLLOWING.iter().any(|words| is(words, clause)) || (is(&["if", "not"], clause) && asks_why());
+        if follows && !out.is_empty() {
+            continue;
+        }
+        let ends = |words: &&&[&str]| clause.len().checked_sub(words.len()).is_some_and(|at| is(words, &clause[at..]));
+        let clause = &clause[..clause.len() - TAGS.iter().find(ends).map_or(0, |words| words.len())];
+        // "Is it open or not on Sundays?" asks what "Is it open on Sundays?" does; "to stay or not to stay" has two sides.
+        let goes_on = |three: &[Counted]| is(OR_NOT, &three[..2]) && BEHIND_TAG.contains(&three[2].0.text.as_str());
+        let inner = clause.windows(3).position(goes_on);
+        let (before, behind) = inner.map_or((clause, &[][..]), |at| (&clause[..at], &clause[at + 2..]));
+        out.extend_from_slice(before);
+        out.extend_from_slice(behind);
+    }
+    out
+}
+
 /// Replaces turns of phrase.
 pub(super) fn phrases(tokens: Vec<Counted>, lexicon: &Lexicon) -> Vec<Counted> {
     let mut found = Vec::with_capacity(tokens.len());

@@ -176,6 +176,37 @@ fn negators_cancel_out_or_separate() {
         ("How do I become a fat person?", "How do I become a person who is not thin?"),
         ("How can I become less passive?", "How can I become more active?"),
         ("Is the road not unsafe?", "Is the road safe?"),
+        ("What do I do if I forgot my PIN?", "What do I do if I can't remember my PIN?"),
+        ("What is the least painful treatment?", "What is the most painless treatment?"),
+    ]);
+    vetoed(&[
+        ("What is the most painful treatment?", "What is the most painless treatment?"),
+        ("I remember my PIN", "I can't remember my PIN"),
+    ]);
+}
+
+#[test]
+fn what_asks_for_the_contrary_too_negates_nothing() {
+    alike(&[
+        ("Are the shops open or not?", "Are the shops open?"),
+        ("Are the shops open or not on Sundays?", "Are the shops open on Sundays?"),
+        ("Is meat good for cats? Why or why not?", "Is meat good for cats?"),
+        ("Can cats swim, and why or why not?", "Can cats swim?"),
+        ("Is my card insured? If not, why?", "Is my card insured?"),
+        ("Is my card insured? If not, why not?", "Is my card insured?"),
+    ]);
+    apart(
+        Rule::Negation,
+        &[
+            ("Are the shops open or not?", "Are the shops not open?"),
+            ("Why is my card insured?", "Why is my card not insured?"),
+            ("Is meat good for cats? Why or why not?", "Is meat not good for cats?"),
+        ],
+    );
+    // Here it asks for something.
+    vetoed(&[
+        ("Should I pay now or not pay at all?", "Should I pay now or pay at all?"),
+        ("Check the cable, if not, call me", "Check the cable, call me"),
     ]);
 }
 

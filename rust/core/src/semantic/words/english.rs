@@ -394,7 +394,6 @@ what are some = what are
 some of the = 
 one of the = 
 whether or not = whether
-or not =
 not only = 
 but also = and
 no longer = not

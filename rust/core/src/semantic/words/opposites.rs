@@ -13,6 +13,7 @@ offensive | defensive
 optimistic | pessimistic
 hopeful | hopeless
 positive | negative
+remember | forget
 good great excellent fine superb terrific | bad terrible awful horrible dreadful lousy
 best top finest greatest | worst
 better superior | worse inferior
@@ -182,7 +183,6 @@ hide | reveal
 encrypt | decrypt
 compress | decompress
 love like enjoy adore relish | hate dislike despise detest loathe
-remember | forget
 succeed | fail
 pass | flunk
 live | die

@@ -104,16 +104,16 @@ fn compounds(out: &mut Difference, a: &Reading, b: &Reading) {
     for (side, (own, other)) in [(a, b), (b, a)].into_iter().enumerate() {
         let mut gone = [Vec::new(), Vec::new()];
         for &at in &out.only[side] {
-            let long = &own.tokens[at as usize].text;
+            let token = &own.tokens[at as usize];
+            let long = &token.text;
+            let joined = |whole: &str, first: &str, second: &str| {
+                first.len() + second.len() == whole.len() && whole.starts_with(first) && whole.ends_with(second)
+            };
             let found = out.only[1 - side].iter().copied().find(|&place| {
                 let place = place as usize;
                 [place.checked_sub(1), Some(place)].into_iter().flatten().any(|first| {
                     let pair = other.tokens.get(first).zip(other.tokens.get(first + 1));
-                    pair.is_some_and(|(x, y)| {
-                        x.text.len() + y.text.len() == long.len()
-                            && long.starts_with(x.text.as_str())
-                            && long.ends_with(y.text.as_str())
-                    })
+                    pair.is_some_and(|(x, y)| joined(long, &x.text, &y.text) || joined(&token.stem, &x.text, &y.stem))
                 })
             });
             if let Some(place) = found {
@@ -123,7 +123,7 @@ fn compounds(out: &mut Difference, a: &Reading, b: &Reading) {
                     out.only[1 - side]
                         .iter()
                         .copied()
-                        .filter(|&other| near(other) && long.contains(other_text(side, a, b, other))),
+                        .filter(|&place| near(place) && long.contains(other.tokens[place as usize].stem.as_str())),
                 );
                 out.shared += 1;
             }
@@ -157,10 +157,6 @@ fn initials(out: &mut Difference, a: &Reading, b: &Reading) {
             out.shared += 1;
         }
     }
-}
-
-fn other_text<'r>(side: usize, a: &'r Reading, b: &'r Reading, at: u32) -> &'r str {
-    &if side == 0 { b } else { a }.tokens[at as usize].text
 }
 
 /// Pairs leftovers that are one word by their letters.

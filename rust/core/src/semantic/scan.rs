@@ -184,6 +184,14 @@ impl Scanner {
                 self.ends(&chunk[chunk.find(inner).unwrap_or(0) + inner.len()..]);
                 return;
             }
+            // "U.S.-India": the dash ends the first name.
+            if let Some((first, rest)) = inner.split_once('-').filter(|(first, _)| first.ends_with('.')) {
+                if let Some(joined) = initials(first.trim_end_matches('.')).filter(|_| inner.len() == chunk.len()) {
+                    self.push(joined.to_lowercase(), Shape::Word, case_of(&joined));
+                    self.pieces(rest);
+                    return;
+                }
+            }
             if let Some(joined) = initials(inner) {
                 let case = case_of(&joined);
                 self.push(joined.to_lowercase(), Shape::Word, case);
@@ -211,6 +219,10 @@ impl Scanner {
             } else if "$€£¥₹₩₽₿%¢°".contains(c) {
                 self.push(c.to_string(), Shape::Sign, Case::Lower);
                 c.len_utf8()
+            } else if let Some(length) = plural(&chunk[..at], rest) {
+                length
+            } else if c == '+' && self.counts_more(&rest[1..]) {
+                1
             } else if operates(c, &chunk[..at], &rest[c.len_utf8()..]) {
                 self.push(c.to_string(), Shape::Code, Case::Lower);
                 c.len_utf8()
@@ -221,6 +233,12 @@ impl Scanner {
             at += length;
             self.glued = true;
         }
+    }
+
+    /// Whether a plus behind a number says "or more": 18+, 6k+.
+    fn counts_more(&self, behind: &str) -> bool {
+        let number = self.glued && self.out.tokens.last().is_some_and(|raw| raw.shape == Shape::Numeric);
+        number && !behind.starts_with(|c: char| c.is_alphanumeric() || "+=(".contains(c))
     }
 
     /// A run of letters, with apostrophes in it; returns its length.
@@ -312,6 +330,14 @@ impl Scanner {
             _ => {}
         }
     }
+}
+
+/// How long an ending is that allows for more than one: answer(s), box(es), answer/s.
+fn plural(before: &str, rest: &str) -> Option<usize> {
+    let ending = ["(s)", "(es)", "/s"].into_iter().find(|ending| rest.starts_with(ending))?;
+    let letters = before.bytes().rev().take_while(u8::is_ascii_alphabetic).count();
+    let over = !rest[ending.len()..].starts_with(|c: char| c.is_alphanumeric());
+    (letters > 2 && over).then_some(ending.len())
 }
 
 /// Whether a sign says something: "C++", "C#", "5 + 3", "x=1". Dashes and strokes mostly do not, brackets and stars are put

@@ -59,6 +59,7 @@ fn numbers_are_compared_by_value() {
     );
     alike(&[
         ("two tickets", "2 tickets"),
+        ("a site with 6k+ readers", "a site with 6k readers"),
         ("twenty-one days", "21 days"),
         ("two hundred and five seats", "205 seats"),
         ("I paid 1,000 euros", "I paid 1000 euros"),
@@ -137,6 +138,8 @@ fn identifiers_are_compared_letter_by_letter() {
         ("how to learn C#", "how to learn C"),
         ("what is 5 + 3", "what is 5 - 3"),
         ("what is 5*3", "what is 5+3"),
+        ("what is f(s)", "what is f(t)"),
+        ("is 3+(2) odd", "is 3-(2) odd"),
     ]);
     alike(&[
         ("what is on https://www.example.com/a/", "what is on http://example.com/a"),
@@ -366,6 +369,11 @@ fn kinds_of_question() {
 #[test]
 fn other_words_for_the_same_question() {
     alike(&[
+        ("What is the deadline for your answer(s)?", "What is the deadline for your answers?"),
+        ("Which box/es are empty?", "Which box is empty?"),
+        ("How old are U.S.-born citizens?", "How old are US born citizens?"),
+        ("Is a cock roach an insect?", "Are cockroaches insects?"),
+        ("How do I clean a wind screen?", "How do I clean windscreens?"),
         ("How do I reset my password?", "how can I reset my password"),
         ("How do I reset my password?", "What is the best way to reset my password?"),
         ("How do I reset my password?", "Could you please tell me how to reset my password?"),

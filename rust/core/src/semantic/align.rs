@@ -58,29 +58,28 @@ fn merge(a: &Reading, b: &Reading) -> Difference {
 }
 
 fn same_key(out: &mut Difference, a: &Reading, b: &Reading, left: &[(u64, u32)], right: &[(u64, u32)]) {
-    let places = |reading: &Reading, list: &[(u64, u32)], pole: i8| -> Vec<u32> {
-        list.iter().map(|entry| entry.1).filter(|at| reading.tokens[*at as usize].pole.signum() == pole).collect()
-    };
-    let mut rest = [[Vec::new(), Vec::new()], [Vec::new(), Vec::new()]];
-    for (slot, pole) in [(0, -1), (1, 1)] {
-        let (x, y) = (places(a, left, pole), places(b, right, pole));
+    let pole = |reading: &Reading, at: u32| reading.tokens[at as usize].pole;
+    let mut poles: Vec<i8> = left.iter().map(|entry| pole(a, entry.1)).collect();
+    poles.extend(right.iter().map(|entry| pole(b, entry.1)));
+    poles.sort_unstable();
+    poles.dedup();
+    let mut opposite = [Vec::new(), Vec::new()];
+    for end in poles {
+        let places = |reading: &Reading, list: &[(u64, u32)]| -> Vec<u32> {
+            list.iter().map(|entry| entry.1).filter(|at| pole(reading, *at) == end).collect()
+        };
+        let (x, y) = (places(a, left), places(b, right));
         let both = x.len().min(y.len());
         out.shared += both as u32;
-        rest[0][slot] = x[both..].to_vec();
-        rest[1][slot] = y[both..].to_vec();
+        let rest = if end == 0 { &mut out.only } else { &mut opposite };
+        rest[0].extend(&x[both..]);
+        rest[1].extend(&y[both..]);
     }
-    let (x, y) = (places(a, left, 0), places(b, right, 0));
+    let [x, y] = opposite;
     let both = x.len().min(y.len());
-    out.shared += both as u32;
+    out.opposites.extend(x.iter().copied().zip(y.iter().copied()).take(both));
     out.only[0].extend(&x[both..]);
     out.only[1].extend(&y[both..]);
-    for slot in [0, 1] {
-        let (x, y) = (std::mem::take(&mut rest[0][slot]), std::mem::take(&mut rest[1][1 - slot]));
-        let both = x.len().min(y.len());
-        out.opposites.extend(x.iter().copied().zip(y.iter().copied()).take(both));
-        out.only[0].extend(&x[both..]);
-        out.only[1].extend(&y[both..]);
-    }
 }
 
 /// A word that the other text has, only less often, is no difference where the other text has nothing in its place; a name

@@ -3,7 +3,7 @@
 use super::align::{Difference, Frame, align, frame, is_light, is_name, is_weighty};
 use super::edit::phrases;
 use super::exact::{self, numbers};
-use super::grammar::{Asks, conflict, grammar, opposed};
+use super::grammar::{Asks, Grammar, conflict, grammar, opposed};
 use super::lexicon::Scale;
 use super::order::exchanged;
 use super::reading::{Reading, Role, Token};
@@ -35,7 +35,7 @@ fn polarity(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
     let odd = (a.negators + b.negators) % 2 == 1;
     let text = |reading: &Reading, at: u32| reading.tokens[at as usize].text.clone();
     if let Some(&(x, y)) = difference.opposites.first() {
-        let less = opposed(a, b).is_some_and(|pair| is_degree(pair.0));
+        let less = opposed(a, b).is_some_and(|pair| is_degree(pair.0)) || lessened(a, x) != lessened(b, y);
         let graded = difference.opposites.len() == 1
             && a.tokens[x as usize].scale != Scale::Converse
             && b.tokens[y as usize].scale != Scale::Converse
@@ -53,9 +53,15 @@ fn polarity(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
 /// Whether a negator or "less" stands right before a word: not thin, less passive. Further away it turns something else.
 fn turned(reading: &Reading, at: u32) -> bool {
     let at = at as usize;
-    reading.tokens[at.saturating_sub(2)..at]
-        .iter()
-        .any(|token| token.role == Role::Negator || matches!(token.text.as_str(), "less" | "fewer" | "least"))
+    lessened(reading, at as u32)
+        || reading.tokens[at.saturating_sub(2)..at].iter().any(|token| token.role == Role::Negator)
+}
+
+/// Whether "less" stands right before a word: least expensive, cheapest.
+fn lessened(reading: &Reading, at: u32) -> bool {
+    let at = at as usize;
+    let before = &reading.tokens[at.saturating_sub(2)..at];
+    before.iter().any(|token| matches!(token.text.as_str(), "less" | "fewer" | "least"))
 }
 
 /// Whether one of two opposites turns an adjective around: least painful, most painless.
@@ -113,8 +119,24 @@ fn structure(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> 
         let word = |and: bool| if and { "and" } else { "or" };
         return Some(Veto::new(Rule::Conjunction, word(x.and > y.and), word(y.and > x.and)));
     }
+    if (x.past > 0) == (y.future > 0) && (x.future > 0) == (y.past > 0) && (x.past > 0) != (x.future > 0) {
+        let word = |grammar: &Grammar| if grammar.past > 0 { "did" } else { "will" };
+        return Some(Veto::new(Rule::Modality, word(&x), word(&y)));
+    }
     if x.persons != y.persons && !x.persons.is_empty() && !y.persons.is_empty() {
         return Some(Veto::new(Rule::Pronoun, persons(&x.persons), persons(&y.persons)));
+    }
+    // "How does one improve his or her writing?" is about anybody.
+    let third = |own: &Grammar, other: &Grammar| {
+        own.persons.len() == 1
+            && !own.first_person
+            && other.persons.is_empty()
+            && other.first_person
+            && a.tokens.len() == b.tokens.len()
+    };
+    if third(&x, &y) || third(&y, &x) {
+        let who = |grammar: &Grammar| if grammar.first_person { "I".into() } else { persons(&grammar.persons) };
+        return Some(Veto::new(Rule::Pronoun, who(&x), who(&y)));
     }
     exchanged(a, b, difference).then(|| Veto::new(Rule::Order, outline(a), outline(b)))
 }
@@ -225,16 +247,30 @@ pub(super) fn foreign(a: &Reading, b: &Reading) -> Option<Veto> {
     if let Some(veto) = numbers(a, b) {
         return Some(veto);
     }
-    if (a.negators + b.negators) % 2 == 1 {
-        return Some(Veto::new(Rule::Negation, negated(a, b), negated(b, a)));
+    // Where two negators are one, in "no ... nada", they do not cancel out.
+    let (x, y) = (a.language.negations(a), b.language.negations(b));
+    if (x + y) % 2 == 1 {
+        let word = |negated: bool| if negated { "not" } else { "" };
+        return Some(Veto::new(Rule::Negation, word(x > y), word(y > x)));
     }
     if a.tokens.len() != b.tokens.len() || a.tokens.len() < 3 {
         return None;
     }
-    let mut differ = a.tokens.iter().zip(&b.tokens).filter(|(x, y)| x.text != y.text);
-    let ((x, y), None) = (differ.next()?, differ.next()) else { return None };
+    let mut differ = a.tokens.iter().zip(&b.tokens).zip(0..).filter(|((x, y), _)| x.text != y.text);
+    let (((x, y), at), None) = (differ.next()?, differ.next()) else { return None };
+    if a.language.asks(&x.text) && a.language.asks(&y.text) {
+        return Some(Veto::new(Rule::QuestionType, x.text.as_str(), y.text.as_str()));
+    }
     let common = x.text.chars().zip(y.text.chars()).take_while(|(p, q)| p == q).count();
-    let inflected = common >= 4 || super::similar::typo(&x.text, &y.text);
-    (!inflected && x.text.chars().count() > 3 && y.text.chars().count() > 3)
+    let letters = [x, y].map(|token| token.text.chars().count());
+    let inflected = (common >= 4 && letters.iter().all(|letters| letters - common <= MAX_ENDING))
+        || super::similar::typo(&x.text, &y.text);
+    // Short words connect, but for what is counted: 3 mai, 3 juin.
+    let counted = at > 0 && a.tokens[at - 1].role == Role::Number;
+    let heavy = if counted { 2 } else { 3 };
+    (!inflected && letters.iter().all(|letters| *letters > heavy))
         .then(|| Veto::new(Rule::Substitution, x.text.as_str(), y.text.as_str()))
 }
+
+/// Endings of cases and persons are no longer.
+const MAX_ENDING: usize = 3;

@@ -4,7 +4,7 @@ use super::fnv::hash;
 use super::lexicon::Lexicon;
 use super::quantity::{LIST, Numeral, Quantity, clock, numeral, written};
 use super::reading::comparative;
-use super::scan::{Raw, Shape, Word};
+use super::scan::{Case, Raw, Shape, Word};
 
 /// A token and, if it is a number, a key that numbers share which are written alike.
 pub(super) type Counted = (Raw, Option<u64>);
@@ -170,8 +170,10 @@ fn measured(
     let measure = tokens.get(at + used).and_then(|raw| {
         let fits = match raw.shape {
             Shape::Sign => raw.glued || raw.text != "$",
-            // One letter is a unit only where it touches the number; those came with the number itself.
-            Shape::Word => raw.text.len() > 1,
+            // One letter that touches the number came with it; one by itself is a unit where no word of meaning follows.
+            Shape::Word => {
+                raw.text.len() > 1 || (!raw.glued && raw.case == Case::Lower && ends_noun(tokens, at + used, lexicon))
+            }
             _ => false,
         };
         lexicon.measure(&raw.text).filter(|_| fits)
@@ -188,6 +190,12 @@ fn measured(
         Some(measure) => (used + 1, Some(Quantity::of(value, plain, measure))),
         None => (used, Some(Quantity::bare(plain))),
     }
+}
+
+/// Whether no word of meaning follows in the clause: "500 g of sugar", not "the 5 s model".
+fn ends_noun(tokens: &[Raw], at: usize, lexicon: &Lexicon) -> bool {
+    let next = tokens.get(at + 1).filter(|next| next.clause == tokens[at].clause);
+    next.is_none_or(|next| lexicon.use_of(&next.text).is_some())
 }
 
 /// "5 million": multipliers behind a number.

@@ -16,6 +16,12 @@ const MIN_PARTICLE: usize = 5;
 const KEEPING: [&str; 12] =
     ["like", "love", "wish", "choose", "decide", "intend", "plan", "prepare", "manage", "learn", "train", "study"];
 
+/// Verbs that put an end to what the next one says, with "-ing".
+const ENDING: [&str; 12] = [
+    "stop", "stops", "stopped", "stopping", "avoid", "avoids", "avoided", "avoiding", "quit", "quits", "quitting",
+    "prevent",
+];
+
 /// Prepositions and particles that say where, when or whither; of those on one line each may stand for the others.
 const PLACES: [&[&str]; 17] = [
     &["before", "until", "till"],
@@ -89,14 +95,26 @@ pub(super) fn phrases(a: &Reading, b: &Reading, frame: &Frame) -> Option<Veto> {
 
 /// Whether a verb is put in that governs the verb of the other text: neglect to pay, kept from paying.
 fn governed(phrases: &Phrases<'_>, side: usize) -> bool {
+    let next = phrases.next[side];
     let (phrase, other) = (&phrases.phrase[side], &phrases.phrase[1 - side]);
+    let ends = |verb: &Token| verb.role == Role::Content && ENDING.contains(&verb.text.as_str());
+    let doing = |token: &Token| token.text.ends_with("ing");
+    match (phrase.as_slice(), other.as_slice()) {
+        // Stop paying, pay.
+        ([verb], []) => return ends(verb) && next.is_some_and(|next| next.role == Role::Content && doing(next)),
+        // Stop getting, get.
+        ([verb, inner], [plain]) if ends(verb) && doing(inner) => {
+            return plain.role == inner.role && plain.text.get(..2) == inner.text.get(..2);
+        }
+        _ => {}
+    }
     let [verb, link, rest @ ..] = phrase.as_slice() else { return false };
     let heavy = match link.text.as_str() {
         "to" => !is_light(verb) && !KEEPING.contains(&verb.text.as_str()),
         "from" => true,
         _ => false,
     };
-    let next = rest.first().copied().or(phrases.next[side]);
+    let next = rest.first().copied().or(next);
     let verbal = next.is_some_and(|next| next.role == Role::Content || is_auxiliary(next) || next.text == "get");
     let replaced = other.iter().all(|token| link.text == "from" && token.role == Role::Content && is_light(token));
     replaced && verb.role == Role::Content && heavy && verbal && rest.iter().all(|token| is_light(token))

@@ -11,6 +11,7 @@ use super::veto::{Rule, Veto, Words};
 pub(super) fn numbers(a: &Reading, b: &Reading) -> Option<Veto> {
     let exact = |quantity: &Quantity| (quantity.value.clone(), quantity.unit);
     let (left, right) = without_common(&a.numbers, &b.numbers, exact);
+    let clash = other_units(&left, &right);
     // A unit that only one of them names is no difference.
     let plain = |quantity: &Quantity| quantity.plain.clone();
     let (x, y) = without_common(&left, &right, plain);
@@ -20,26 +21,70 @@ pub(super) fn numbers(a: &Reading, b: &Reading) -> Option<Veto> {
         (true, false) => y.retain(|more| !says_nothing(more, a)),
         _ => {}
     }
-    if !x.is_empty() || !y.is_empty() {
-        if digits(&a.numbers) == digits(&b.numbers) && digits(&a.numbers).len() >= 7 {
-            return None;
-        }
+    if (!x.is_empty() || !y.is_empty()) && !regrouped(&x, &y) {
         return Some(Veto::new(Rule::Number, listed(&x), listed(&y)));
     }
-    // Here the plain values agree: do the units that both name?
-    let units = |list: &[Quantity]| {
-        let mut units: Vec<&str> =
-            list.iter().map(|quantity| quantity.unit).filter(|unit| !matches!(*unit, "" | LIST)).collect();
-        units.sort_unstable();
-        units
-    };
-    let (p, q) = (units(&left), units(&right));
-    let alike = p.is_empty() || q.is_empty() || p.iter().zip(&q).all(|(x, y)| same_unit(x, y));
-    (!alike).then(|| Veto::new(Rule::Unit, p.join(", "), q.join(", ")))
+    clash.map(|(x, y)| Veto::new(Rule::Unit, listed(&[x]), listed(&[y])))
 }
 
-/// Whether a number is no difference to a text that has none like it: the length of a list, or the one of "1 week" where
-/// the text has "a week".
+/// Two quantities that are written with the same number and have different units: 5 km and 5 m. Where one of them names no
+/// unit, it may be any.
+fn other_units(a: &[Quantity], b: &[Quantity]) -> Option<(Quantity, Quantity)> {
+    let named = |list: &[Quantity]| -> Vec<Quantity> {
+        let mut named: Vec<Quantity> =
+            list.iter().filter(|quantity| !matches!(quantity.unit, "" | LIST)).cloned().collect();
+        named.sort_unstable_by(|p, q| (&p.plain, p.unit, &p.value).cmp(&(&q.plain, q.unit, &q.value)));
+        named
+    };
+    let (x, y) = (named(a), named(b));
+    if x.is_empty() || y.is_empty() {
+        return None;
+    }
+    let counts = |list: &[Quantity]| -> HashMap<String, usize> {
+        let mut counts = HashMap::new();
+        for quantity in list {
+            *counts.entry(quantity.plain.clone()).or_default() += 1;
+        }
+        counts
+    };
+    let all = [counts(a), counts(b)];
+    let run = |list: &[Quantity], plain: &str| {
+        let from = list.partition_point(|quantity| quantity.plain.as_str() < plain);
+        from..from + list[from..].iter().take_while(|quantity| quantity.plain == plain).count()
+    };
+    let mut at = 0;
+    while let Some(first) = x.get(at) {
+        let plain = first.plain.as_str();
+        let (left, right) = (&x[at..run(&x, plain).end], &y[run(&y, plain)]);
+        at += left.len();
+        // Those without a unit go with any; what is left over on both sides must have been written in two ways.
+        let bare =
+            [(0, left.len()), (1, right.len())].map(|(side, named)| all[side].get(plain).map_or(0, |all| all - named));
+        let (left, right) = (left.len().saturating_sub(bare[1]), &right[..right.len().saturating_sub(bare[0])]);
+        let clash = x[at - left..at].iter().zip(right).find(|(p, q)| !same_unit(p, q));
+        if let Some((p, q)) = clash {
+            return Some((p.clone(), q.clone()));
+        }
+    }
+    None
+}
+
+/// Whether digits are put into other groups only, as in numbers of telephones and cards: 555 123 4567, 5551234567.
+fn regrouped(a: &[Quantity], b: &[Quantity]) -> bool {
+    const MIN_DIGITS: usize = 7;
+    let grouped = |list: &[Quantity]| {
+        list.iter().all(|quantity| {
+            quantity.unit.is_empty() && quantity.plain.bytes().all(|b| b == b'/' || b.is_ascii_alphanumeric())
+        })
+    };
+    let digits = |list: &[Quantity]| -> String {
+        list.iter().flat_map(|quantity| quantity.plain.chars()).filter(|sign| *sign != '/').collect()
+    };
+    grouped(a) && grouped(b) && digits(a).len() >= MIN_DIGITS && digits(a) == digits(b)
+}
+
+/// Whether a number is no difference to a text that has none like it: the length of a list, the one of "1 week" where the
+/// text has "a week", or of "1 bag" where it has "one bag".
 fn says_nothing(more: &Quantity, other: &Reading) -> bool {
     const OTHERS: [&str; 9] = ["last", "next", "this", "that", "every", "each", "past", "previous", "coming"];
     let unit = |token: &Token| {
@@ -50,7 +95,10 @@ fn says_nothing(more: &Quantity, other: &Reading) -> bool {
         let before = at.checked_sub(1).map_or("", |before| other.tokens[before].text.as_str());
         unit(&other.tokens[at]) && !OTHERS.contains(&before)
     };
-    more.unit == LIST || (more.plain == "1" && !more.unit.is_empty() && (0..other.tokens.len()).any(a_unit))
+    let one = more.plain == "1";
+    more.unit == LIST
+        || (one && !more.unit.is_empty() && (0..other.tokens.len()).any(a_unit))
+        || (one && more.unit.is_empty() && other.tokens.iter().any(|token| token.text == "one"))
 }
 
 /// Whether a veto says no more than that one text has a plain, short number that the other lacks.
@@ -65,10 +113,10 @@ pub(super) fn is_extra(veto: &Veto, a: &Reading, b: &Reading) -> bool {
 /// Numbers with more digits are years at most; longer ones name something.
 const MAX_PLAIN: usize = 4;
 
-/// Pounds are money or weight; what `dates` lets pass is one date.
-fn same_unit(x: &str, y: &str) -> bool {
-    let (x, y) = if x < y { (x, y) } else { (y, x) };
-    x == y || matches!((x, y), ("gbp" | "lb", "pound") | ("date", "either date"))
+/// Whether two units that differ may be one: pounds are money or weight, a date in digits may begin with the day.
+fn same_unit(a: &Quantity, b: &Quantity) -> bool {
+    let (x, y) = if a.unit < b.unit { (a.unit, b.unit) } else { (b.unit, a.unit) };
+    matches!((x, y), ("gbp" | "lb", "pound") | ("date", "either date"))
 }
 
 fn without_common<K: std::hash::Hash + Eq>(
@@ -120,12 +168,6 @@ fn dates(mut a: Vec<Quantity>, mut b: Vec<Quantity>) -> (Vec<Quantity>, Vec<Quan
         }
     }
     (a, b)
-}
-
-/// All digits and letters in a row: what groups of digits have in common however they are separated.
-fn digits(numbers: &[Quantity]) -> String {
-    let signs = |byte: &u8| byte.is_ascii_alphanumeric();
-    numbers.iter().flat_map(|quantity| quantity.plain.bytes()).filter(signs).map(char::from).collect()
 }
 
 fn listed(numbers: &[Quantity]) -> String {

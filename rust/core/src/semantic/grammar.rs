@@ -28,13 +28,28 @@ pub(super) struct Grammar {
     pub(super) must: bool,
     pub(super) and: usize,
     pub(super) or: usize,
+    /// Verbs in the past, and in the future.
+    pub(super) past: usize,
+    pub(super) future: usize,
+    /// Whether I am in it.
+    pub(super) first_person: bool,
     /// he, she, they, I, you in order of appearance, whatever their case.
     pub(super) persons: Vec<u8>,
 }
 
 pub(super) fn grammar(reading: &Reading) -> Grammar {
-    let mut out =
-        Grammar { asks: Asks::Other, questions: 0, may: false, must: false, and: 0, or: 0, persons: Vec::new() };
+    let mut out = Grammar {
+        asks: Asks::Other,
+        questions: 0,
+        may: false,
+        must: false,
+        and: 0,
+        or: 0,
+        past: 0,
+        future: 0,
+        first_person: false,
+        persons: Vec::new(),
+    };
     let mut asked_in = None;
     for (at, token) in reading.tokens.iter().enumerate() {
         if token.role != Role::Function {
@@ -45,6 +60,9 @@ pub(super) fn grammar(reading: &Reading) -> Grammar {
             "should" | "must" | "ought" | "shall" => out.must = true,
             "and" => out.and += 1,
             "or" => out.or += 1,
+            "did" | "was" | "were" | "had" => out.past += 1,
+            "will" => out.future += 1,
+            "i" | "me" | "my" | "mine" => out.first_person = true,
             _ => {}
         }
         out.persons.extend(person(&token.text));
@@ -92,7 +110,7 @@ pub(super) fn conflict(a: Asks, b: Asks) -> bool {
 }
 
 /// Pairs of particles and prepositions that are opposites, each end by its commonest word.
-const DIRECTIONS: [[&str; 2]; 8] = [
+const DIRECTIONS: [[&str; 2]; 12] = [
     ["up", "down"],
     ["in", "out"],
     ["on", "off"],
@@ -101,6 +119,10 @@ const DIRECTIONS: [[&str; 2]; 8] = [
     ["more", "less"],
     ["most", "least"],
     ["from", "to"],
+    ["many", "few"],
+    ["if", "unless"],
+    ["for", "against"],
+    ["because", "although"],
 ];
 
 /// The pair of [`DIRECTIONS`] that a word belongs to, and which end of it is meant.
@@ -119,9 +141,17 @@ fn direction(word: &str) -> Option<(usize, usize)> {
         "more" => (5, 0),
         "less" | "fewer" => (5, 1),
         "most" => (6, 0),
-        "least" => (6, 1),
+        "least" | "fewest" => (6, 1),
         "from" => (7, 0),
         "to" => (7, 1),
+        "many" | "much" => (8, 0),
+        "few" => (8, 1),
+        "if" => (9, 0),
+        "unless" => (9, 1),
+        "for" => (10, 0),
+        "against" => (10, 1),
+        "because" => (11, 0),
+        "although" | "though" => (11, 1),
         _ => return None,
     })
 }

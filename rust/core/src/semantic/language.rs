@@ -1,6 +1,7 @@
 //! In which language a text is written, as far as the guards care.
 
 use super::fnv::Table;
+use super::reading::Reading;
 use super::scan::{Raw, Shape, Word, fold};
 use super::words::{english, foreign};
 use crate::sync::OnceLock;
@@ -79,6 +80,29 @@ pub(super) fn language(tokens: &[Raw]) -> Language {
 }
 
 impl Language {
+    /// How many times a text of this language is turned around: where negators go together, once at most.
+    pub(super) fn negations(self, reading: &Reading) -> u32 {
+        // "Ne ... plus": "plus" alone is more.
+        let has = |word: &str| reading.tokens.iter().any(|token| token.text == word);
+        match self {
+            Self::French => u32::from(reading.negators > 0 || ((has("ne") || has("n")) && has("plus"))),
+            Self::Spanish | Self::Russian => reading.negators.min(1),
+            _ => reading.negators,
+        }
+    }
+
+    /// Whether a word of this language asks for something.
+    pub(super) fn asks(self, word: &str) -> bool {
+        let words = match self {
+            Self::German => foreign::GERMAN_QUESTIONS,
+            Self::Spanish => foreign::SPANISH_QUESTIONS,
+            Self::French => foreign::FRENCH_QUESTIONS,
+            Self::Russian => foreign::RUSSIAN_QUESTIONS,
+            _ => "",
+        };
+        words.split_whitespace().any(|asks| fold(asks) == word)
+    }
+
     /// How many of the words turn the answer around.
     pub(super) fn negators<'a>(self, words: impl Iterator<Item = &'a str>) -> u32 {
         let Some(bit) = LANGUAGES.iter().position(|language| *language == self) else { return 0 };

@@ -18,6 +18,9 @@ struct Roles<'r> {
 pub(super) fn exchanged(a: &Reading, b: &Reading, difference: &Difference) -> bool {
     let [x, y] = difference.keys(a, b);
     let (a, b) = (Roles { reading: a, keys: x }, Roles { reading: b, keys: y });
+    if me_or_i(&a, &b) || me_or_i(&b, &a) || who_or_whom(&a, &b) || counted_otherwise(&a, &b) {
+        return true;
+    }
     match (agent_first(&a), agent_first(&b)) {
         (Some(x), Some(y)) => turned(&x.0, &y.0),
         (Some((passive, verb)), None) => turned(&passive, &active(&b, verb)),
@@ -122,6 +125,63 @@ fn swapped(a: &Roles<'_>, b: &Roles<'_>) -> bool {
     kept && !listed && !symmetric(a.tokens(), first, last)
 }
 
+/// Whether a verb is done to me in one text and by me in the other: can my landlord sue me, can I sue my landlord.
+fn me_or_i(object: &Roles<'_>, subject: &Roles<'_>) -> bool {
+    let first = |token: &Token, words: [&str; 2]| token.role == Role::Function && words.contains(&token.text.as_str());
+    let done = |roles: &Roles<'_>| -> Vec<u64> {
+        let pairs = roles.tokens().windows(2).zip(&roles.keys);
+        pairs
+            .filter(|(two, _)| content(&two[0]) && first(&two[1], ["me", "us"]))
+            .map(|(_, key)| *key)
+            .take(MAX_OBJECTS)
+            .collect()
+    };
+    let does = |roles: &Roles<'_>| -> Vec<u64> {
+        let pairs = roles.tokens().windows(2).zip(roles.keys.iter().skip(1));
+        pairs
+            .filter(|(two, _)| first(&two[0], ["i", "we"]) && content(&two[1]))
+            .map(|(_, key)| *key)
+            .take(MAX_OBJECTS)
+            .collect()
+    };
+    let (to_me, by_me) = (done(object), does(subject));
+    let turned = to_me.iter().any(|key| by_me.contains(key));
+    turned && done(subject).is_empty() && does(object).is_empty()
+}
+
+/// Whether one text asks who does something and the other to whom it is done: who beat Nadal, who did Nadal beat.
+fn who_or_whom(a: &Roles<'_>, b: &Roles<'_>) -> bool {
+    let asks = |roles: &Roles<'_>| match roles.tokens() {
+        [who, next, ..] if matches!(who.text.as_str(), "who" | "which") => {
+            Some(matches!(next.text.as_str(), "do" | "does" | "did")).filter(|object| *object || content(next))
+        }
+        _ => None,
+    };
+    let words = |roles: &Roles<'_>| roles.content(0..roles.keys.len(), 0).collect::<Vec<_>>();
+    matches!((asks(a), asks(b)), (Some(x), Some(y)) if x != y) && turned(&words(a), &words(b))
+}
+
+/// Whether the same numbers count other things: two adults and three children, three adults and two children.
+fn counted_otherwise(a: &Roles<'_>, b: &Roles<'_>) -> bool {
+    let counted = |roles: &Roles<'_>| -> Vec<(u64, u64)> {
+        let pairs = roles.tokens().windows(2).zip(roles.keys.windows(2));
+        let counts = |two: &[Token]| two[0].role == Role::Number && two[1].role == Role::Content;
+        let mut found: Vec<_> = pairs.filter(|(two, _)| counts(two)).map(|(_, keys)| (keys[0], keys[1])).collect();
+        found.sort_unstable();
+        found
+    };
+    let (x, y) = (counted(a), counted(b));
+    let parts = |list: &[(u64, u64)], part: fn(&(u64, u64)) -> u64| {
+        let mut parts: Vec<u64> = list.iter().map(part).collect();
+        parts.sort_unstable();
+        parts
+    };
+    x.len() > 1
+        && x != y
+        && parts(&x, |two| two.0) == parts(&y, |two| two.0)
+        && parts(&x, |two| two.1) == parts(&y, |two| two.1)
+}
+
 /// Forms of one auxiliary are one word.
 fn frame_word(word: &str) -> &str {
     match word {
@@ -158,7 +218,7 @@ fn other_objects(a: &Roles<'_>, b: &Roles<'_>) -> bool {
     })
 }
 
-/// At most this many objects of one preposition are compared.
+/// At most this many objects of one preposition, or verbs of one person, are compared.
 const MAX_OBJECTS: usize = 12;
 
 /// The keys of the words that follow a preposition, up to the next word that is no content; or of a pronoun.

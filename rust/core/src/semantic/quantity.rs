@@ -83,8 +83,14 @@ fn is_lettered(digits: &str, suffix: &str) -> bool {
 
 /// Separators out: a telephone or card number is its digits.
 fn other(text: &str) -> Numeral {
-    let plain = text.bytes().filter(u8::is_ascii_digit).count() >= 7 && !text.contains(['.', ':', '/']);
-    let sign = |c: &char| !matches!(c, '-' | ',' | '+');
+    // 555.123.4567: points divide a telephone number into groups of three and four.
+    let mut groups = text.split('.').map(str::len);
+    let dialled = groups.clone().count() >= 3
+        && groups.all(|length| matches!(length, 3 | 4))
+        && text.ends_with(|c: char| c.is_ascii_digit())
+        && text.rsplit('.').next().is_some_and(|last| last.len() == 4);
+    let plain = text.bytes().filter(u8::is_ascii_digit).count() >= 7 && (dialled || !text.contains(['.', ':', '/']));
+    let sign = |c: &char| !matches!(c, '-' | ',' | '+' | '.');
     Numeral::Other(if plain { text.chars().filter(sign).collect() } else { text.to_owned() })
 }
 
@@ -160,7 +166,10 @@ fn plain(digits: &str, english: bool) -> Option<String> {
             && parts.all(|part| part.len() == 3 || (part.len() > 3 && part.as_bytes()[3] == point as u8))
     };
     let clean = if thousands(group) { digits.replace(group, "") } else { digits.to_owned() };
-    let clean = if english && clean.matches(',').count() == 1 { clean.replace(',', ".") } else { clean };
+    // 500,1000 are two numbers.
+    let decimals = clean.split_once(',').map_or(0, |(_, decimals)| decimals.len());
+    let one = clean.matches(',').count() == 1 && decimals <= 3;
+    let clean = if english && one { clean.replace(',', ".") } else { clean };
     let clean = if english { clean } else { clean.replace(',', ".") };
     if clean.matches('.').count() > 1 || clean.contains([',', '/', ':']) || clean[1..].contains('-') {
         return None;

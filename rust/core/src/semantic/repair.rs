@@ -1,4 +1,5 @@
-//! Mends misspelt words of one text that the other text has, where a list knows what they are.
+//! Mends words of one text that the other text writes otherwise: misspelt ones, where a list knows what they are, and numbers
+//! written as words, "1st" and "first".
 //!
 //! A misspelt "please" or "thirty" is read as a word that means something, so that letters must be mended before a text is
 //! read. No two words that the lists know are taken for each other.
@@ -11,17 +12,57 @@ use super::similar::misspelt;
 /// With more words that only one text has, they differ anyway.
 const MAX_OWN: usize = 12;
 
-/// Both readings without the slips of the fingers that the other text tells; None if there are none.
+/// Numbers, and how they are written else.
+const WRITINGS: [(&str, &str); 15] = [
+    ("1st", "first"),
+    ("2nd", "second"),
+    ("3rd", "third"),
+    ("4th", "fourth"),
+    ("5th", "fifth"),
+    ("6th", "sixth"),
+    ("7th", "seventh"),
+    ("8th", "eighth"),
+    ("9th", "ninth"),
+    ("10th", "tenth"),
+    ("11th", "eleventh"),
+    ("12th", "twelfth"),
+    ("2", "ii"),
+    ("3", "iii"),
+    ("4", "iv"),
+];
+
+/// Both readings as they would be if both texts were written in one way; None if they are.
 pub(super) fn repaired(a: &Reading, b: &Reading) -> Option<(Reading, Reading)> {
-    let (left, right) = (words(&a.folded), words(&b.folded));
-    let (p, q) = (slips(&own(&left, &right)?, &right), slips(&own(&right, &left)?, &left));
-    if p.is_empty() && q.is_empty() {
+    let (x, y) = (written_as(&a.folded, &b.folded), written_as(&b.folded, &a.folded));
+    let (x, y) = (x.as_deref().unwrap_or(&a.folded), y.as_deref().unwrap_or(&b.folded));
+    let (left, right) = (words(x), words(y));
+    let (p, q) = match (own(&left, &right), own(&right, &left)) {
+        (Some(p), Some(q)) => (slips(&p, &right), slips(&q, &left)),
+        _ => (Vec::new(), Vec::new()),
+    };
+    let mend = |reading: &Reading, text: &str, slips: &[(&str, &str)]| {
+        let mended = mended(text, slips, is_letter);
+        (mended != reading.folded).then(|| Reading::new(&mended))
+    };
+    match (mend(a, x, &p), mend(b, y, &q)) {
+        (None, None) => None,
+        (x, y) => Some((x.unwrap_or_else(|| a.clone()), y.unwrap_or_else(|| b.clone()))),
+    }
+}
+
+/// A text with its numbers written as the other text writes them; None if nothing is to be done.
+fn written_as(text: &str, other: &str) -> Option<String> {
+    if !text.bytes().any(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let mend = |reading: &Reading, slips: &[(&str, &str)]| {
-        if slips.is_empty() { reading.clone() } else { Reading::new(&mended(&reading.folded, slips)) }
+    let has = |text: &str, wanted: &str| {
+        text.split(|c: char| !c.is_alphanumeric()).any(|word| word.eq_ignore_ascii_case(wanted))
     };
-    Some((mend(a, &p), mend(b, &q)))
+    let fits = |(digits, word): &&(&str, &str)| {
+        has(text, digits) && has(other, word) && !has(text, word) && !has(other, digits)
+    };
+    let found: Vec<(&str, &str)> = WRITINGS.iter().filter(fits).copied().collect();
+    (!found.is_empty()).then(|| mended(text, &found, char::is_alphanumeric))
 }
 
 fn is_letter(c: char) -> bool {
@@ -50,17 +91,21 @@ fn slips<'w>(own: &[&'w str], other: &'w Set<String>) -> Vec<(&'w str, &'w str)>
     own.iter().copied().filter(|word| !lists(word)).filter_map(meant).collect()
 }
 
-fn mended(text: &str, slips: &[(&str, &str)]) -> String {
-    let mut out = String::with_capacity(text.len() + slips.len());
+/// A text with other words for some of its runs of characters that are `part` of a word.
+fn mended(text: &str, others: &[(&str, &str)], part: fn(char) -> bool) -> String {
+    if others.is_empty() {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len() + others.len());
     let mut rest = text;
     while !rest.is_empty() {
-        let gap = rest.find(is_letter).unwrap_or(rest.len());
+        let gap = rest.find(part).unwrap_or(rest.len());
         out.push_str(&rest[..gap]);
         rest = &rest[gap..];
-        let end = rest.find(|c| !is_letter(c)).unwrap_or(rest.len());
+        let end = rest.find(|c| !part(c)).unwrap_or(rest.len());
         let word = &rest[..end];
         let lower = word.to_lowercase();
-        match slips.iter().find(|(slip, _)| *slip == lower) {
+        match others.iter().find(|(other, _)| *other == lower) {
             Some((_, meant)) if word.starts_with(char::is_uppercase) => {
                 let mut letters = meant.chars();
                 out.extend(letters.next().into_iter().flat_map(char::to_uppercase));

@@ -104,7 +104,13 @@ pub(super) fn scan(text: &str) -> Scan {
     // English words have some five letters and a space; who writes a book has room made for it on the way.
     scanner.out.tokens.reserve(text.len().min(MAX_CODE) / 5 + 1);
     scanner.literals(text);
-    for chunk in text.split_whitespace() {
+    let mut chunks = text.split_whitespace().peekable();
+    while let Some(chunk) = chunks.next() {
+        // "Order no. 5" negates nothing.
+        let number = matches!(chunk, "no." | "No." | "nos." | "Nos.");
+        if number && chunks.peek().is_some_and(|next| next.starts_with(|c: char| c.is_ascii_digit())) {
+            continue;
+        }
         scanner.chunk(chunk);
         scanner.glued = false;
     }
@@ -175,6 +181,8 @@ impl Scanner {
         }
         let inner = chunk.trim_start_matches(|c: char| "([{<\"'`\u{201c}\u{ab}".contains(c));
         let inner = inner.trim_end_matches(|c: char| ")]}>\"'`\u{201d}\u{bb}.,;:!?\u{2026}".contains(c));
+        // "array.map()" is "array.map".
+        let inner = inner.trim_end_matches('(');
         if chunk.starts_with('(') {
             self.clause_over = true;
         }
@@ -185,12 +193,12 @@ impl Scanner {
                 return;
             }
             // "U.S.-India": the dash ends the first name.
-            if let Some((first, rest)) = inner.split_once('-').filter(|(first, _)| first.ends_with('.')) {
-                if let Some(joined) = initials(first.trim_end_matches('.')).filter(|_| inner.len() == chunk.len()) {
-                    self.push(joined.to_lowercase(), Shape::Word, case_of(&joined));
-                    self.pieces(rest);
-                    return;
-                }
+            let dashed = inner.split_once('-').filter(|(first, _)| first.ends_with('.') && inner.len() == chunk.len());
+            let dashed = dashed.and_then(|(first, rest)| Some((initials(first.trim_end_matches('.'))?, rest)));
+            if let Some((joined, rest)) = dashed {
+                self.push(joined.to_lowercase(), Shape::Word, case_of(&joined));
+                self.pieces(rest);
+                return;
             }
             if let Some(joined) = initials(inner) {
                 let case = case_of(&joined);

@@ -65,7 +65,26 @@ fn negated(a: &str, b: &str) -> bool {
     let deprived = |x: &str, y: &str| {
         x.strip_suffix("less").is_some_and(|base| base.len() >= 3 && (y == base || y.strip_suffix("ful") == Some(base)))
     };
-    prefixed || deprived(a, b) || deprived(b, a)
+    prefixed || deprived(a, b) || deprived(b, a) || contrasted(a, b)
+}
+
+/// Prefixes that turn one word into two opposites.
+const CONTRASTING: [[&str; 2]; 9] = [
+    ["hyper", "hypo"],
+    ["over", "under"],
+    ["inter", "intra"],
+    ["endo", "exo"],
+    ["macro", "micro"],
+    ["pre", "post"],
+    ["mono", "poly"],
+    ["homo", "hetero"],
+    ["immigra", "emigra"],
+];
+
+/// Whether two words differ in the prefixes of a pair only: "hypertension" and "hypotension".
+fn contrasted(a: &str, b: &str) -> bool {
+    let rest = |x: &str, y: &str| a.strip_prefix(x).zip(b.strip_prefix(y)).is_some_and(|(p, q)| p == q && p.len() >= 3);
+    CONTRASTING.iter().any(|[x, y]| rest(x, y) || rest(y, x))
 }
 
 /// Whether one is the other with a slip of the fingers. Short words are too close to other words.

@@ -1,5 +1,6 @@
 //! What each rule catches and lets pass, and what holds for all texts.
 
+mod numbers;
 mod properties;
 
 use super::{Reading, Rule, guard_words, veto};
@@ -35,91 +36,6 @@ fn alike(pairs: &[(&str, &str)]) {
         let found = veto(&Reading::new(a), &Reading::new(b));
         assert_eq!(found.map(|veto| veto.to_string()), None, "{a} | {b}");
     }
-}
-
-#[test]
-fn numbers_are_compared_by_value() {
-    apart(
-        Rule::Number,
-        &[
-            ("Is 15 enough?", "Is 30 enough?"),
-            ("What is loan 5567 worth?", "What is loan 5576 worth?"),
-            ("Show branch #0471", "Show branch #0472"),
-            ("the tax in 2023", "the tax in 2024"),
-            ("two tickets please", "three tickets please"),
-            ("I paid 1,000 euros", "I paid 10,000 euros"),
-            ("does python 3.10 have it", "does python 3.1 have it"),
-            ("call 555-123-4567", "call 555-123-4568"),
-            ("is it 5 degrees", "is it -5 degrees"),
-            ("wake me at 5pm", "wake me at 5am"),
-            ("a table on March 5", "a table on March 6"),
-            ("a table on 3/5/2024", "a table on 5/3/2024"),
-            ("How do I get a card?", "How do I get a card for 2?"),
-        ],
-    );
-    alike(&[
-        ("two tickets", "2 tickets"),
-        ("a site with 6k+ readers", "a site with 6k readers"),
-        ("twenty-one days", "21 days"),
-        ("two hundred and five seats", "205 seats"),
-        ("I paid 1,000 euros", "I paid 1000 euros"),
-        ("it costs $5", "it costs 5 dollars"),
-        ("it costs 5 USD", "it costs $5.00"),
-        ("50% of it", "50 percent of it"),
-        ("wake me at 5pm", "wake me at 17:00"),
-        ("wake me at 5 p.m.", "wake me at 5:00 pm"),
-        ("wait one hour", "wait 60 minutes"),
-        ("a year has 12 months", "a year has twelve months"),
-        ("a table on March 5th", "a table on 5 March"),
-        ("a table on 2024-03-05", "a table on March 5, 2024"),
-        ("a table on 3/5/2024", "a table on 5 March 2024"),
-        ("call 555-123-4567", "call (555) 123-4567"),
-        ("the limit of a 401(k)", "the limit of a 401k"),
-        ("it takes 5 million", "it takes 5,000,000"),
-    ]);
-}
-
-#[test]
-fn how_long_a_list_is_to_be_is_no_number_of_the_question() {
-    alike(&[
-        ("What are the top 5 museums in Oslo?", "What are the best museums in Oslo?"),
-        ("What are the five types of clouds?", "What are the types of clouds?"),
-        ("Give me 3 reasons to learn Rust", "Give me reasons to learn Rust"),
-        ("the ten cheapest hotels in Oslo", "the cheapest hotels in Oslo"),
-        ("top 5 museums in Oslo", "five best museums in Oslo"),
-    ]);
-    apart(
-        Rule::Number,
-        &[
-            ("What are the top 5 museums in Oslo?", "What are the top 10 museums in Oslo?"),
-            ("Do I need 2 types of photos?", "Do I need types of photos?"),
-            ("Can I bring 2 bags?", "Can I bring bags?"),
-            ("What are the best hotels for 5?", "What are the best hotels?"),
-            ("Show the top 500 companies", "Show the companies"),
-        ],
-    );
-}
-
-#[test]
-fn one_of_a_unit_is_the_unit() {
-    alike(&[
-        ("Can I learn to swim in a week?", "Can I learn to swim in one week?"),
-        ("How far is a mile in metres?", "How far is 1 mile in metres?"),
-    ]);
-    apart(
-        Rule::Number,
-        &[
-            ("What did I spend last month?", "What did I spend 1 month?"),
-            ("Can I learn to swim in a week?", "Can I learn to swim in 2 weeks?"),
-            ("Can I learn to swim in a week?", "Can I learn to swim in one hour?"),
-        ],
-    );
-}
-
-#[test]
-fn the_same_number_of_something_else() {
-    apart(Rule::Unit, &[("it costs $5", "it costs 5 euros"), ("wait 30 months", "wait 30 seconds")]);
-    alike(&[("it costs 5", "it costs $5")]);
 }
 
 #[test]
@@ -181,6 +97,7 @@ fn negators_cancel_out_or_separate() {
         ("Is the road not unsafe?", "Is the road safe?"),
         ("What do I do if I forgot my PIN?", "What do I do if I can't remember my PIN?"),
         ("What is the least painful treatment?", "What is the most painless treatment?"),
+        ("What is the least expensive hotel?", "What is the cheapest hotel?"),
     ]);
     vetoed(&[
         ("What is the most painful treatment?", "What is the most painless treatment?"),
@@ -226,6 +143,13 @@ fn opposites_separate() {
             ("Why wasn't my ticket refundable?", "Why wasn't my ticket non-refundable?"),
             ("Is the dough kneadable?", "Is the dough unkneadable?"),
             ("Are wire transfers covered?", "Are wire transfers excluded?"),
+            // The prefixes are opposites.
+            ("What is hypertension?", "What is hypotension?"),
+            ("Why is my bill overstated?", "Why is my bill understated?"),
+            ("the rules of immigration", "the rules of emigration"),
+            // Three ends of one scale.
+            ("Is the shop open tomorrow?", "Is the shop open yesterday?"),
+            ("Is the shop open tomorrow?", "Is the shop open today?"),
         ],
     );
     // Two opposites at once do not cancel out.
@@ -243,6 +167,10 @@ fn directions_and_roles() {
             ("Is it ok to eat before a run?", "Is it ok to eat after a run?"),
             ("turn it on", "turn it off"),
             ("return it within a month", "return it after a month"),
+            ("Do I have too much iron?", "Do I have too little iron?"),
+            ("Which town has the most people?", "Which town has the fewest people?"),
+            ("Can I leave if it rains?", "Can I leave unless it rains?"),
+            ("Who votes for the bill?", "Who votes against the bill?"),
         ],
     );
     apart(
@@ -253,6 +181,9 @@ fn directions_and_roles() {
             ("Does Ann blame Bob?", "Does Bob blame Ann?"),
             ("Does Ann blame Bob?", "Is Ann blamed by Bob?"),
             ("Is Ann taller than Bob?", "Is Bob taller than Ann?"),
+            ("Can my landlord sue me?", "Can I sue my landlord?"),
+            ("Can the bank call us?", "Can we call the bank?"),
+            ("Who beat Nadal?", "Who did Nadal beat?"),
             ("move my Roth IRA to a Traditional IRA", "move my Traditional IRA to a Roth IRA"),
         ],
     );
@@ -326,17 +257,6 @@ fn roles_in_one_of_several_sentences() {
 }
 
 #[test]
-fn a_letter_belongs_to_its_identifier() {
-    vetoed(&[
-        ("the balance of account 9876-7846", "the balance of account 9876-7846C"),
-        ("the parcels of zip 86345", "the parcels of zip 86345K"),
-        ("where is ISBN 978-6-19-738766-6", "where is ISBN 978-6-19-738766-6A"),
-        ("the state of part 95V-72", "the state of part 95V-72C"),
-    ]);
-    alike(&[("a race of 1500m", "a race of 1500 m"), ("is 72F warm", "is 72 fahrenheit warm")]);
-}
-
-#[test]
 fn slips_of_the_fingers_in_listed_words() {
     alike(&[
         ("the oven is set to what right now", "the oven is set to what rigth now"),
@@ -363,7 +283,15 @@ fn courtesies_without_a_mark() {
 #[test]
 fn kinds_of_question() {
     apart(Rule::QuestionType, &[("Who won the war?", "When was the war won?"), ("How much is rent?", "Why is rent?")]);
-    apart(Rule::Modality, &[("Can I feed my dog rice?", "Should I feed my dog rice?")]);
+    apart(
+        Rule::Modality,
+        &[
+            ("Can I feed my dog rice?", "Should I feed my dog rice?"),
+            ("When did the offer end?", "When will the offer end?"),
+        ],
+    );
+    apart(Rule::Pronoun, &[("Is her passport valid?", "Is my passport valid?")]);
+    apart(Rule::Modifier, &[("How do I get your mails?", "How do I stop getting your mails?")]);
 }
 
 #[test]
@@ -399,6 +327,13 @@ fn other_languages_have_numbers_and_negators() {
         ("Comment fermer mon compte ?", "Comment ne pas fermer mon compte ?"),
         ("Можно ли закрыть счёт?", "Нельзя ли закрыть счёт?"),
         ("Wie sende ich 5 Euro?", "Wie sende ich 15 Euro?"),
+        ("Wann öffnet die Bank?", "Wo öffnet die Bank?"),
+        ("Ist der Laden am 3. Mai offen?", "Ist der Laden am 3. Juni offen?"),
+        ("Darf man den Contraste ändern?", "Darf man den Contract ändern?"),
+        // Two negators are one in these.
+        ("Кто платит налоги?", "Кто никогда не платит налоги?"),
+        ("¿Por qué veo algo aquí?", "¿Por qué no veo nada aquí?"),
+        ("Est-ce que je peux annuler ?", "Est-ce que je ne peux plus annuler ?"),
         ("如何支付5元", "如何支付6元"),
         ("الغرفة ٥", "الغرفة ٦"),
     ]);

@@ -19,7 +19,7 @@ outside above below if whether because while although though unless when wheneve
 and or but nor so yet
 is are was were be been being am do does did done doing have has had having get gets got getting gotten
 can could may might will would shall should must ought able
-more most less least much many few fewer lot lots
+more most less least much many few fewer fewest lot lots
 i me my mine we us our ours you your yours he him his she her hers it its they them their theirs one ones
 this these those some any each every all here there
 ";
@@ -410,6 +410,13 @@ no one = nobody
 out there =
 for me =
 on my behalf =
+switch on = turn on
+switch off = turn off
+switched on = turned on
+switched off = turned off
+e mail = email
+e mails = emails
+too little = too few
 log in = login
 log into = login
 log on = login

@@ -25,6 +25,12 @@ pub(in crate::semantic) const SPANISH_NEGATORS: &str = "no nunca jamás sin nada
 pub(in crate::semantic) const FRENCH_NEGATORS: &str = "pas jamais sans rien personne aucun aucune";
 pub(in crate::semantic) const RUSSIAN_NEGATORS: &str = "не нет нельзя никогда без ничего никто невозможно";
 
+/// Words that ask.
+pub(in crate::semantic) const GERMAN_QUESTIONS: &str = "wann wo wer wen wem was warum wie wieso weshalb woher wohin";
+pub(in crate::semantic) const SPANISH_QUESTIONS: &str = "cuándo dónde quién qué cómo cuánto";
+pub(in crate::semantic) const FRENCH_QUESTIONS: &str = "quand où qui pourquoi comment combien";
+pub(in crate::semantic) const RUSSIAN_QUESTIONS: &str = "когда где кто что почему как сколько куда откуда зачем";
+
 /// Numbers in words that are no other word, from two to twelve.
 pub(in crate::semantic) const GERMAN_NUMBERS: &str = "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf";
 pub(in crate::semantic) const SPANISH_NUMBERS: &str = "dos tres cuatro cinco seis siete ocho nueve diez once doce";

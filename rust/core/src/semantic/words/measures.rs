@@ -2,13 +2,13 @@
 
 /// A line: base unit, factor to it, and the words. Only what converts without rounding shares a base.
 pub(in crate::semantic) const MEASURES: &str = "
-second 1 second seconds sec secs s
-second 60 minute minutes min mins
-second 3600 hour hours hr hrs h
-second 86400 day days
-second 604800 week weeks wk wks
-month 1 month months mo
-month 12 year years yr yrs
+second 1 second seconds sec secs s sekunde sekunden seconde secondes segundo segundos секунда секунды секунд
+second 60 minute minutes min mins minuten minuto minutos минута минуты минут
+second 3600 hour hours hr hrs h stunde stunden heure heures hora horas час часа часов
+second 86400 day days tage tagen jour jours dia dias день дня дней
+second 604800 week weeks wk wks woche wochen semaine semaines semana semanas неделя недели недель
+month 1 month months mo monat monate monaten mois meses месяц месяца месяцев
+month 12 year years yr yrs jahr jahre jahren annee annees ano anos год года лет
 second 0.001 millisecond milliseconds ms
 metre 1 metre metres meter meters m
 metre 1000 kilometre kilometres kilometer kilometers km kms

@@ -169,7 +169,7 @@ come | go
 give | take
 accept approve | reject deny refuse
 enable activate | disable deactivate
-add | remove subtract
+add | remove subtract delete erase
 insert | extract
 create build construct design produce | destroy demolish
 attach | detach

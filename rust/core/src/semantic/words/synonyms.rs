@@ -25,7 +25,6 @@ say state mention
 work function operate
 improve enhance boost hone upgrade
 grow develop
-delete erase
 verify confirm validate
 check examine inspect
 search seek
@@ -81,8 +80,7 @@ many several numerous various multiple
 all every each everything
 person people individual human somebody someone anybody anyone everybody everyone
 guy dude fellow
-company firm corporation
-business enterprise
+company firm corporation business enterprise
 job employment occupation profession career
 boss manager supervisor
 coworker colleague
@@ -366,6 +364,7 @@ information info
 application app
 advertisement ad advert
 laboratory lab
+javascript js
 mathematics math maths
 professor prof
 photograph photo

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from _harness import not_run
@@ -15,7 +16,6 @@ from _verdicts import Tally, Verdict, cosines, grouped, judge, row_cosines, shar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from _guards import Guards
     from _harness import Bench
@@ -31,6 +31,7 @@ LENIENT, USUAL = 0.85, 0.95
 MOST_WRONG, MOST_WRONG_IN_ONE, MOST_LOST = 2.0, 5.0, 3.0
 SUITES = ("semantic/banking_adversarial.jsonl.gz", "semantic/finance_adversarial.jsonl.gz")
 SUITES_WRONG, SUITES_RIGHT = 4, 7
+WRITTEN = Path(__file__).with_name("written_pairs.jsonl")
 CHECKLIST = "semantic/checklist_pairs.jsonl.gz"
 CHECKLIST_WRONG, CHECKLIST_LOST = 25.0, 5.0
 QQP_WRONG_OF_PLAIN, QQP_LOST = 0.5, 12.0
@@ -142,6 +143,20 @@ def run_suites(bench: Bench, encoder: Any, guards: Guards) -> None:
         bench.note(
             f"suites, {what}: served", f"{served[same]} of {tally.pairs}, expected {expected}, plain {tally.plain}"
         )
+
+
+def run_written(bench: Bench, encoder: Any, guards: Guards) -> None:
+    """Print how the guards judge pairs that were written to find out what they miss, at .85 and whatever the cosine."""
+    rows = [json.loads(line) for line in WRITTEN.read_text(encoding="utf-8").splitlines()]
+    found = cosines(encoder, [(row["a"], row["b"]) for row in rows])
+    for at, threshold in (("whatever the cosine", -1.0), (f"at {LENIENT}", LENIENT)):
+        verdicts = judge(labelled(rows, "category"), found.tolist(), threshold, guards)
+        for same, what in ((False, "must miss"), (True, "same")):
+            some = [one for one in verdicts if one.same is same]
+            bench.note(f"written pairs, {at}, {what}", str(Tally.of(some)))
+            for name, part in grouped(some, lambda one: one.group).items() if threshold < 0 else ():
+                bench.note(f"written pairs, {what}: {name}", f"guarded {Tally.of(part).guarded} of {len(part)}")
+    print_failures(bench, verdicts)
 
 
 def labelled(rows: Sequence[dict[str, Any]], group: str) -> list[tuple[str, bool, str, str]]:

@@ -10,7 +10,8 @@ How it is measured:
   questions with a "please" or the like, each once. A hit by meaning runs on one core, with one thread.
 - The peer is what one writes without a semantic cache: sentence-transformers, faiss `IndexFlatIP`, a dict. GPTCache
   and RedisVL are printed where they run (`_semantic_peers.py`).
-- Two adversarial suites are printed pair by pair; CheckList's suite and QQP are held against bars.
+- Two adversarial suites are printed pair by pair; CheckList's suite and QQP are held against bars. Pairs that a reader
+  wrote to find out what the guards miss (`written_pairs.jsonl`) are printed by category.
 
 `--only SECTION` runs one section (repeat it for more); `--examples N` prints N failures of each kind.
 """
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING
 import _machine
 from _guards import Guards
 from _harness import Bench, with_one_thread
-from _semantic_pairs import run_checklist, run_pairs, run_qqp, run_suites
+from _semantic_pairs import run_checklist, run_pairs, run_qqp, run_suites, run_written
 from _semantic_peers import run_peers
 from _semantic_speed import check_peers, run_decision, run_hit
 
@@ -35,6 +36,7 @@ LIBRARIES = ("sentence-transformers", "torch", "faiss-cpu", "gptcache", "redisvl
 SECTIONS = {
     "pairs": run_pairs,
     "suites": run_suites,
+    "written": run_written,
     "checklist": run_checklist,
     "qqp": run_qqp,
     "decision": run_decision,

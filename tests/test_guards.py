@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
@@ -12,6 +13,7 @@ from hypothesis import given, strategies as st
 import llmfast
 from llmfast._llmfast import Reading, guard_words
 
+ROOT = Path(__file__).resolve().parents[1]
 PAIRS = [
     ("number", "Is 15 enough?", "Is 30 enough?"),
     ("identifier", "Where is parcel QX12Z9?", "Where is parcel QX12Z8?"),
@@ -73,6 +75,19 @@ def test_the_words_of_the_lists_are_told_once_each():
     words = guard_words()
     assert words == sorted(set(words))
     assert {"please", "overweight", "nicht"} <= set(words)
+
+
+def test_written_pairs_are_judged_no_worse_than_they_were():
+    """Pairs that a reader wrote to find out what the guards miss: some still get through, and never more than now."""
+    lines = (ROOT / "benches/written_pairs.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    vetoed = {
+        same: [Reading(row["a"]).veto(row["b"]) is not None for row in rows if row["same"] is same]
+        for same in (False, True)
+    }
+    assert (len(vetoed[False]), len(vetoed[True])) == (937, 400)
+    assert vetoed[False].count(False) <= 211
+    assert vetoed[True].count(True) <= 45
 
 
 def test_paraphrases_and_swaps_of_recorded_questions(evaluation_data):

@@ -443,6 +443,6 @@ def test_questions_that_do_not_hit_are_not_asked(questions):
 
 
 def test_the_bench_has_sections():
-    assert set(semantic.SECTIONS) == {"pairs", "suites", "checklist", "qqp", "decision", "hit", "peers"}
+    assert set(semantic.SECTIONS) == {"pairs", "suites", "written", "checklist", "qqp", "decision", "hit", "peers"}
     command = [sys.executable, BENCHES / "semantic.py", "--help"]
     assert b"--examples" in subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout

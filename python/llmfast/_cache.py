@@ -188,7 +188,8 @@ class Cache(Asking):
     def clear(self) -> None:
         """Remove every stored answer. Calls in flight go on; their answers are not stored.
 
-        Takes some microseconds a row, all in one go: `await invalidate(older_than=0)` lets an event loop go on meanwhile.
+        Takes some microseconds a row, all in one go; `await invalidate(older_than=0)` lets an event loop go on
+        meanwhile.
         """
         self._memory.invalidate(Criteria())
         self.flights.detach(Criteria().overtakes)

@@ -84,7 +84,10 @@ const TAGS: [&[&str]; 6] = [
 const OR_NOT: &[&str] = &["or", "not"];
 
 /// Words with which a question goes on behind an "or not".
-const BEHIND_TAG: [&str; 11] = ["in", "on", "at", "for", "with", "when", "if", "because", "during", "after", "before"];
+const BEHIND_TAG: [&str; 15] = [
+    "i", "please", "thanks", "thank", "in", "on", "at", "for", "with", "when", "if", "because", "during", "after",
+    "before",
+];
 
 /// Clauses that ask on, whatever the answer: "Is it safe? If not, why?".
 const FOLLOWING: [&[&str]; 4] =

@@ -16,9 +16,9 @@ pub(super) fn numbers(a: &Reading, b: &Reading) -> Option<Veto> {
     let plain = |quantity: &Quantity| quantity.plain.clone();
     let (x, y) = without_common(&left, &right, plain);
     let (mut x, mut y) = dates(x, y);
-    match (x.is_empty(), y.is_empty()) {
-        (false, true) => x.retain(|more| !says_nothing(more, b)),
-        (true, false) => y.retain(|more| !says_nothing(more, a)),
+    match (x.len(), y.len()) {
+        (1..=MAX_MORE, 0) => x.retain(|more| !says_nothing(more, b)),
+        (0, 1..=MAX_MORE) => y.retain(|more| !says_nothing(more, a)),
         _ => {}
     }
     if (!x.is_empty() || !y.is_empty()) && !regrouped(&x, &y) {
@@ -26,6 +26,9 @@ pub(super) fn numbers(a: &Reading, b: &Reading) -> Option<Veto> {
     }
     clash.map(|(x, y)| Veto::new(Rule::Unit, listed(&[x]), listed(&[y])))
 }
+
+/// With more numbers than this that the other text has none like, each is a difference.
+const MAX_MORE: usize = 8;
 
 /// Two quantities that are written with the same number and have different units: 5 km and 5 m. Where one of them names no
 /// unit, it may be any.

@@ -156,6 +156,13 @@ fn hostile_texts_take_linear_time() {
         "is it a by b? ",
         "and a ",
         "card0 ",
+        "sue me ",
+        "i sue ",
+        "1 km ",
+        "or not ",
+        "the top 5 ",
+        "no. 5 ",
+        "stop going ",
     ];
     for part in parts {
         let long = Reading::new(&part.repeat(BYTES / part.len()));
@@ -165,6 +172,12 @@ fn hostile_texts_take_linear_time() {
     }
     let numbered =
         |seed: usize| (0..BYTES / 8).map(|i| format!("w{}x", i * seed % 99_991)).collect::<Vec<_>>().join(" ");
-    let (a, b) = (Reading::new(&numbered(7)), Reading::new(&numbered(11)));
-    assert_eq!(veto(&a, &b).map(|veto| veto.rule), veto(&b, &a).map(|veto| veto.rule));
+    let counted = |unit: &str| (1..BYTES / 8).map(|i| format!("{i} {unit}")).collect::<Vec<_>>().join(" ");
+    let names = [numbered(7), numbered(11)];
+    let counts = [counted("km"), counted("kg")];
+    let words = ["1 km ".repeat(BYTES / 5), "a mile ".repeat(BYTES / 7)];
+    for [a, b] in [names, counts, words] {
+        let (a, b) = (Reading::new(&a), Reading::new(&b));
+        assert_eq!(veto(&a, &b).map(|veto| veto.rule), veto(&b, &a).map(|veto| veto.rule));
+    }
 }

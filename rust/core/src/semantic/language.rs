@@ -82,10 +82,10 @@ pub(super) fn language(tokens: &[Raw]) -> Language {
 impl Language {
     /// How many times a text of this language is turned around: where negators go together, once at most.
     pub(super) fn negations(self, reading: &Reading) -> u32 {
-        // "Ne ... plus": "plus" alone is more.
+        // "Ne ... plus": "plus" alone is more. Of "n'ai plus" the elided word is gone, so that it is not seen.
         let has = |word: &str| reading.tokens.iter().any(|token| token.text == word);
         match self {
-            Self::French => u32::from(reading.negators > 0 || ((has("ne") || has("n")) && has("plus"))),
+            Self::French => u32::from(reading.negators > 0 || (has("ne") && has("plus"))),
             Self::Spanish | Self::Russian => reading.negators.min(1),
             _ => reading.negators,
         }

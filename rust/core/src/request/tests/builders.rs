@@ -99,11 +99,18 @@ impl Talk {
         Value::Map(all)
     }
 
+    /// If the turns before the query end with a user who says the same, they must be followed by the query: without
+    /// it they are read as turns that end with it.
+    fn repeats_itself(&self) -> bool {
+        let nfc = |text: &str| text.nfc().collect::<String>();
+        self.turns.last().is_some_and(|(user, words)| *user && nfc(words) == nfc(&self.query))
+    }
+
     fn of_fields(&self, api: Api, with_query: bool) -> Identity {
         let Self { model, system, query, params, stream, .. } = self;
         let fields = Fields { api, query, model, system, version: "1", router: "", stream: *stream };
         let Value::List(mut turns) = self.history() else { unreachable!() };
-        if with_query {
+        if with_query || self.repeats_itself() {
             turns.push(said("user", text(query)));
         }
         let (messages, params) = (Value::List(turns), Value::Map(params.clone()));
@@ -115,14 +122,13 @@ fn talk() -> impl Strategy<Value = Talk> {
     let words = "[a-z\u{e9}\u{f6} ?]{1,8}";
     let params = prop::collection::btree_map("p_[a-c]{1,2}", plain_json(), 0..4);
     let turns = prop::collection::vec((any::<bool>(), words), 0..4);
-    ("[a-z]{1,3}", "[a-z\u{e9}]{0,4}", turns, words, params, any::<bool>()).prop_map(
-        |(model, system, turns, query, params, stream)| Talk {
-            model,
-            system,
-            turns,
-            query,
-            params: params.into_iter().collect(),
-            stream,
+    // One in eight asks again what was said last.
+    let again = prop::bool::weighted(0.125);
+    ("[a-z]{1,3}", "[a-z\u{e9}]{0,4}", turns, words, again, params, any::<bool>()).prop_map(
+        |(model, system, turns, words, again, params, stream)| {
+            let last = turns.last().filter(|_| again).map(|(_, last)| last.clone());
+            let (query, params) = (last.unwrap_or(words), params.into_iter().collect());
+            Talk { model, system, turns, query, params, stream }
         },
     )
 }

@@ -86,8 +86,8 @@ def test_written_pairs_are_judged_no_worse_than_they_were():
         for same in (False, True)
     }
     assert (len(vetoed[False]), len(vetoed[True])) == (937, 400)
-    assert vetoed[False].count(False) <= 211
-    assert vetoed[True].count(True) <= 45
+    assert vetoed[False].count(False) <= 151
+    assert vetoed[True].count(True) <= 41
 
 
 def test_paraphrases_and_swaps_of_recorded_questions(evaluation_data):

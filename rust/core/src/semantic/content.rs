@@ -5,6 +5,7 @@ use super::edit::phrases;
 use super::exact::{self, numbers};
 use super::grammar::{Asks, Grammar, conflict, grammar, opposed};
 use super::lexicon::Scale;
+use super::nuance::{asks_advice, asks_otherwise, nuance};
 use super::order::exchanged;
 use super::reading::{Reading, Role, Token};
 use super::scan::Case;
@@ -104,14 +105,17 @@ fn structure(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> 
         return Some(Veto::new(Rule::Direction, x, y));
     }
     let (x, y) = (grammar(a), grammar(b));
-    if conflict(x.asks, y.asks) && x.questions == 1 && y.questions == 1 {
+    if x.questions == 1 && y.questions == 1 && conflict(x.asks, y.asks) && asks_otherwise(a, b, [x.asks, y.asks]) {
         return Some(Veto::new(
             Rule::QuestionType,
             format!("{:?}", x.asks).to_lowercase(),
             format!("{:?}", y.asks).to_lowercase(),
         ));
     }
-    if (x.may && !x.must && y.must && !y.may) || (x.must && !x.may && y.may && !y.must) {
+    if let Some(veto) = nuance(a, b, [x.asks, y.asks], difference) {
+        return Some(veto);
+    }
+    if x.may != y.may && x.must != y.must && x.may != x.must && !(asks_advice(a) && asks_advice(b)) {
         let word = |must: bool| if must { "should" } else { "can" };
         return Some(Veto::new(Rule::Modality, word(x.must), word(y.must)));
     }
@@ -176,10 +180,15 @@ fn words(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
     }
     let (rest, longer) = if x.heavy.is_empty() { (&y, b) } else { (&x, a) };
     // A word of little weight is a counterpart to none that no list knows: "find the table", "varnish the table".
-    if minimal && rest.heavy.iter().any(|(_, token)| !token.known) {
+    if minimal && rest.heavy.iter().any(|(_, token)| !token.known || undoes(token)) {
         return Some(Veto::new(Rule::Substitution, x.shown(), y.shown()));
     }
     narrows(rest, longer, &frame, x.light + y.light).then(|| Veto::new(Rule::Modifier, x.shown(), y.shown()))
+}
+
+/// Whether a word is the end of a scale that undoes the other: selling, deleting, stopping.
+fn undoes(token: &Token) -> bool {
+    token.scale == Scale::Converse && token.pole > 0
 }
 
 /// Texts that agree in so many words are nearly the same.
@@ -234,7 +243,7 @@ fn narrows(rest: &Rest<'_>, longer: &Reading, frame: &Frame, light: usize) -> bo
     }
     let attribute = next.is_some_and(|next| next.role == Role::Content);
     match grammar(longer).asks {
-        Asks::Other => attribute && between == 1,
+        Asks::Other | Asks::Whether => attribute && between == 1,
         Asks::How | Asks::Why => false,
         // Lists and facts are asked for: "… in India", "… gaming laptops".
         _ if between == 2 => next.is_none() || !token.known,

@@ -43,9 +43,35 @@ const PLACES: [&[&str]; 17] = [
     &["towards", "toward"],
 ];
 
+/// Verbs that mean something else with each particle.
+const PHRASAL: [&str; 20] = [
+    "look", "turn", "take", "break", "put", "give", "run", "set", "call", "pick", "hold", "wait", "bring", "come",
+    "pass", "cut", "fall", "hand", "keep", "throw",
+];
+
+/// Particles and prepositions; of those on one line each may stand for the others.
+const PARTICLES: [&[&str]; 14] = [
+    &["in", "into", "inside"],
+    &["on", "onto", "upon"],
+    &["off"],
+    &["out"],
+    &["over"],
+    &["down"],
+    &["up"],
+    &["after"],
+    &["for"],
+    &["at"],
+    &["through"],
+    &["away"],
+    &["to"],
+    &["with"],
+];
+
 /// The words in which two readings differ, without those that only carry tense and number.
 pub(super) struct Phrases<'r> {
     phrase: [Vec<&'r Token>; 2],
+    /// The word before the phrases.
+    before: Option<&'r Token>,
     /// The word behind each phrase.
     next: [Option<&'r Token>; 2],
     /// How many words agree around the phrases.
@@ -60,11 +86,17 @@ impl<'r> Phrases<'r> {
             (phrase, rest.next())
         };
         let ((x, p), (y, q)) = (words(a, 0), words(b, 1));
-        Self { phrase: [x, y], next: [p, q], agree: frame.front + frame.back }
+        let front = a.tokens.iter().filter(|token| !is_auxiliary(token)).take(frame.front);
+        Self { phrase: [x, y], before: front.last(), next: [p, q], agree: frame.front + frame.back }
     }
 
     fn are_short(&self) -> bool {
         self.phrase.iter().all(|phrase| phrase.len() <= MAX_PHRASE)
+    }
+
+    /// Whether each is one word.
+    fn are_words(&self) -> bool {
+        self.phrase.iter().all(|phrase| phrase.len() == 1)
     }
 
     fn shown(&self, side: usize) -> String {
@@ -85,6 +117,8 @@ pub(super) fn phrases(a: &Reading, b: &Reading, frame: &Frame) -> Option<Veto> {
     let either = |rule: fn(&Phrases<'_>, usize) -> bool| rule(&phrases, 0) || rule(&phrases, 1);
     let rule = match phrases.agree {
         MIN_GOVERNED.. if either(governed) => Rule::Modifier,
+        MIN_GOVERNED.. if other_particle(&phrases) => Rule::Direction,
+        MIN_GOVERNED.. if phrases.are_words() && other_place(&phrases) => Rule::Direction,
         MIN_PLACE.. if other_place(&phrases) => Rule::Direction,
         MIN_PLACE.. if either(place_for_word) => Rule::Substitution,
         MIN_PARTICLE.. if either(particle) => Rule::Modifier,
@@ -129,6 +163,17 @@ fn other_place(phrases: &Phrases<'_>) -> bool {
 fn places(phrase: &[&Token]) -> Vec<usize> {
     let place = |token: &&Token| PLACES.iter().position(|line| line.contains(&token.text.as_str()));
     phrase.iter().filter(|token| token.role == Role::Function).filter_map(place).collect()
+}
+
+/// Whether another particle follows a verb that means something else with each: look for, look after.
+fn other_particle(phrases: &Phrases<'_>) -> bool {
+    let ([x], [y]) = (phrases.phrase[0].as_slice(), phrases.phrase[1].as_slice()) else { return false };
+    let line = |token: &Token| {
+        let found = || PARTICLES.iter().position(|line| line.contains(&token.text.as_str()));
+        (token.role == Role::Function).then(found).flatten()
+    };
+    phrases.before.is_some_and(|verb| PHRASAL.contains(&verb.text.as_str()))
+        && matches!((line(x), line(y)), (Some(p), Some(q)) if p != q)
 }
 
 /// Whether a single particle is put in: rent, rent out.

@@ -14,7 +14,9 @@ pub(super) enum Asks {
     HowLong,
     HowOften,
     What,
-    /// Yes or no, an order, or a statement.
+    /// Yes or no, of what is: "Is my card blocked?". What can be done is asked for with "how" too.
+    Whether,
+    /// An order, a statement, or whether something can be done.
     Other,
 }
 
@@ -76,7 +78,22 @@ pub(super) fn grammar(reading: &Reading) -> Grammar {
             out.asks = asks;
         }
     }
+    if out.questions == 0 && asks_whether(reading) {
+        (out.asks, out.questions) = (Asks::Whether, 1);
+    }
     out
+}
+
+/// Whether a text of one sentence begins with an auxiliary that is not about what can or should be.
+fn asks_whether(reading: &Reading) -> bool {
+    const FIRST: [&str; 11] = ["is", "are", "am", "was", "were", "do", "does", "did", "has", "have", "had"];
+    let [first, second, .., last] = reading.tokens.as_slice() else { return false };
+    let word = first.text.as_str();
+    // Not behind a courtesy that was dropped: "Can you do ...".
+    let begins = || reading.folded.trim_start().get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
+    // "Are there any bus lines?" asks which.
+    let exist = second.text == "there";
+    first.role == Role::Function && first.sentence == last.sentence && FIRST.contains(&word) && !exist && begins()
 }
 
 fn person(word: &str) -> Option<u8> {
@@ -104,9 +121,18 @@ fn asks(token: &Token, next: Option<&Token>) -> Option<Asks> {
     })
 }
 
-/// Whether the two kinds of question cannot have one answer. "What" asks for anything.
+/// Whether a word asks for something.
+pub(super) fn is_question(token: &Token) -> bool {
+    asks(token, None).is_some()
+}
+
+/// Whether the two kinds of question cannot have one answer. "What" asks for nearly anything, but seldom for a time.
 pub(super) fn conflict(a: Asks, b: Asks) -> bool {
-    a != b && ![a, b].iter().any(|asks| matches!(asks, Asks::What | Asks::Other))
+    match (a, b) {
+        (Asks::Other, _) | (_, Asks::Other) => false,
+        (Asks::What, other) | (other, Asks::What) => other == Asks::When,
+        _ => a != b,
+    }
 }
 
 /// Pairs of particles and prepositions that are opposites, each end by its commonest word.

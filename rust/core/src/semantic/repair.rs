@@ -5,6 +5,7 @@
 //! read. No two words that the lists know are taken for each other.
 
 use super::fnv::Set;
+use super::frequent::is_frequent;
 use super::lexicon::lexicon;
 use super::reading::Reading;
 use super::similar::misspelt;
@@ -88,7 +89,7 @@ fn slips<'w>(own: &[&'w str], other: &'w Set<String>) -> Vec<(&'w str, &'w str)>
         let found = found.filter(|meant| lists(meant)).min();
         found.map(|meant| (word, meant))
     };
-    own.iter().copied().filter(|word| !lists(word)).filter_map(meant).collect()
+    own.iter().copied().filter(|word| !lists(word) && !is_frequent(word)).filter_map(meant).collect()
 }
 
 /// A text with other words for some of its runs of characters that are `part` of a word.

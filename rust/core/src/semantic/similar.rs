@@ -1,6 +1,8 @@
 //! Whether two words are one: a misspelling, another part of speech, a short form.
 
+use super::frequent::is_frequent;
 use super::reading::Token;
+use super::scan::Case;
 
 /// How two unequal words are related.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +38,12 @@ pub(super) fn kinship(a: &Token, b: &Token) -> Option<Kinship> {
     if negated(x, y) || negated(&a.stem, &b.stem) || party(x, y) || party(y, x) {
         return Some(Kinship::Negated);
     }
+    let other_word = |word: &str| is_frequent(word) && !respelt(x, y);
     let same = match (a.known, b.known) {
         (true, true) => false,
-        (true, false) => misspelt(y, x),
-        (false, true) => misspelt(x, y),
-        (false, false) => typo(x, y),
+        (true, false) => misspelt(y, x) && !other_word(y),
+        (false, true) => misspelt(x, y) && !other_word(x),
+        (false, false) => typo(x, y) && !(other_word(x) && other_word(y) && !doubled(a, b)),
     };
     if same {
         return Some(Kinship::Typo);
@@ -49,6 +52,45 @@ pub(super) fn kinship(a: &Token, b: &Token) -> Option<Kinship> {
         return Some(Kinship::Derived);
     }
     None
+}
+
+/// What is spelt in two ways, in Britain and in America, or often taken for each other.
+const SPELLINGS: [[&str; 2]; 14] = [
+    ["our", "or"],
+    ["is", "iz"],
+    ["ys", "yz"],
+    ["enc", "ens"],
+    ["re", "er"],
+    ["lled", "led"],
+    ["lling", "ling"],
+    ["ller", "ler"],
+    ["ogue", "og"],
+    ["ae", "e"],
+    ["grey", "gray"],
+    ["dgement", "dgment"],
+    ["affect", "effect"],
+    ["dvic", "dvis"],
+];
+
+/// Whether the words are one in two spellings: "colour", "color".
+fn respelt(a: &str, b: &str) -> bool {
+    let one_way = |from: &str, to: &str, x: &str, y: &str| {
+        x.len() + to.len() == y.len() + from.len()
+            && x.match_indices(from).any(|(at, _)| {
+                y.strip_prefix(&x[..at]).and_then(|rest| rest.strip_prefix(to)) == Some(&x[at + from.len()..])
+            })
+    };
+    SPELLINGS.iter().any(|[british, american]| one_way(british, american, a, b) || one_way(british, american, b, a))
+}
+
+/// Whether two names are one but for a doubled letter: "Hilary", "Hillary". Other words are not: "desert", "dessert".
+fn doubled(a: &Token, b: &Token) -> bool {
+    let undoubled = |token: &Token| {
+        let mut letters: Vec<char> = token.text.chars().collect();
+        letters.dedup();
+        letters
+    };
+    a.case != Case::Lower && b.case != Case::Lower && undoubled(a) == undoubled(b)
 }
 
 /// Whether one does what is done to the other: "payer" and "payee", "licensor" and "licensee".

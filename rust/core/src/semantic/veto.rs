@@ -42,8 +42,10 @@ pub enum Rule {
     Modality,
     /// And and or.
     Conjunction,
-    /// He and she.
+    /// He and she, my and your.
     Pronoun,
+    /// All and some.
+    Quantifier,
 }
 
 /// A reason not to serve a stored answer.
@@ -74,11 +76,12 @@ impl Rule {
             Self::Modality => "modality",
             Self::Conjunction => "conjunction",
             Self::Pronoun => "pronoun",
+            Self::Quantifier => "quantifier",
         }
     }
 
     /// Every rule.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Number,
         Self::Unit,
         Self::Identifier,
@@ -94,6 +97,7 @@ impl Rule {
         Self::Modality,
         Self::Conjunction,
         Self::Pronoun,
+        Self::Quantifier,
     ];
 }
 

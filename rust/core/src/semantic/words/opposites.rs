@@ -40,6 +40,8 @@ healthy fit | unhealthy sick ill unwell ailing
 legal lawful | illegal unlawful illicit
 normal ordinary usual | abnormal unusual strange weird odd bizarre peculiar
 common widespread | rare uncommon scarce
+often frequently regularly | rarely seldom infrequently
+always forever | sometimes occasionally
 public | private
 polite courteous respectful well-mannered | rude impolite disrespectful discourteous
 kind kindly nice gentle compassionate caring benevolent | cruel unkind nasty heartless brutal
@@ -147,12 +149,13 @@ lucky fortunate | unlucky unfortunate
 ";
 
 /// Opposites that "not" does not turn into each other: not buying is not selling. These always separate.
+/// Of verbs, the second end undoes what the first one does.
 pub(in crate::semantic) const CONVERSE: &str = "
 buy purchase | sell
 borrow | lend
 open | close shut
 start begin commence | stop end finish cease quit halt
-increase raise | decrease reduce decline lessen
+increase raise expand | decrease reduce decline lessen shrink contract
 gain | lose
 win | defeat
 send | receive
@@ -192,7 +195,6 @@ agree | disagree
 appear | disappear
 rise | fall drop
 ascend | descend
-expand | shrink contract
 maximize | minimize
 strengthen | weaken
 freeze | melt

@@ -7,7 +7,7 @@ find locate discover
 show display view see look
 tell inform notify
 explain describe clarify
-know understand
+know understand comprehend comprehension
 help assist aid assistance support
 fix repair mend resolve solve
 make do perform
@@ -43,7 +43,7 @@ save preserve
 deliver delivery ship shipping shipment dispatch
 order request
 exchange swap
-replace substitute
+replace replacement substitute
 steal thieve
 damage harm hurt injure
 break crack
@@ -62,7 +62,6 @@ drink sip
 cook prepare
 wash rinse
 wear don
-write compose
 read peruse
 study revise
 practice rehearse
@@ -118,7 +117,7 @@ hospital clinic
 medicine medication drug
 lawyer attorney
 cop policeman police
-school college university
+college university
 exam test examination
 class course lesson
 subject topic
@@ -165,9 +164,6 @@ period duration
 year annum
 annual yearly
 daily everyday
-often frequently regularly
-always forever
-sometimes occasionally
 soon shortly
 immediately instantly
 now nowadays currently presently
@@ -259,8 +255,9 @@ illness disease sickness ailment
 pain ache
 cure heal remedy treat treatment
 pregnancy gestation
-baby infant newborn
-dog canine pup puppy
+baby infant
+dog canine
+pup puppy
 cat feline kitten kitty
 animal creature beast
 bug insect
@@ -331,6 +328,19 @@ link url
 parcel package
 india bharat
 overcome cope handle combat tackle conquer control fight
+undo revert
+mute silence
+dial call
+faucet tap
+drip leak
+encounter experience witness
+custom customized customised personalized personalised
+consist comprise
+mislead deceive
+metro subway underground
+trousers pants
+solo lone
+establish setup
 identify recognize detect diagnose
 retrieve recover
 center middle

@@ -1,0 +1,120 @@
+//! What a small word changes in texts that agree in all others: was and is, all and some, my and your, why and whether.
+
+use super::align::{Difference, is_auxiliary};
+use super::grammar::{Asks, is_question};
+use super::reading::{Reading, Role, Token};
+use super::veto::{Rule, Veto};
+
+/// Of when the first auxiliary speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tense {
+    Past,
+    Present,
+}
+
+/// Of how many something is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Amount {
+    All,
+    Most,
+    Some,
+    Any,
+}
+
+/// What a small word says otherwise in texts whose other words have counterparts; `asks`: what each asks for.
+pub(super) fn nuance(a: &Reading, b: &Reading, asks: [Asks; 2], difference: &Difference) -> Option<Veto> {
+    let same = difference.only.iter().all(Vec::is_empty);
+    let one = a.tokens.len() == b.tokens.len() && a.tokens.iter().zip(&b.tokens).filter(differ).nth(1).is_none();
+    let tense = || if same { other_tense(a, b, asks) } else { None };
+    let amount = || if same || one { other_amount(a, b, asks) } else { None };
+    let owner = || if one { other_owner(a, b) } else { None };
+    tense().or_else(amount).or_else(owner)
+}
+
+fn differ((x, y): &(&Token, &Token)) -> bool {
+    x.key != y.key
+}
+
+/// What was is not what is, where one fact is asked for; "what was the Peace of Lodi" asks what it is.
+fn other_tense(a: &Reading, b: &Reading, asks: [Asks; 2]) -> Option<Veto> {
+    let facts = asks.iter().all(|asks| matches!(asks, Asks::Whether | Asks::Who | Asks::When | Asks::HowMuch));
+    let word = |tense: Tense| if tense == Tense::Past { "was" } else { "is" };
+    let (x, y) = (tense(a)?, tense(b)?);
+    (x != y && facts).then(|| Veto::new(Rule::Modality, word(x), word(y)))
+}
+
+/// The tense of the first auxiliary; None if it says what has been, will be or may be.
+fn tense(reading: &Reading) -> Option<Tense> {
+    let tense = |token: &Token| match token.text.as_str() {
+        "did" | "was" | "were" | "had" => Some(Some(Tense::Past)),
+        "is" | "are" | "am" | "do" | "does" => Some(Some(Tense::Present)),
+        "has" | "have" | "will" | "would" | "can" | "could" | "may" | "might" | "shall" | "should" | "must" => {
+            Some(None)
+        }
+        _ => None,
+    };
+    reading.tokens.iter().filter(|token| token.role == Role::Function).find_map(tense).flatten()
+}
+
+/// All or some; not where examples are asked for.
+fn other_amount(a: &Reading, b: &Reading, asks: [Asks; 2]) -> Option<Veto> {
+    let (x, y) = (amount(a)?, amount(b)?);
+    let same = x.0 == y.0 || matches!((x.0, y.0), (Amount::Some, Amount::Any) | (Amount::Any, Amount::Some));
+    (!same && !asks.contains(&Asks::What)).then(|| Veto::new(Rule::Quantifier, x.1, y.1))
+}
+
+/// The amount that the only word for one says.
+fn amount(reading: &Reading) -> Option<(Amount, &str)> {
+    let of = |(at, token): (usize, &Token)| {
+        let next = || reading.tokens.get(at + 1).map_or("", |next| next.text.as_str());
+        Some(match token.text.as_str() {
+            // The best of all time.
+            "all" if next() == "time" => return None,
+            "all" | "every" | "each" | "everyone" | "everybody" | "everything" => Amount::All,
+            "most" => Amount::Most,
+            "some" | "someone" | "somebody" | "something" => Amount::Some,
+            "any" | "anyone" | "anybody" | "anything" => Amount::Any,
+            _ => return None,
+        })
+    };
+    let mut found = reading.tokens.iter().enumerate();
+    let mut next = || found.by_ref().find_map(|(at, token)| Some((of((at, token))?, token.text.as_str())));
+    next().filter(|_| next().is_none())
+}
+
+/// My limit, your limit; but where only one of them is asked with I, "you" may be anybody.
+fn other_owner(a: &Reading, b: &Reading) -> Option<Veto> {
+    let (x, y) = a.tokens.iter().zip(&b.tokens).find(differ)?;
+    let owns = |token: &Token| matches!(token.text.as_str(), "my" | "our" | "your" | "their");
+    let speaks = |reading: &Reading, person: &str| {
+        reading.folded.split(|c: char| !c.is_alphabetic()).any(|word| word.eq_ignore_ascii_case(person))
+    };
+    let same = || ["i", "you", "we", "they"].iter().all(|person| speaks(a, person) == speaks(b, person));
+    (owns(x) && owns(y) && same()).then(|| Veto::new(Rule::Pronoun, x.text.as_str(), y.text.as_str()))
+}
+
+/// Whether two kinds of question that are in conflict ask of the same. "What is the best age" asks when; "is it hard" and "how
+/// hard is it" have one answer, unlike "is the card blocked" and "why is the card blocked".
+pub(super) fn asks_otherwise(a: &Reading, b: &Reading, asks: [Asks; 2]) -> bool {
+    const TIMES: [&str; 8] = ["time", "age", "date", "day", "week", "month", "year", "hour"];
+    let timed = |reading: &Reading| reading.tokens.iter().any(|token| TIMES.contains(&token.stem.as_str()));
+    let asked = |reading: &Reading| -> Vec<u64> {
+        let asks = |token: &&Token| token.role == Role::Function && (is_auxiliary(token) || is_question(token));
+        reading.tokens.iter().skip_while(asks).map(|token| token.key).collect()
+    };
+    if asks.contains(&Asks::What) {
+        return !timed(a) && !timed(b);
+    }
+    !asks.contains(&Asks::Whether) || asked(a) == asked(b)
+}
+
+/// "What should I do", "what can we do": advice, whatever one can or should.
+pub(super) fn asks_advice(reading: &Reading) -> bool {
+    let asks = |three: &[Token]| {
+        three.iter().all(|token| token.role == Role::Function)
+            && matches!(three[0].text.as_str(), "can" | "could" | "should" | "must")
+            && matches!(three[1].text.as_str(), "i" | "we" | "you" | "one")
+            && three[2].text == "do"
+    };
+    reading.tokens.windows(3).any(asks)
+}

@@ -63,7 +63,7 @@ fn mended(a: &Reading, b: &Reading) -> Option<Veto> {
 }
 
 fn judge(a: &Reading, b: &Reading) -> Option<Veto> {
-    if let Some(veto) = exact::names(a, b).or_else(|| exact::literals(a, b)) {
+    if let Some(veto) = exact::names(a, b).or_else(|| exact::literals(a, b)).or_else(|| exact::signs(a, b)) {
         return Some(veto);
     }
     if a.language != b.language {

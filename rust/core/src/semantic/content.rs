@@ -10,6 +10,7 @@ use super::order::exchanged;
 use super::reading::{Reading, Role, Token};
 use super::scan::Case;
 use super::veto::{Rule, Veto};
+use super::words::foreign;
 
 /// With more words without counterpart than this, a plain number that one text has more is part of a rewording.
 const MAX_REST_OF_NUMBER: usize = 1;
@@ -183,7 +184,10 @@ fn words(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
     if minimal && rest.heavy.iter().any(|(_, token)| !token.known || undoes(token)) {
         return Some(Veto::new(Rule::Substitution, x.shown(), y.shown()));
     }
-    narrows(rest, longer, &frame, x.light + y.light).then(|| Veto::new(Rule::Modifier, x.shown(), y.shown()))
+    if narrows(rest, longer, &frame, x.light + y.light) {
+        return Some(Veto::new(Rule::Modifier, x.shown(), y.shown()));
+    }
+    nuance(a, b, [a, b].map(|reading| grammar(reading).asks), difference)
 }
 
 /// Whether a word is the end of a scale that undoes the other: selling, deleting, stopping.
@@ -243,7 +247,7 @@ fn narrows(rest: &Rest<'_>, longer: &Reading, frame: &Frame, light: usize) -> bo
     }
     let attribute = next.is_some_and(|next| next.role == Role::Content);
     match grammar(longer).asks {
-        Asks::Other | Asks::Whether => attribute && between == 1,
+        Asks::Other | Asks::Whether | Asks::Can => attribute && between == 1,
         Asks::How | Asks::Why => false,
         // Lists and facts are asked for: "… in India", "… gaming laptops".
         _ if between == 2 => next.is_none() || !token.known,
@@ -266,7 +270,19 @@ pub(super) fn foreign(a: &Reading, b: &Reading) -> Option<Veto> {
         return None;
     }
     let mut differ = a.tokens.iter().zip(&b.tokens).zip(0..).filter(|((x, y), _)| x.text != y.text);
-    let (((x, y), at), None) = (differ.next()?, differ.next()) else { return None };
+    let ((x, y), at) = differ.next()?;
+    if let Some(((p, q), to)) = differ.next() {
+        let joining = |token: &Token| foreign::JOINING.split_whitespace().any(|word| word == token.text);
+        let joined = a.tokens[at + 1..to].iter().all(joining);
+        let exchanged = differ.next().is_none() && x.text == q.text && y.text == p.text && !joined;
+        return exchanged.then(|| Veto::new(Rule::Order, x.text.as_str(), y.text.as_str()));
+    }
+    if a.language.places(&x.text) && a.language.places(&y.text) {
+        return Some(Veto::new(Rule::Direction, x.text.as_str(), y.text.as_str()));
+    }
+    if a.language.turns(&x.text, &y.text) {
+        return Some(Veto::new(Rule::Antonym, x.text.as_str(), y.text.as_str()));
+    }
     if a.language.asks(&x.text) && a.language.asks(&y.text) {
         return Some(Veto::new(Rule::QuestionType, x.text.as_str(), y.text.as_str()));
     }

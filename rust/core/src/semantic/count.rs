@@ -114,6 +114,7 @@ fn quantity(tokens: &[Raw], at: usize, english: bool, lexicon: &Lexicon) -> (usi
         return match word(at) {
             "noon" | "midday" if english => (1, Some(Quantity::time(720))),
             "midnight" if english => (1, Some(Quantity::time(0))),
+            "half" if english => half(tokens, at, lexicon),
             month if english && lexicon.month(month).is_some() => dated(tokens, at, lexicon),
             _ => spelled(tokens, at, english, lexicon),
         };
@@ -211,6 +212,15 @@ fn multiplied(tokens: &[Raw], at: usize, plain: String, value: f64, lexicon: &Le
         used += 1;
     }
     (used, if used == 0 { plain } else { written(value) }, value)
+}
+
+/// "Half an hour": half of the unit that follows.
+fn half(tokens: &[Raw], at: usize, lexicon: &Lexicon) -> (usize, Option<Quantity>) {
+    let word = |at: usize| tokens.get(at).filter(|raw| raw.shape == Shape::Word).map_or("", |raw| raw.text.as_str());
+    match lexicon.measure(word(at + 2)).filter(|_| matches!(word(at + 1), "a" | "an")) {
+        Some(measure) => (3, Some(Quantity::of(0.5, "0.5".into(), measure))),
+        None => (1, None),
+    }
 }
 
 /// "twenty-one", "two hundred and five", "three million", with the unit behind them.

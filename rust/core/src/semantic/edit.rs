@@ -1,6 +1,7 @@
 //! What a phrase in the place of another, or put in, changes in texts that agree otherwise.
 
 use super::align::{Frame, is_auxiliary, is_light};
+use super::grammar::{Asks, grammar};
 use super::reading::{Reading, Role, Token};
 use super::veto::{Rule, Veto};
 
@@ -29,7 +30,7 @@ const PLACES: [&[&str]; 17] = [
     &["behind"],
     &["beyond"],
     &["within", "inside"],
-    &["through", "throughout", "during"],
+    &["through", "throughout", "during", "via"],
     &["around"],
     &["across"],
     &["outside"],
@@ -111,6 +112,9 @@ impl<'r> Phrases<'r> {
 /// What two phrases say otherwise between words that agree.
 pub(super) fn phrases(a: &Reading, b: &Reading, frame: &Frame) -> Option<Veto> {
     let phrases = Phrases::new(a, b, frame);
+    if phrases.agree >= MIN_GOVERNED && is_condition(&phrases, [a, b]) {
+        return Some(phrases.veto(Rule::Modifier));
+    }
     if !phrases.are_short() {
         return None;
     }
@@ -125,6 +129,22 @@ pub(super) fn phrases(a: &Reading, b: &Reading, frame: &Frame) -> Option<Veto> {
         _ => return None,
     };
     Some(phrases.veto(rule))
+}
+
+/// Words that begin a condition in a question for yes or no, the first ones in any question.
+const CONDITIONS: [&str; 11] =
+    ["while", "during", "unless", "for", "at", "if", "after", "before", "with", "by", "abroad"];
+const ALWAYS: usize = 3;
+
+/// Whether one text has a condition more: safe for children, open at night.
+fn is_condition(phrases: &Phrases<'_>, readings: [&Reading; 2]) -> bool {
+    let side = usize::from(phrases.phrase[0].is_empty());
+    let (phrase, longer) = (&phrases.phrase[side], readings[side]);
+    let ([first, rest @ ..], true) = (phrase.as_slice(), phrases.phrase[1 - side].is_empty()) else { return false };
+    let Some(at) = CONDITIONS.iter().position(|word| *word == first.text) else { return false };
+    let inside = phrases.before.is_some_and(|before| before.sentence == first.sentence);
+    let says = rest.iter().any(|token| token.role == Role::Content && !is_light(token));
+    inside && says && (at < ALWAYS || matches!(grammar(longer).asks, Asks::Whether | Asks::Can))
 }
 
 /// Whether a verb is put in that governs the verb of the other text: neglect to pay, kept from paying.

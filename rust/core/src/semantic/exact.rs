@@ -187,6 +187,54 @@ pub(super) fn names(a: &Reading, b: &Reading) -> Option<Veto> {
     (!x.is_empty() || !y.is_empty()).then(|| Veto::new(Rule::Identifier, x, y))
 }
 
+/// What only code is written with, where both texts have some: "&&", "7 // 2", "ls -l", "$A1".
+pub(super) fn signs(a: &Reading, b: &Reading) -> Option<Veto> {
+    let (x, y) = (code_signs(&a.folded), code_signs(&b.folded));
+    if x.is_empty() || y.is_empty() {
+        return None;
+    }
+    let (x, y) = apart(&x, &y);
+    (!x.is_empty() && !y.is_empty()).then(|| Veto::new(Rule::Identifier, x, y))
+}
+
+/// Chunks of a text that are signs of code or hold one next to a letter, sorted.
+fn code_signs(text: &str) -> Vec<String> {
+    const SIGNS: &str = "&|<>=\\{}[]@#^~$%*+/!?";
+    let is_sign = |c: char| SIGNS.contains(c);
+    if !text.contains(|c| is_sign(c) && c != '?' || c == '-') {
+        return Vec::new();
+    }
+    let code = |chunk: &&str| {
+        let sign = |c: char| is_sign(c) && !matches!(c, '?' | '!');
+        if !chunk.contains(char::is_alphanumeric) {
+            // "&" is "and".
+            return chunk.contains(sign) && *chunk != "&";
+        }
+        let option =
+            chunk.strip_prefix('-').is_some_and(|name| name.starts_with(|c: char| c == '-' || c.is_alphabetic()));
+        let letters = chunk.as_bytes();
+        let near = |two: &[u8]| {
+            (matches!(two[0], b'$' | b'%') && two[1].is_ascii_alphabetic())
+                || (matches!(two[1], b'$' | b'%') && two[0].is_ascii_alphabetic())
+        };
+        option || letters.windows(2).any(near)
+    };
+    let bare = |chunk: &str| -> String {
+        let inner = chunk.trim_matches(|c| matches!(c, '"' | '\'' | '`' | '(' | ')' | ',' | ';' | ':' | '.'));
+        // A question mark ends the text: "what does && do?"
+        if inner.chars().count() > 2 || inner.contains(char::is_alphanumeric) {
+            inner.trim_end_matches('?')
+        } else {
+            inner
+        }
+        .to_owned()
+    };
+    let mut found: Vec<String> =
+        text.to_lowercase().split_whitespace().map(bare).filter(|chunk| code(&chunk.as_str())).collect();
+    found.sort_unstable();
+    found
+}
+
 /// Quotations, where both texts have some. One alone may be a matter of style.
 pub(super) fn literals(a: &Reading, b: &Reading) -> Option<Veto> {
     if a.literals.is_empty() || b.literals.is_empty() {

@@ -16,7 +16,9 @@ pub(super) enum Asks {
     What,
     /// Yes or no, of what is: "Is my card blocked?". What can be done is asked for with "how" too.
     Whether,
-    /// An order, a statement, or whether something can be done.
+    /// Whether something can, should or will be.
+    Can,
+    /// An order or a statement.
     Other,
 }
 
@@ -35,7 +37,7 @@ pub(super) struct Grammar {
     pub(super) future: usize,
     /// Whether I am in it.
     pub(super) first_person: bool,
-    /// he, she, they, I, you in order of appearance, whatever their case.
+    /// He and she, in order of appearance, whatever their case.
     pub(super) persons: Vec<u8>,
 }
 
@@ -67,33 +69,44 @@ pub(super) fn grammar(reading: &Reading) -> Grammar {
             "i" | "me" | "my" | "mine" => out.first_person = true,
             _ => {}
         }
-        out.persons.extend(person(&token.text));
-        // "when" and "where" inside of a sentence mostly begin a clause.
-        let inner =
-            at > 0 && reading.tokens[at - 1].sentence == token.sentence && reading.tokens[at - 1].role == Role::Content;
-        let found = asks(token, reading.tokens.get(at + 1)).filter(|_| !inner && asked_in != Some(token.sentence));
+        out.persons.extend(person(&token.text).filter(|person| !out.persons.contains(person)));
+        // "when" and "where" inside of a sentence mostly begin a clause; before another clause too: "When it ends, what happens?"
+        let before = at.checked_sub(1).map(|before| &reading.tokens[before]);
+        let inner = before.is_some_and(|before| before.sentence == token.sentence && before.role == Role::Content);
+        let asked = asked_in == Some(token.sentence);
+        let after = asked
+            && matches!(out.asks, Asks::When | Asks::Where)
+            && before.is_some_and(|before| before.clause != token.clause);
+        let found = asks(token, reading.tokens.get(at + 1)).filter(|_| after || !(inner || asked));
         if let Some(asks) = found {
-            out.questions += 1;
+            out.questions += usize::from(!asked);
             asked_in = Some(token.sentence);
             out.asks = asks;
         }
     }
-    if out.questions == 0 && asks_whether(reading) {
-        (out.asks, out.questions) = (Asks::Whether, 1);
+    if let Some(asks) = asks_yes_or_no(reading).filter(|_| out.questions == 0) {
+        (out.asks, out.questions) = (asks, 1);
     }
     out
 }
 
-/// Whether a text of one sentence begins with an auxiliary that is not about what can or should be.
-fn asks_whether(reading: &Reading) -> bool {
-    const FIRST: [&str; 11] = ["is", "are", "am", "was", "were", "do", "does", "did", "has", "have", "had"];
-    let [first, second, .., last] = reading.tokens.as_slice() else { return false };
+/// What a text of one sentence asks that begins with an auxiliary.
+fn asks_yes_or_no(reading: &Reading) -> Option<Asks> {
+    let [first, second, .., last] = reading.tokens.as_slice() else { return None };
     let word = first.text.as_str();
+    let asks = match word {
+        "is" | "are" | "am" | "was" | "were" | "do" | "does" | "did" | "has" | "have" | "had" | "whether" => {
+            Asks::Whether
+        }
+        "can" | "could" | "may" | "might" | "will" | "would" | "should" | "must" | "shall" => Asks::Can,
+        _ => return None,
+    };
     // Not behind a courtesy that was dropped: "Can you do ...".
     let begins = || reading.folded.trim_start().get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
     // "Are there any bus lines?" asks which.
     let exist = second.text == "there";
-    first.role == Role::Function && first.sentence == last.sentence && FIRST.contains(&word) && !exist && begins()
+    let one = first.role == Role::Function && first.sentence == last.sentence && !exist;
+    (one && (begins() || word == "whether")).then_some(asks)
 }
 
 fn person(word: &str) -> Option<u8> {
@@ -126,11 +139,13 @@ pub(super) fn is_question(token: &Token) -> bool {
     asks(token, None).is_some()
 }
 
-/// Whether the two kinds of question cannot have one answer. "What" asks for nearly anything, but seldom for a time.
+/// Whether the two kinds of question cannot have one answer. "What" asks for nearly anything, but seldom for a time or a
+/// number; "how" asks what "can" does.
 pub(super) fn conflict(a: Asks, b: Asks) -> bool {
     match (a, b) {
         (Asks::Other, _) | (_, Asks::Other) => false,
-        (Asks::What, other) | (other, Asks::What) => other == Asks::When,
+        (Asks::What, other) | (other, Asks::What) => matches!(other, Asks::When | Asks::HowMuch),
+        (Asks::Can, other) | (other, Asks::Can) => !matches!(other, Asks::Can | Asks::How | Asks::Whether),
         _ => a != b,
     }
 }

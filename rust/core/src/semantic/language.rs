@@ -79,6 +79,9 @@ pub(super) fn language(tokens: &[Raw]) -> Language {
     if most - hits[0] >= 2 || (hits[0] == 0 && most > 0 && all <= 4) { LANGUAGES[best] } else { Language::English }
 }
 
+/// What follows a prefix that turns a verb around has so many letters at least.
+const MIN_TURNED: usize = 4;
+
 impl Language {
     /// How many times a text of this language is turned around: where negators go together, once at most.
     pub(super) fn negations(self, reading: &Reading) -> u32 {
@@ -101,6 +104,31 @@ impl Language {
             _ => "",
         };
         words.split_whitespace().any(|asks| fold(asks) == word)
+    }
+
+    /// Whether a word of this language is a preposition that says when, where or with whom.
+    pub(super) fn places(self, word: &str) -> bool {
+        let words = match self {
+            Self::German => foreign::GERMAN_PLACES,
+            Self::Spanish => foreign::SPANISH_PLACES,
+            Self::French => foreign::FRENCH_PLACES,
+            Self::Russian => foreign::RUSSIAN_PLACES,
+            _ => "",
+        };
+        words.split_whitespace().any(|place| fold(place) == word)
+    }
+
+    /// Whether two words differ in prefixes that turn a verb around.
+    pub(super) fn turns(self, a: &str, b: &str) -> bool {
+        let prefixes = match self {
+            Self::German => foreign::GERMAN_PREFIXES,
+            Self::Russian => foreign::RUSSIAN_PREFIXES,
+            _ => "",
+        };
+        let prefixes = || prefixes.split_whitespace();
+        let rest = |x: &str, y: &str| a.strip_prefix(x).filter(|rest| Some(*rest) == b.strip_prefix(y));
+        prefixes()
+            .any(|x| prefixes().any(|y| x != y && rest(x, y).is_some_and(|rest| rest.chars().count() >= MIN_TURNED)))
     }
 
     /// How many of the words turn the answer around.

@@ -88,7 +88,7 @@ impl Lexicon {
         let (concepts, stems) = concepts();
         let (measures, multipliers, months) = (measures(), multipliers(), months());
         let (numbers, foreign_numbers) = (numbers(), foreign_numbers());
-        let others = ["noon", "midday", "midnight"].iter().chain(multipliers.keys()).chain(numbers.keys());
+        let others = ["noon", "midday", "midnight", "half"].iter().chain(multipliers.keys()).chain(numbers.keys());
         let numeric =
             others.chain(foreign_numbers.keys()).chain(months.keys()).chain(measures.keys()).copied().collect();
         let mut uses = Table::default();

@@ -19,6 +19,7 @@ enum Amount {
     Most,
     Some,
     Any,
+    One,
 }
 
 /// What a small word says otherwise in texts whose other words have counterparts; `asks`: what each asks for.
@@ -72,7 +73,8 @@ fn amount(reading: &Reading) -> Option<(Amount, &str)> {
             "all" if next() == "time" => return None,
             "all" | "every" | "each" | "everyone" | "everybody" | "everything" => Amount::All,
             "most" => Amount::Most,
-            "some" | "someone" | "somebody" | "something" => Amount::Some,
+            "one" if token.role == Role::Function && next() != "of" => Amount::One,
+            "several" | "few" | "some" | "someone" | "somebody" | "something" => Amount::Some,
             "any" | "anyone" | "anybody" | "anything" => Amount::Any,
             _ => return None,
         })
@@ -85,7 +87,7 @@ fn amount(reading: &Reading) -> Option<(Amount, &str)> {
 /// My limit, your limit; but where only one of them is asked with I, "you" may be anybody.
 fn other_owner(a: &Reading, b: &Reading) -> Option<Veto> {
     let (x, y) = a.tokens.iter().zip(&b.tokens).find(differ)?;
-    let owns = |token: &Token| matches!(token.text.as_str(), "my" | "our" | "your" | "their");
+    let owns = |token: &Token| matches!(token.text.as_str(), "my" | "our" | "your" | "their" | "his" | "her");
     let speaks = |reading: &Reading, person: &str| {
         reading.folded.split(|c: char| !c.is_alphabetic()).any(|word| word.eq_ignore_ascii_case(person))
     };
@@ -93,19 +95,34 @@ fn other_owner(a: &Reading, b: &Reading) -> Option<Veto> {
     (owns(x) && owns(y) && same()).then(|| Veto::new(Rule::Pronoun, x.text.as_str(), y.text.as_str()))
 }
 
-/// Whether two kinds of question that are in conflict ask of the same. "What is the best age" asks when; "is it hard" and "how
-/// hard is it" have one answer, unlike "is the card blocked" and "why is the card blocked".
+/// Whether two kinds of question that are in conflict ask of the same. "What is the best age" asks when, "what is the fee" how
+/// much; "is it hard" and "how hard is it" have one answer, unlike "is the card blocked" and "why is the card blocked".
 pub(super) fn asks_otherwise(a: &Reading, b: &Reading, asks: [Asks; 2]) -> bool {
     const TIMES: [&str; 8] = ["time", "age", "date", "day", "week", "month", "year", "hour"];
     let timed = |reading: &Reading| reading.tokens.iter().any(|token| TIMES.contains(&token.stem.as_str()));
+    let counted = |reading: &Reading| reading.tokens.iter().any(|token| token.text == "many");
+    // The keys of the words behind those that ask.
     let asked = |reading: &Reading| -> Vec<u64> {
-        let asks = |token: &&Token| token.role == Role::Function && (is_auxiliary(token) || is_question(token));
+        let asks = |token: &Token| is_auxiliary(token) || is_question(token) || is_modal(token) || is_amount(token);
+        let asks = |token: &&Token| token.role == Role::Function && asks(token);
         reading.tokens.iter().skip_while(asks).map(|token| token.key).collect()
     };
-    if asks.contains(&Asks::What) {
+    let yes_or_no = |asks: &Asks| matches!(asks, Asks::Whether | Asks::Can);
+    if asks.contains(&Asks::What) && asks.contains(&Asks::When) {
         return !timed(a) && !timed(b);
     }
-    !asks.contains(&Asks::Whether) || asked(a) == asked(b)
+    if asks.contains(&Asks::What) && !(counted(a) || counted(b)) {
+        return false;
+    }
+    !(asks.contains(&Asks::What) || asks.iter().any(yes_or_no)) || asked(a) == asked(b)
+}
+
+fn is_modal(token: &Token) -> bool {
+    matches!(token.text.as_str(), "can" | "could" | "may" | "might" | "should" | "must" | "shall" | "whether")
+}
+
+fn is_amount(token: &Token) -> bool {
+    matches!(token.text.as_str(), "much" | "many" | "long" | "often")
 }
 
 /// "What should I do", "what can we do": advice, whatever one can or should.

@@ -136,10 +136,12 @@ fn me_or_i(object: &Roles<'_>, subject: &Roles<'_>) -> bool {
             .take(MAX_OBJECTS)
             .collect()
     };
+    // "How do I" is "how".
+    let asks = |two: &[Token]| two[0].first && two[0].text == "how";
     let does = |roles: &Roles<'_>| -> Vec<u64> {
         let pairs = roles.tokens().windows(2).zip(roles.keys.iter().skip(1));
         pairs
-            .filter(|(two, _)| first(&two[0], ["i", "we"]) && content(&two[1]))
+            .filter(|(two, _)| (first(&two[0], ["i", "we"]) || asks(two)) && content(&two[1]))
             .map(|(_, key)| *key)
             .take(MAX_OBJECTS)
             .collect()
@@ -224,11 +226,11 @@ const MAX_OBJECTS: usize = 12;
 /// The keys of the words that follow a preposition, up to the next word that is no content; or of a pronoun.
 fn objects(roles: &Roles<'_>, marker: &str) -> Vec<u64> {
     const PRONOUNS: [&str; 8] = ["me", "us", "you", "him", "her", "them", "it", "here"];
+    const OWNERS: [&str; 6] = ["my", "our", "your", "their", "his", "its"];
     let tokens = roles.tokens();
-    let end = |at: usize| match tokens.get(at + 1) {
-        Some(next) if PRONOUNS.contains(&next.text.as_str()) => at + 2,
-        _ => roles.run(at + 1).min(at + 4),
-    };
+    let is = |at: usize, words: &[&str]| tokens.get(at).is_some_and(|token| words.contains(&token.text.as_str()));
+    let begin = |at: usize| at + 1 + usize::from(is(at + 1, &OWNERS));
+    let end = |from: usize| if is(from, &PRONOUNS) { from + 1 } else { roles.run(from).min(from + 3) };
     let places = tokens.iter().enumerate().filter(|(_, token)| token.text == marker);
-    places.flat_map(|(at, _)| roles.keys[at + 1..end(at)].to_vec()).take(MAX_OBJECTS).collect()
+    places.map(|(at, _)| begin(at)).flat_map(|from| roles.keys[from..end(from)].to_vec()).take(MAX_OBJECTS).collect()
 }

@@ -14,7 +14,7 @@ use super::similar::misspelt;
 const MAX_OWN: usize = 12;
 
 /// Numbers, and how they are written else.
-const WRITINGS: [(&str, &str); 15] = [
+const WRITINGS: [(&str, &str); 23] = [
     ("1st", "first"),
     ("2nd", "second"),
     ("3rd", "third"),
@@ -27,6 +27,14 @@ const WRITINGS: [(&str, &str); 15] = [
     ("10th", "tenth"),
     ("11th", "eleventh"),
     ("12th", "twelfth"),
+    ("13th", "thirteenth"),
+    ("14th", "fourteenth"),
+    ("15th", "fifteenth"),
+    ("16th", "sixteenth"),
+    ("17th", "seventeenth"),
+    ("18th", "eighteenth"),
+    ("19th", "nineteenth"),
+    ("20th", "twentieth"),
     ("2", "ii"),
     ("3", "iii"),
     ("4", "iv"),

@@ -43,12 +43,12 @@ pub(super) fn kinship(a: &Token, b: &Token) -> Option<Kinship> {
         (true, true) => false,
         (true, false) => misspelt(y, x) && !other_word(y),
         (false, true) => misspelt(x, y) && !other_word(x),
-        (false, false) => typo(x, y) && !(other_word(x) && other_word(y) && !doubled(a, b)),
+        (false, false) => typo(x, y) && !chemicals(x, y) && !(other_word(x) && other_word(y) && !doubled(a, b)),
     };
     if same {
         return Some(Kinship::Typo);
     }
-    if derived(&a.stem, &b.stem) {
+    if derived(&a.stem, &b.stem) && !(other_word(x) && other_word(y) && one_letter(x, y)) {
         return Some(Kinship::Derived);
     }
     None
@@ -111,7 +111,7 @@ fn negated(a: &str, b: &str) -> bool {
 }
 
 /// Prefixes that turn one word into two opposites.
-const CONTRASTING: [[&str; 2]; 9] = [
+const CONTRASTING: [[&str; 2]; 10] = [
     ["hyper", "hypo"],
     ["over", "under"],
     ["inter", "intra"],
@@ -121,6 +121,7 @@ const CONTRASTING: [[&str; 2]; 9] = [
     ["mono", "poly"],
     ["homo", "hetero"],
     ["immigra", "emigra"],
+    ["meth", "eth"],
 ];
 
 /// Whether two words differ in the prefixes of a pair only: "hypertension" and "hypotension".
@@ -252,6 +253,25 @@ fn distance(a: &[char], b: &[char]) -> usize {
         before = std::mem::replace(&mut last, row);
     }
     last[b.len()].min(3)
+}
+
+/// Whether two words differ in their last letters only, one each: "plane", "plant".
+fn one_letter(a: &str, b: &str) -> bool {
+    a.len() == b.len() && a.is_ascii() && b.is_ascii() && a[..a.len() - 1] == b[..b.len() - 1]
+}
+
+/// Endings of salts of different acids, and of hydrocarbons.
+const CHEMICAL: [[&str; 3]; 2] = [["ide", "ite", "ate"], ["ane", "ene", "yne"]];
+
+/// Whether two words differ in endings that name different chemicals: "chloride", "chlorite".
+fn chemicals(a: &str, b: &str) -> bool {
+    let base = |word: &str, endings: &[&str; 3]| {
+        endings.iter().find_map(|ending| word.strip_suffix(ending)).map(str::len).filter(|len| *len >= 4)
+    };
+    let same = |endings: &[&str; 3]| {
+        base(a, endings).is_some_and(|len| base(b, endings) == Some(len) && a.get(..len) == b.get(..len))
+    };
+    a != b && CHEMICAL.iter().any(same)
 }
 
 /// Both are one base with an ending that makes another part of speech.

@@ -139,6 +139,8 @@ fn numbers_in_other_writings() {
         ("Can I bring one bag?", "Can I bring 1 bag?"),
         ("Who was the 1st president?", "Who was the first president?"),
         ("When did World War 2 end?", "When did World War II end?"),
+        ("Who ruled in the 16th century?", "Who ruled in the sixteenth century?"),
+        ("Is half an hour enough?", "Are 30 minutes enough?"),
         ("Where is order no. 48213?", "Where is order 48213?"),
     ]);
     vetoed(&[
@@ -147,6 +149,8 @@ fn numbers_in_other_writings() {
         ("Can I bring one bag?", "Can I bring 2 bags?"),
         ("Who won the 2nd of 3 rounds?", "Who won the third of 2 rounds?"),
         ("Is it not 5?", "Is it 5?"),
+        ("Is half an hour enough?", "Is an hour enough?"),
+        ("Can I take 5 teaspoons?", "Can I take 5 tablespoons?"),
     ]);
 }
 

@@ -31,6 +31,20 @@ pub(in crate::semantic) const SPANISH_QUESTIONS: &str = "cuándo dónde quién q
 pub(in crate::semantic) const FRENCH_QUESTIONS: &str = "quand où qui pourquoi comment combien";
 pub(in crate::semantic) const RUSSIAN_QUESTIONS: &str = "когда где кто что почему как сколько куда откуда зачем";
 
+/// Prepositions that say when, where or with whom, none of which may stand for another.
+pub(in crate::semantic) const GERMAN_PLACES: &str =
+    "vor nach bis ab aus seit während ohne mit gegen für über unter hinter neben";
+pub(in crate::semantic) const SPANISH_PLACES: &str = "antes después con sin hasta desde contra sobre bajo durante";
+pub(in crate::semantic) const FRENCH_PLACES: &str = "avant après avec sans depuis pendant contre sur sous chez";
+pub(in crate::semantic) const RUSSIAN_PLACES: &str = "до после без с против через под над перед";
+
+/// Prefixes that turn a verb around: switch on, switch off.
+pub(in crate::semantic) const GERMAN_PREFIXES: &str = "ein aus an ab auf zu";
+pub(in crate::semantic) const RUSSIAN_PREFIXES: &str = "в вы";
+
+/// Words that join two sides in either order.
+pub(in crate::semantic) const JOINING: &str = "und oder y o et ou и или";
+
 /// Numbers in words that are no other word, from two to twelve.
 pub(in crate::semantic) const GERMAN_NUMBERS: &str = "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf";
 pub(in crate::semantic) const SPANISH_NUMBERS: &str = "dos tres cuatro cinco seis siete ocho nueve diez once doce";

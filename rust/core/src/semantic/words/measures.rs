@@ -27,6 +27,11 @@ ounce 1 ounce ounces oz
 stone 1 stones
 litre 1 litre litres liter liters l
 litre 0.001 millilitre millilitres milliliter milliliters ml
+teaspoon 1 teaspoon teaspoons tsp tsps
+tablespoon 1 tablespoon tablespoons tbsp tbsps
+cup 1 cup cups
+pint 1 pint pints
+quart 1 quart quarts qt
 gallon 1 gallon gallons gal
 byte 1 kb kilobyte kilobytes
 megabyte 1 mb megabyte megabytes

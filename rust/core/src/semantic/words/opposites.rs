@@ -113,7 +113,7 @@ equal | unequal
 free | paid
 available | unavailable
 allow permit let | forbid prohibit ban disallow
-mandatory compulsory obligatory required | optional voluntary
+mandatory compulsory obligatory required necessary | optional voluntary
 valid | invalid expired void
 included covered | excluded
 online | offline
@@ -172,7 +172,7 @@ come | go
 give | take
 accept approve | reject deny refuse
 enable activate | disable deactivate
-add | remove subtract delete erase
+add | remove subtract delete erase eliminate
 insert | extract
 create build construct design produce | destroy demolish
 attach | detach
@@ -245,6 +245,8 @@ morning | evening
 day | night
 today | tomorrow | yesterday
 summer | winter
+weekday | weekend
+login | logout
 spring | autumn
 past | future
 input | output

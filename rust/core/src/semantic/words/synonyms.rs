@@ -341,6 +341,7 @@ metro subway underground
 trousers pants
 solo lone
 establish setup
+merge combine
 identify recognize detect diagnose
 retrieve recover
 center middle
@@ -409,6 +410,27 @@ cancelled canceled
 cancelling canceling
 enrol enroll
 fulfil fulfill
+check cheque
+pajamas pyjamas
+donut doughnut
+mustache moustache
+draft draught
+diaper nappy
+eggplant aubergine
+zucchini courgette
+refrigerator fridge
+sidewalk pavement
+stroller pushchair pram
+truck lorry
+highway motorway
+flashlight torch
+sweater jumper
+zipcode postcode
+instagram insta
+facebook fb
+youtube yt
+powerpoint ppt
+volkswagen vw
 skilful skillful
 judgement judgment
 ageing aging

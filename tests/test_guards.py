@@ -78,7 +78,7 @@ def test_the_words_of_the_lists_are_told_once_each():
 
 
 def test_written_pairs_are_judged_no_worse_than_they_were():
-    """Pairs that two readers wrote to find out what the guards miss: some still get through, and never more than now."""
+    """Pairs that two readers wrote to find out what the guards miss: some still pass, and never more than now."""
     lines = (ROOT / "benches/written_pairs.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     vetoed = {

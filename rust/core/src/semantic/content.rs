@@ -8,7 +8,7 @@ use super::lexicon::Scale;
 use super::nuance::{asks_advice, asks_otherwise, nuance};
 use super::order::exchanged;
 use super::reading::{Reading, Role, Token};
-use super::scan::Case;
+use super::scan::{Case, fold};
 use super::veto::{Rule, Veto};
 use super::words::foreign;
 
@@ -272,9 +272,10 @@ pub(super) fn foreign(a: &Reading, b: &Reading) -> Option<Veto> {
     let mut differ = a.tokens.iter().zip(&b.tokens).zip(0..).filter(|((x, y), _)| x.text != y.text);
     let ((x, y), at) = differ.next()?;
     if let Some(((p, q), to)) = differ.next() {
-        let joining = |token: &Token| foreign::JOINING.split_whitespace().any(|word| word == token.text);
-        let joined = a.tokens[at + 1..to].iter().all(joining);
-        let exchanged = differ.next().is_none() && x.text == q.text && y.text == p.text && !joined;
+        let has = |list: &str, token: &Token| list.split_whitespace().any(|word| fold(word) == token.text);
+        let either = a.tokens.iter().any(|token| has(foreign::EITHER, token));
+        let side = has(foreign::SIDES, &a.tokens[to - 1]);
+        let exchanged = differ.next().is_none() && x.text == q.text && y.text == p.text && side && !either;
         return exchanged.then(|| Veto::new(Rule::Order, x.text.as_str(), y.text.as_str()));
     }
     if a.language.places(&x.text) && a.language.places(&y.text) {

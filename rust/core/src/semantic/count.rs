@@ -214,11 +214,13 @@ fn multiplied(tokens: &[Raw], at: usize, plain: String, value: f64, lexicon: &Le
     (used, if used == 0 { plain } else { written(value) }, value)
 }
 
-/// "Half an hour": half of the unit that follows.
+/// "Half an hour", "half hour": half of the unit that follows; not of "two and a half hours".
 fn half(tokens: &[Raw], at: usize, lexicon: &Lexicon) -> (usize, Option<Quantity>) {
     let word = |at: usize| tokens.get(at).filter(|raw| raw.shape == Shape::Word).map_or("", |raw| raw.text.as_str());
-    match lexicon.measure(word(at + 2)).filter(|_| matches!(word(at + 1), "a" | "an")) {
-        Some(measure) => (3, Some(Quantity::of(0.5, "0.5".into(), measure))),
+    let used = if matches!(word(at + 1), "a" | "an") { 3 } else { 2 };
+    let mixed = (at.saturating_sub(2)..at).any(|at| word(at) == "and");
+    match lexicon.measure(word(at + used - 1)).filter(|_| !mixed) {
+        Some(measure) => (used, Some(Quantity::of(0.5, "0.5".into(), measure))),
         None => (1, None),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::align::{Frame, is_auxiliary, is_light};
 use super::grammar::{Asks, grammar};
+use super::lexicon::lexicon;
 use super::reading::{Reading, Role, Token};
 use super::veto::{Rule, Veto};
 
@@ -50,23 +51,11 @@ const PHRASAL: [&str; 20] = [
     "pass", "cut", "fall", "hand", "keep", "throw",
 ];
 
-/// Particles and prepositions; of those on one line each may stand for the others.
-const PARTICLES: [&[&str]; 14] = [
-    &["in", "into", "inside"],
-    &["on", "onto", "upon"],
-    &["off"],
-    &["out"],
-    &["over"],
-    &["down"],
-    &["up"],
-    &["after"],
-    &["for"],
-    &["at"],
-    &["through"],
-    &["away"],
-    &["to"],
-    &["with"],
-];
+/// Particles that make another verb of one.
+const PARTICLES: [&str; 8] = ["off", "out", "over", "down", "up", "after", "away", "through"];
+
+/// Prepositions that leave a verb what it is.
+const PLAIN: [&str; 9] = ["in", "into", "on", "onto", "for", "at", "to", "with", "by"];
 
 /// The words in which two readings differ, without those that only carry tense and number.
 pub(super) struct Phrases<'r> {
@@ -95,11 +84,6 @@ impl<'r> Phrases<'r> {
         self.phrase.iter().all(|phrase| phrase.len() <= MAX_PHRASE)
     }
 
-    /// Whether each is one word.
-    fn are_words(&self) -> bool {
-        self.phrase.iter().all(|phrase| phrase.len() == 1)
-    }
-
     fn shown(&self, side: usize) -> String {
         self.phrase[side].iter().map(|token| token.text.as_str()).collect::<Vec<_>>().join(" ")
     }
@@ -122,7 +106,7 @@ pub(super) fn phrases(a: &Reading, b: &Reading, frame: &Frame) -> Option<Veto> {
     let rule = match phrases.agree {
         MIN_GOVERNED.. if either(governed) => Rule::Modifier,
         MIN_GOVERNED.. if other_particle(&phrases) => Rule::Direction,
-        MIN_GOVERNED.. if phrases.are_words() && other_place(&phrases) => Rule::Direction,
+        MIN_GOVERNED.. if other_time(&phrases) => Rule::Direction,
         MIN_PLACE.. if other_place(&phrases) => Rule::Direction,
         MIN_PLACE.. if either(place_for_word) => Rule::Substitution,
         MIN_PARTICLE.. if either(particle) => Rule::Modifier,
@@ -132,8 +116,7 @@ pub(super) fn phrases(a: &Reading, b: &Reading, frame: &Frame) -> Option<Veto> {
 }
 
 /// Words that begin a condition in a question for yes or no, the first ones in any question.
-const CONDITIONS: [&str; 11] =
-    ["while", "during", "unless", "for", "at", "if", "after", "before", "with", "by", "abroad"];
+const CONDITIONS: [&str; 10] = ["while", "during", "unless", "for", "at", "if", "after", "before", "with", "by"];
 const ALWAYS: usize = 3;
 
 /// Whether one text has a condition more: safe for children, open at night.
@@ -143,7 +126,9 @@ fn is_condition(phrases: &Phrases<'_>, readings: [&Reading; 2]) -> bool {
     let ([first, rest @ ..], true) = (phrase.as_slice(), phrases.phrase[1 - side].is_empty()) else { return false };
     let Some(at) = CONDITIONS.iter().position(|word| *word == first.text) else { return false };
     let inside = phrases.before.is_some_and(|before| before.sentence == first.sentence);
-    let says = rest.iter().any(|token| token.role == Role::Content && !is_light(token));
+    // By default, with ease.
+    let idle = |token: &Token| matches!(token.text.as_str(), "default" | "ease");
+    let says = rest.iter().any(|token| token.role == Role::Content && !is_light(token) && !idle(token));
     inside && says && (at < ALWAYS || matches!(grammar(longer).asks, Asks::Whether | Asks::Can))
 }
 
@@ -174,6 +159,16 @@ fn governed(phrases: &Phrases<'_>, side: usize) -> bool {
     replaced && verb.role == Role::Content && heavy && verbal && rest.iter().all(|token| is_light(token))
 }
 
+/// Whether a single preposition that says when, or with or without what, stands for another one.
+fn other_time(phrases: &Phrases<'_>) -> bool {
+    const TIMES: [&str; 12] = [
+        "before", "until", "till", "after", "since", "during", "within", "without", "under", "below", "above",
+        "against",
+    ];
+    let word = |side: usize| matches!(phrases.phrase[side][..], [token] if TIMES.contains(&token.text.as_str()));
+    word(0) && word(1) && other_place(phrases)
+}
+
 /// Whether each phrase has a preposition of place or time that the other has none like.
 fn other_place(phrases: &Phrases<'_>) -> bool {
     let [x, y] = [0, 1].map(|side| places(&phrases.phrase[side]));
@@ -185,15 +180,14 @@ fn places(phrase: &[&Token]) -> Vec<usize> {
     phrase.iter().filter(|token| token.role == Role::Function).filter_map(place).collect()
 }
 
-/// Whether another particle follows a verb that means something else with each: look for, look after.
+/// Whether another particle follows a verb that means something else with it: look for, look after.
 fn other_particle(phrases: &Phrases<'_>) -> bool {
     let ([x], [y]) = (phrases.phrase[0].as_slice(), phrases.phrase[1].as_slice()) else { return false };
-    let line = |token: &Token| {
-        let found = || PARTICLES.iter().position(|line| line.contains(&token.text.as_str()));
-        (token.role == Role::Function).then(found).flatten()
-    };
-    phrases.before.is_some_and(|verb| PHRASAL.contains(&verb.text.as_str()))
-        && matches!((line(x), line(y)), (Some(p), Some(q)) if p != q)
+    let is = |token: &Token, list: &[&str]| token.role == Role::Function && list.contains(&token.text.as_str());
+    let either = is(x, &PARTICLES) || is(y, &PARTICLES);
+    let both = [x, y].iter().all(|token| is(token, &PARTICLES) || is(token, &PLAIN));
+    let phrasal = |verb: &Token| PHRASAL.iter().any(|listed| lexicon().stem(listed) == verb.stem);
+    either && both && phrases.before.is_some_and(phrasal)
 }
 
 /// Whether a single particle is put in: rent, rent out.

@@ -197,42 +197,48 @@ pub(super) fn signs(a: &Reading, b: &Reading) -> Option<Veto> {
     (!x.is_empty() && !y.is_empty()).then(|| Veto::new(Rule::Identifier, x, y))
 }
 
-/// Chunks of a text that are signs of code or hold one next to a letter, sorted.
+/// Chunks of a text that only code is written with, sorted: signs between others, options, and words with $ or % at a letter.
 fn code_signs(text: &str) -> Vec<String> {
-    const SIGNS: &str = "&|<>=\\{}[]@#^~$%*+/!?";
-    let is_sign = |c: char| SIGNS.contains(c);
-    if !text.contains(|c| is_sign(c) && c != '?' || c == '-') {
+    const SIGNS: [char; 18] =
+        ['&', '|', '<', '>', '=', '\\', '{', '}', '[', ']', '@', '#', '^', '~', '$', '%', '+', '*'];
+    if !text.contains(|c| SIGNS.contains(&c) || matches!(c, '/' | '-')) {
         return Vec::new();
     }
-    let code = |chunk: &&str| {
-        let sign = |c: char| is_sign(c) && !matches!(c, '?' | '!');
+    let quote = |c| matches!(c, '"' | '\'' | '`' | '(' | ')' | ',' | ';' | ':' | '.');
+    let chunks: Vec<&str> = text.split_whitespace().collect();
+    let digit = |at: usize| chunks.get(at).is_some_and(|chunk| chunk.contains(|c: char| c.is_ascii_digit()));
+    let mut found = Vec::new();
+    for (at, chunk) in chunks.iter().enumerate() {
+        let chunk = chunk.trim_matches(quote);
         if !chunk.contains(char::is_alphanumeric) {
-            // "&" is "and".
-            return chunk.contains(sign) && *chunk != "&";
+            // Signs at the ends are decoration, a single one between words is punctuation: pros / cons.
+            let inner = at > 0 && at + 1 < chunks.len();
+            let many = chunk.chars().count() > 1;
+            if inner && chunk.contains(|c| SIGNS.contains(&c) || c == '/') && (many || (digit(at - 1) && digit(at + 1)))
+            {
+                found.push(chunk.to_owned());
+            }
+        } else if let Some(name) = chunk.trim_end_matches('?').strip_prefix('-') {
+            // Not a dash before a name.
+            let letters = |name: &str| name.chars().all(char::is_lowercase) || name.chars().count() == 1;
+            if name.starts_with('-') || (letters(name) && name.chars().all(char::is_alphabetic)) {
+                found.push(chunk.trim_end_matches('?').to_owned());
+            }
+        } else if is_variable(chunk) {
+            found.push(chunk.trim_end_matches('?').to_lowercase());
         }
-        let option =
-            chunk.strip_prefix('-').is_some_and(|name| name.starts_with(|c: char| c == '-' || c.is_alphabetic()));
-        let letters = chunk.as_bytes();
-        let near = |two: &[u8]| {
-            (matches!(two[0], b'$' | b'%') && two[1].is_ascii_alphabetic())
-                || (matches!(two[1], b'$' | b'%') && two[0].is_ascii_alphabetic())
-        };
-        option || letters.windows(2).any(near)
-    };
-    let bare = |chunk: &str| -> String {
-        let inner = chunk.trim_matches(|c| matches!(c, '"' | '\'' | '`' | '(' | ')' | ',' | ';' | ':' | '.'));
-        // A question mark ends the text: "what does && do?"
-        if inner.chars().count() > 2 || inner.contains(char::is_alphanumeric) {
-            inner.trim_end_matches('?')
-        } else {
-            inner
-        }
-        .to_owned()
-    };
-    let mut found: Vec<String> =
-        text.to_lowercase().split_whitespace().map(bare).filter(|chunk| code(&chunk.as_str())).collect();
+    }
     found.sort_unstable();
     found
+}
+
+/// Whether a $ or % stands at a letter: $A1, 'a%'; not the name of a currency.
+fn is_variable(chunk: &str) -> bool {
+    let sign = |byte: u8| matches!(byte, b'$' | b'%');
+    let at_letter =
+        |two: &[u8]| (sign(two[0]) && two[1].is_ascii_alphabetic()) || (sign(two[1]) && two[0].is_ascii_alphabetic());
+    let currency = chunk.get(..3).is_some_and(|begin| matches!(begin.to_lowercase().as_str(), "us$" | "$us"));
+    chunk.as_bytes().windows(2).any(at_letter) && !currency
 }
 
 /// Quotations, where both texts have some. One alone may be a matter of style.

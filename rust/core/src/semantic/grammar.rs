@@ -140,12 +140,14 @@ pub(super) fn is_question(token: &Token) -> bool {
 }
 
 /// Whether the two kinds of question cannot have one answer. "What" asks for nearly anything, but seldom for a time or a
-/// number; "how" asks what "can" does.
+/// number; "how" and "where" ask what "can" does.
 pub(super) fn conflict(a: Asks, b: Asks) -> bool {
     match (a, b) {
         (Asks::Other, _) | (_, Asks::Other) => false,
         (Asks::What, other) | (other, Asks::What) => matches!(other, Asks::When | Asks::HowMuch),
-        (Asks::Can, other) | (other, Asks::Can) => !matches!(other, Asks::Can | Asks::How | Asks::Whether),
+        (Asks::Can, other) | (other, Asks::Can) => {
+            !matches!(other, Asks::Can | Asks::How | Asks::Where | Asks::Whether)
+        }
         _ => a != b,
     }
 }

@@ -118,17 +118,17 @@ impl Language {
         words.split_whitespace().any(|place| fold(place) == word)
     }
 
-    /// Whether two words differ in prefixes that turn a verb around.
+    /// Whether two words differ in a pair of prefixes that turns a verb around.
     pub(super) fn turns(self, a: &str, b: &str) -> bool {
         let prefixes = match self {
             Self::German => foreign::GERMAN_PREFIXES,
             Self::Russian => foreign::RUSSIAN_PREFIXES,
             _ => "",
         };
-        let prefixes = || prefixes.split_whitespace();
+        let pairs: Vec<&str> = prefixes.split_whitespace().collect();
         let rest = |x: &str, y: &str| a.strip_prefix(x).filter(|rest| Some(*rest) == b.strip_prefix(y));
-        prefixes()
-            .any(|x| prefixes().any(|y| x != y && rest(x, y).is_some_and(|rest| rest.chars().count() >= MIN_TURNED)))
+        let either = |two: &[&str]| rest(two[0], two[1]).or_else(|| rest(two[1], two[0]));
+        pairs.chunks_exact(2).filter_map(either).any(|rest| rest.chars().count() >= MIN_TURNED)
     }
 
     /// How many of the words turn the answer around.

@@ -28,7 +28,8 @@ pub(super) fn nuance(a: &Reading, b: &Reading, asks: [Asks; 2], difference: &Dif
     let one = a.tokens.len() == b.tokens.len() && a.tokens.iter().zip(&b.tokens).filter(differ).nth(1).is_none();
     let tense = || if same { other_tense(a, b, asks) } else { None };
     let amount = || if same || one { other_amount(a, b, asks) } else { None };
-    let owner = || if one { other_owner(a, b) } else { None };
+    // "How to train your dog" is about anybody's.
+    let owner = || if one && !asks.contains(&Asks::How) { other_owner(a, b) } else { None };
     tense().or_else(amount).or_else(owner)
 }
 
@@ -36,13 +37,43 @@ fn differ((x, y): &(&Token, &Token)) -> bool {
     x.key != y.key
 }
 
-/// What was is not what is, where one fact is asked for; "what was the Peace of Lodi" asks what it is.
+/// What was is not what is, where a fact about something definite is asked for: the head of the bank, my card. "Who was Bach"
+/// asks who he is.
 fn other_tense(a: &Reading, b: &Reading, asks: [Asks; 2]) -> Option<Veto> {
     let facts = asks.iter().all(|asks| matches!(asks, Asks::Whether | Asks::Who | Asks::When | Asks::HowMuch));
     let word = |tense: Tense| if tense == Tense::Past { "was" } else { "is" };
     let (x, y) = (tense(a)?, tense(b)?);
-    (x != y && facts).then(|| Veto::new(Rule::Modality, word(x), word(y)))
+    (x != y && facts && is_definite(a) && is_definite(b)).then(|| Veto::new(Rule::Modality, word(x), word(y)))
 }
+
+/// Whether something definite follows the first auxiliary, and no word or year that settles when it was.
+fn is_definite(reading: &Reading) -> bool {
+    const AUXILIARIES: [&str; 9] = ["is", "are", "am", "was", "were", "do", "does", "did", "had"];
+    const DEFINITE: [&str; 16] =
+        ["the", "my", "your", "our", "their", "his", "her", "its", "this", "i", "we", "you", "he", "she", "it", "they"];
+    const SETTLED: [&str; 12] = [
+        "first",
+        "last",
+        "founder",
+        "founders",
+        "inventor",
+        "inventors",
+        "author",
+        "authors",
+        "creator",
+        "creators",
+        "winner",
+        "winners",
+    ];
+    let text = reading.folded.to_lowercase();
+    let mut words = text.split(|c: char| !c.is_alphanumeric()).skip_while(|word| !AUXILIARIES.contains(word)).skip(1);
+    words.next().is_some_and(|word| DEFINITE.contains(&word))
+        && words.next().is_none_or(|word| !SETTLED.contains(&word))
+        && !reading.numbers.iter().any(|number| number.plain.len() == YEAR && number.unit.is_empty())
+}
+
+/// How many digits a year has.
+const YEAR: usize = 4;
 
 /// The tense of the first auxiliary; None if it says what has been, will be or may be.
 fn tense(reading: &Reading) -> Option<Tense> {
@@ -57,10 +88,13 @@ fn tense(reading: &Reading) -> Option<Tense> {
     reading.tokens.iter().filter(|token| token.role == Role::Function).find_map(tense).flatten()
 }
 
-/// All or some; not where examples are asked for.
+/// All or some; not where examples are asked for. "Can anyone join" asks what "can everyone join" does.
 fn other_amount(a: &Reading, b: &Reading, asks: [Asks; 2]) -> Option<Veto> {
     let (x, y) = (amount(a)?, amount(b)?);
-    let same = x.0 == y.0 || matches!((x.0, y.0), (Amount::Some, Amount::Any) | (Amount::Any, Amount::Some));
+    let any = [x.0, y.0].contains(&Amount::Any);
+    let same = x.0 == y.0
+        || (any && [x.0, y.0].contains(&Amount::Some))
+        || (any && asks.iter().any(|asks| matches!(asks, Asks::Can | Asks::Where)));
     (!same && !asks.contains(&Asks::What)).then(|| Veto::new(Rule::Quantifier, x.1, y.1))
 }
 
@@ -98,7 +132,8 @@ fn other_owner(a: &Reading, b: &Reading) -> Option<Veto> {
 /// Whether two kinds of question that are in conflict ask of the same. "What is the best age" asks when, "what is the fee" how
 /// much; "is it hard" and "how hard is it" have one answer, unlike "is the card blocked" and "why is the card blocked".
 pub(super) fn asks_otherwise(a: &Reading, b: &Reading, asks: [Asks; 2]) -> bool {
-    const TIMES: [&str; 8] = ["time", "age", "date", "day", "week", "month", "year", "hour"];
+    const TIMES: [&str; 11] =
+        ["time", "age", "date", "day", "week", "month", "year", "hour", "deadlin", "moment", "schedul"];
     let timed = |reading: &Reading| reading.tokens.iter().any(|token| TIMES.contains(&token.stem.as_str()));
     let counted = |reading: &Reading| reading.tokens.iter().any(|token| token.text == "many");
     // The keys of the words behind those that ask.

@@ -54,29 +54,35 @@ pub(super) fn kinship(a: &Token, b: &Token) -> Option<Kinship> {
     None
 }
 
-/// What is spelt in two ways, in Britain and in America, or often taken for each other.
-const SPELLINGS: [[&str; 2]; 14] = [
+/// What is spelt in two ways, in Britain and in America, or often taken for each other; `-` at the end: at the end only.
+const SPELLINGS: [[&str; 2]; 17] = [
     ["our", "or"],
     ["is", "iz"],
     ["ys", "yz"],
     ["enc", "ens"],
-    ["re", "er"],
-    ["lled", "led"],
-    ["lling", "ling"],
-    ["ller", "ler"],
+    ["re-", "er-"],
+    ["elled", "eled"],
+    ["elling", "eling"],
+    ["eller", "eler"],
     ["ogue", "og"],
-    ["ae", "e"],
+    ["paed", "ped"],
+    ["aesth", "esth"],
+    ["anaem", "anem"],
     ["grey", "gray"],
     ["dgement", "dgment"],
     ["affect", "effect"],
     ["dvic", "dvis"],
+    ["steph", "stev"],
 ];
 
 /// Whether the words are one in two spellings: "colour", "color".
 fn respelt(a: &str, b: &str) -> bool {
+    let singular = |word: &'_ str| word.len() - usize::from(word.ends_with('s'));
     let one_way = |from: &str, to: &str, x: &str, y: &str| {
+        let (from, end) = from.strip_suffix('-').map_or((from, false), |from| (from, true));
+        let to = to.trim_end_matches('-');
         x.len() + to.len() == y.len() + from.len()
-            && x.match_indices(from).any(|(at, _)| {
+            && x.match_indices(from).filter(|(at, _)| !end || at + from.len() == singular(x)).any(|(at, _)| {
                 y.strip_prefix(&x[..at]).and_then(|rest| rest.strip_prefix(to)) == Some(&x[at + from.len()..])
             })
     };
@@ -147,9 +153,16 @@ pub(super) fn typo(a: &str, b: &str) -> bool {
         0 => true,
         1 if short.len() == long.len() => slipped(short, long),
         1 => dropped(short, long),
-        2 => short.len() >= 8 && short[0] == long[0],
+        2 => short.len() >= 8 && short[0] == long[0] && !inserted(short, long),
         _ => false,
     }
+}
+
+/// Whether two letters side by side are all that one word has more: "prednisone", "prednisolone". Two slips seldom fall
+/// together.
+fn inserted(short: &[char], long: &[char]) -> bool {
+    let at = short.iter().zip(long).take_while(|(x, y)| x == y).count();
+    long.len() == short.len() + 2 && long[at + 2..] == short[at..]
 }
 
 /// Whether `word`, which no list knows, may be the known word `meant`. One letter more must be a slip: a "hostel" is no
@@ -266,7 +279,8 @@ const CHEMICAL: [[&str; 3]; 2] = [["ide", "ite", "ate"], ["ane", "ene", "yne"]];
 /// Whether two words differ in endings that name different chemicals: "chloride", "chlorite".
 fn chemicals(a: &str, b: &str) -> bool {
     let base = |word: &str, endings: &[&str; 3]| {
-        endings.iter().find_map(|ending| word.strip_suffix(ending)).map(str::len).filter(|len| *len >= 4)
+        let least = if endings[0] == "ane" { 3 } else { 4 };
+        endings.iter().find_map(|ending| word.strip_suffix(ending)).map(str::len).filter(|len| *len >= least)
     };
     let same = |endings: &[&str; 3]| {
         base(a, endings).is_some_and(|len| base(b, endings) == Some(len) && a.get(..len) == b.get(..len))

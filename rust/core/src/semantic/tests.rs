@@ -62,6 +62,12 @@ fn identifiers_are_compared_letter_by_letter() {
         ("What does A$1 mean in a formula?", "What does $A1 mean in a formula?"),
         ("what does like 'a%' match", "what does like '%a' match"),
         ("What does $? mean in bash?", "What does $! mean in bash?"),
+        ("what does git branch -d do", "what does git branch -D do"),
+    ]);
+    alike(&[
+        ("Pros / cons of Python?", "Pros & cons of Python?"),
+        ("What is the rate of US$ to euros?", "What is the rate of $US to euros?"),
+        ("Hello -John", "Hello - John"),
     ]);
     alike(&[
         ("what is on https://www.example.com/a/", "what is on http://example.com/a"),
@@ -233,6 +239,10 @@ fn frequent_words_are_no_slips_of_each_other() {
         ("How do I make a dessert?", "How do I make a desert?"),
         ("what did plato write", "what did pluto write"),
         ("what is the capital of slovakia", "what is the capital of slovenia"),
+        ("is prednisone safe", "is prednisolone safe"),
+        ("who is a prefect", "who is a perfect"),
+        ("what is ethane used for", "what is ethene used for"),
+        ("How do I clean a filing cabinet?", "How do I clean a filling cabinet?"),
     ]);
     alike(&[
         ("what is the capital of slovakia", "what is the capital of slovackia"),
@@ -302,6 +312,12 @@ fn small_words_in_texts_that_agree_otherwise() {
         ("Which are the best songs of all time?", "What are some of the best songs?"),
         ("What was the Peace of Lodi?", "What is the Peace of Lodi?"),
         ("How do I train my dog?", "How do you train your dog?"),
+        ("How to improve my English?", "How to improve your English?"),
+        ("Who was Cleopatra?", "Who is Cleopatra?"),
+        ("Who was the first man on the moon?", "Who is the first man on the moon?"),
+        ("Can anyone vote?", "Can everyone vote?"),
+        ("Can I buy a ticket online?", "Where can I buy a ticket online?"),
+        ("When is the deadline?", "What is the deadline?"),
         ("Is Java hard to learn?", "How hard is it to learn Java?"),
         ("Is aspirin safe?", "Is aspirin safe for me?"),
         ("How do I cook rice?", "How do I cook rice at home?"),
@@ -320,6 +336,7 @@ fn phrases_in_the_place_of_others() {
     vetoed(&[
         ("How do I look at my kids?", "How do I look after my kids?"),
         ("How do I take out a loan?", "How do I take over a loan?"),
+        ("Who took over the loan?", "Who took out the loan?"),
         ("Can I eat before the exam?", "Can I eat during the exam?"),
         ("How do I use the app?", "How do I uninstall the app?"),
         ("How do I find a house?", "How do I sell a house?"),
@@ -339,6 +356,9 @@ fn phrases_in_the_place_of_others() {
     ]);
     alike(&[
         ("Why do cats like to sleep?", "Why do cats sleep?"),
+        ("How do I book a call with support?", "How do I book a call to support?"),
+        ("How do I travel around Europe?", "How do I travel across Europe?"),
+        ("Does the phone have a firewall?", "Does the phone have a firewall by default?"),
         ("How do I learn to swim?", "How do I swim?"),
         ("which oaks are used to build ships", "which oaks are used in order to build ships"),
     ]);
@@ -445,13 +465,16 @@ fn other_languages_have_numbers_and_negators() {
         ("Wie fliege ich von Rom nach Paris?", "Wie fliege ich von Paris nach Rom?"),
         ("Kann ich vor der Operation essen?", "Kann ich nach der Operation essen?"),
         ("Wie kann ich mich anmelden?", "Wie kann ich mich abmelden?"),
-        ("Wo gibt es Hunde und kleine Katzen?", "Wo gibt es Katzen und kleine Hunde?"),
         ("¿Hay vuelos de Madrid a Quito los lunes?", "¿Hay vuelos de Quito a Madrid los lunes?"),
         ("Puis-je manger avant le cours ?", "Puis-je manger après le cours ?"),
         ("Как включить режим?", "Как выключить режим?"),
         ("Можно ли есть до операции?", "Можно ли есть после операции?"),
     ]);
-    alike(&[("Wo gibt es Äpfel und Birnen?", "Wo gibt es Birnen und Äpfel?")]);
+    alike(&[
+        ("Wo gibt es Äpfel und Birnen?", "Wo gibt es Birnen und Äpfel?"),
+        ("Wie weit ist es von Rom nach Paris?", "Wie weit ist es von Paris nach Rom?"),
+        ("Wie lange ist der Laden schon hier?", "Wie lange ist der Laden hier schon?"),
+    ]);
     alike(&[
         ("Wie sende ich 1.000 Euro?", "Wie sende ich 1000 Euro?"),
         ("Wie sende ich zwei Euro?", "Wie sende ich 2 Euro?"),

@@ -33,17 +33,21 @@ pub(in crate::semantic) const RUSSIAN_QUESTIONS: &str = "когда где кт�
 
 /// Prepositions that say when, where or with whom, none of which may stand for another.
 pub(in crate::semantic) const GERMAN_PLACES: &str =
-    "vor nach bis ab aus seit während ohne mit gegen für über unter hinter neben";
+    "vor nach bis ab aus während ohne mit gegen für über unter hinter neben";
 pub(in crate::semantic) const SPANISH_PLACES: &str = "antes después con sin hasta desde contra sobre bajo durante";
 pub(in crate::semantic) const FRENCH_PLACES: &str = "avant après avec sans depuis pendant contre sur sous chez";
 pub(in crate::semantic) const RUSSIAN_PLACES: &str = "до после без с против через под над перед";
 
-/// Prefixes that turn a verb around: switch on, switch off.
-pub(in crate::semantic) const GERMAN_PREFIXES: &str = "ein aus an ab auf zu";
+/// Pairs of prefixes that turn a verb around: switch on, switch off.
+pub(in crate::semantic) const GERMAN_PREFIXES: &str = "ein aus an ab an aus auf zu";
 pub(in crate::semantic) const RUSSIAN_PREFIXES: &str = "в вы";
 
-/// Words that join two sides in either order.
-pub(in crate::semantic) const JOINING: &str = "und oder y o et ou и или";
+/// Prepositions that tell the sides of a way or a change apart.
+pub(in crate::semantic) const SIDES: &str = "nach zu in aus von auf a en de hacia à vers dans в на из с от до";
+
+/// Words that hold between two sides in either order, or ask which of them it is.
+pub(in crate::semantic) const EITHER: &str = "weit entfernt entfernung abstand zwischen oder distancia lejos entre o distance \
+     loin ou расстояние далеко между или";
 
 /// Numbers in words that are no other word, from two to twelve.
 pub(in crate::semantic) const GERMAN_NUMBERS: &str = "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf";

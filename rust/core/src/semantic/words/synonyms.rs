@@ -428,6 +428,10 @@ sweater jumper
 zipcode postcode
 instagram insta
 facebook fb
+sulfur sulphur
+sulfate sulphate
+whiskey whisky
+disk disc
 youtube yt
 powerpoint ppt
 volkswagen vw

@@ -129,8 +129,9 @@ fn other_owner(a: &Reading, b: &Reading) -> Option<Veto> {
     (owns(x) && owns(y) && same()).then(|| Veto::new(Rule::Pronoun, x.text.as_str(), y.text.as_str()))
 }
 
-/// Whether two kinds of question that are in conflict ask of the same. "What is the best age" asks when, "what is the fee" how
-/// much; "is it hard" and "how hard is it" have one answer, unlike "is the card blocked" and "why is the card blocked".
+/// Whether texts whose kinds of question are in conflict do ask for different things. "What is the best age" asks when, "what
+/// is the fee" how much; "is it hard" and "how hard is it" have one answer, unlike "is the card blocked" and "why is the card
+/// blocked".
 pub(super) fn asks_otherwise(a: &Reading, b: &Reading, asks: [Asks; 2]) -> bool {
     const TIMES: [&str; 11] =
         ["time", "age", "date", "day", "week", "month", "year", "hour", "deadlin", "moment", "schedul"];

@@ -11,7 +11,9 @@ mod content;
 mod count;
 mod edit;
 mod exact;
+mod exchange;
 mod fnv;
+mod foreign;
 mod frequent;
 mod grammar;
 mod language;
@@ -70,7 +72,7 @@ fn judge(a: &Reading, b: &Reading) -> Option<Veto> {
         return exact::numbers(a, b);
     }
     if a.language != Language::English {
-        return content::foreign(a, b);
+        return foreign::foreign(a, b);
     }
     content::english(a, b)
 }

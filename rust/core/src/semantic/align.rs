@@ -1,5 +1,7 @@
 //! Where the words of two readings agree, and which have no counterpart.
 
+use std::collections::HashSet;
+
 use super::lexicon::{Scale, lexicon};
 use super::reading::{Reading, Role, Token};
 use super::similar::{Kinship, kinship, typo};
@@ -211,7 +213,7 @@ fn small_typos(out: &mut Difference, a: &Reading, b: &Reading) {
                     .is_some_and(|word| !own.fillers.contains(word))
                 || alone && lexicon().courteous_fillers().iter().any(|word| typo(&token.text, word));
             // "How to be one" asks what "how to become one" does.
-            let becomes = token.stem == "becom" && function(own, "be") < function(other, "be");
+            let becomes = token.stem == "becom" && ["be", "being", "get", "is", "are"].iter().any(|word| more(word));
             !becomes && (token.known || !misspelt)
         });
     }
@@ -263,6 +265,22 @@ pub(super) fn frame(a: &Reading, b: &Reading, difference: &Difference) -> Frame 
     let back = x.iter().rev().zip(y.iter().rev()).take(most).take_while(|(x, y)| x == y).count();
     Frame { front, back, between: [x.len() - front - back, y.len() - front - back] }
 }
+
+/// How many words of a text stand in the other one in runs of at least [`RUN`].
+pub(super) fn verbatim(a: &Reading, b: &Reading, difference: &Difference) -> usize {
+    let [x, y] = difference.keys(a, b);
+    let known: HashSet<&[u64]> = y.windows(RUN).collect();
+    let mut covered = 0;
+    let mut to = 0;
+    for at in (0..(x.len() + 1).saturating_sub(RUN)).filter(|&at| known.contains(&x[at..at + RUN])) {
+        covered += at + RUN - to.max(at);
+        to = at + RUN;
+    }
+    covered
+}
+
+/// So many words in the same order are no chance.
+const RUN: usize = 5;
 
 /// Whether a word only carries tense and number.
 pub(super) fn is_auxiliary(token: &Token) -> bool {

@@ -1,16 +1,15 @@
 //! What words without counterpart, negators and opposites say.
 
-use super::align::{Difference, Frame, align, frame, is_light, is_name, is_weighty};
+use super::align::{Difference, Frame, align, frame, is_auxiliary, is_light, is_name, is_weighty, verbatim};
 use super::edit::phrases;
 use super::exact::{self, numbers};
-use super::grammar::{Asks, Grammar, conflict, grammar, opposed};
+use super::grammar::{Asks, Grammar, conflict, grammar, is_preposition, opposed};
 use super::lexicon::Scale;
 use super::nuance::{asks_advice, asks_otherwise, nuance};
-use super::order::exchanged;
+use super::order::{exchanged, exchanged_in_part};
 use super::reading::{Reading, Role, Token};
-use super::scan::{Case, fold};
+use super::scan::Case;
 use super::veto::{Rule, Veto};
-use super::words::foreign;
 
 /// With more words without counterpart than this, a plain number that one text has more is part of a rewording.
 const MAX_REST_OF_NUMBER: usize = 1;
@@ -28,6 +27,10 @@ pub(super) fn english(a: &Reading, b: &Reading) -> Option<Veto> {
         .or_else(|| entities(a, b, &difference))
         .or_else(|| phrases(a, b, &frame(a, b, &difference)))
         .or_else(|| if left == 0 && right == 0 { structure(a, b, &difference) } else { words(a, b, &difference) })
+        .or_else(|| {
+            let exchanged = left + right > 0 && exchanged_in_part(a, b, &difference);
+            exchanged.then(|| Veto::new(Rule::Order, outline(a), outline(b)))
+        })
 }
 
 /// Negators against negators and opposites.
@@ -106,7 +109,13 @@ fn structure(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> 
         return Some(Veto::new(Rule::Direction, x, y));
     }
     let (x, y) = (grammar(a), grammar(b));
-    if x.questions == 1 && y.questions == 1 && conflict(x.asks, y.asks) && asks_otherwise(a, b, [x.asks, y.asks]) {
+    if x.questions == 1
+        && y.questions == 1
+        && conflict(x.asks, y.asks)
+        && !x.asks_part_of(&y)
+        && !y.asks_part_of(&x)
+        && asks_otherwise(a, b, [x.asks, y.asks])
+    {
         return Some(Veto::new(
             Rule::QuestionType,
             format!("{:?}", x.asks).to_lowercase(),
@@ -164,11 +173,18 @@ fn words(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
     let y = Rest::new(b, &difference.only[1]);
     let frame = frame(a, b, difference);
     let agree = frame.front + frame.back;
+    // A word more leaves these what they are: the most spoken language, the least spoken national language.
+    let sure = |pair: &(&str, &str)| matches!(pair.0, "most" | "least" | "before" | "after" | "on" | "off");
+    let few = difference.only.iter().all(|rest| rest.len() <= 1);
+    let near = frame.between.iter().all(|between| *between <= MAX_TURNED);
+    if let Some((x, y)) = opposed(a, b).filter(|pair| few && (near || sure(pair))) {
+        return Some(Veto::new(Rule::Direction, x, y));
+    }
+    if restricted(a, b, difference) {
+        return Some(Veto::new(Rule::Modifier, x.shown(), y.shown()));
+    }
     if x.heavy.is_empty() && y.heavy.is_empty() {
         return if agree == 0 { None } else { structure(a, b, difference) };
-    }
-    if agree == 0 {
-        return None;
     }
     let slack = if agree >= MIN_NEAR || (sentences(a) && sentences(b) && agree >= MIN_BESIDE) { MAX_LINKS } else { 0 };
     // What stands between are the words without counterpart and, in texts that agree much, few that link them.
@@ -177,6 +193,7 @@ fn words(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
         between >= words && between <= words + slack && words > 0 && (1..=MAX_NAMED + slack).contains(&between)
     });
     if !x.heavy.is_empty() && !y.heavy.is_empty() {
+        let minimal = minimal || linked(&frame, [a, b], [&x, &y]) || verbatim(a, b, difference) >= MIN_VERBATIM;
         return minimal.then(|| Veto::new(Rule::Substitution, x.shown(), y.shown()));
     }
     let (rest, longer) = if x.heavy.is_empty() { (&y, b) } else { (&x, a) };
@@ -189,6 +206,36 @@ fn words(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
     }
     nuance(a, b, [a, b].map(|reading| grammar(reading).asks), difference)
 }
+
+/// Whether only one text has a word that leaves out what is asked or all else, and few others: only one exception.
+fn restricted(a: &Reading, b: &Reading, difference: &Difference) -> bool {
+    let has = |side: usize, reading: &Reading, listed: &[&str]| {
+        difference.only[side].iter().filter(|&&at| listed.contains(&reading.tokens[at as usize].text.as_str())).count()
+    };
+    let other = |listed: &[&str]| has(0, a, listed) != has(1, b, listed);
+    let few = difference.only.iter().all(|rest| rest.len() <= MAX_BESIDE);
+    few && difference.shared > 1 && (other(&["only", "solely", "exclusively"]) || other(&["except"]))
+}
+
+/// A verb and a particle: gifts I receive from my parents, gifts I make to my parents.
+const MAX_TURNED: usize = 2;
+
+/// Words beside "only" that may differ too.
+const MAX_BESIDE: usize = 2;
+
+/// Whether each text has, in the place of the other's, a preposition with words of its own: at home, during pregnancy.
+fn linked(frame: &Frame, readings: [&Reading; 2], rests: [&Rest<'_>; 2]) -> bool {
+    let has = |side: usize| {
+        let words = rests[side].heavy.len() + rests[side].light;
+        let mut counting = readings[side].tokens.iter().filter(|token| !is_auxiliary(token));
+        let link = counting.nth(frame.front);
+        frame.between[side] == words + 1 && words <= MAX_NAMED && link.is_some_and(is_preposition)
+    };
+    frame.front + frame.back >= MIN_BESIDE && has(0) && has(1)
+}
+
+/// Texts that have so many words in common, in runs, are copies of one another, and what differs was changed.
+const MIN_VERBATIM: usize = 16;
 
 /// Whether a word is the end of a scale that undoes the other: selling, deleting, stopping.
 fn undoes(token: &Token) -> bool {
@@ -228,11 +275,29 @@ impl<'r> Rest<'r> {
     }
 }
 
+/// Whether a word is another one for its neighbour: periods/menstruation.
+fn is_alternative(reading: &Reading, token: &Token) -> bool {
+    let word = token.text.as_str();
+    let letter = |c: char| c.is_alphanumeric();
+    let text = reading.folded.to_lowercase();
+    text.match_indices(word).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + word.len()..]);
+        let (slash, behind) = (before.strip_suffix('/'), after.strip_prefix('/'));
+        let whole = !before.ends_with(letter) && !after.starts_with(letter);
+        whole
+            && (slash.is_some_and(|before| before.ends_with(letter))
+                || behind.is_some_and(|after| after.starts_with(letter)))
+    })
+}
+
 /// Whether words that one text has more narrow its question.
 fn narrows(rest: &Rest<'_>, longer: &Reading, frame: &Frame, light: usize) -> bool {
     let between = frame.between[0].max(frame.between[1]);
     let inserted = frame.between[0].min(frame.between[1]) == 0;
     let [(at, token)] = rest.heavy[..] else { return false };
+    if is_alternative(longer, token) {
+        return false;
+    }
     if is_weighty(token) && between <= 3 {
         return true;
     }
@@ -254,49 +319,3 @@ fn narrows(rest: &Rest<'_>, longer: &Reading, frame: &Frame, light: usize) -> bo
         _ => (next.is_none() || attribute) && !token.known,
     }
 }
-
-/// Rules for the other languages: negators, and one word in the place of another.
-pub(super) fn foreign(a: &Reading, b: &Reading) -> Option<Veto> {
-    if let Some(veto) = numbers(a, b) {
-        return Some(veto);
-    }
-    // Where two negators are one, in "no ... nada", they do not cancel out.
-    let (x, y) = (a.language.negations(a), b.language.negations(b));
-    if (x + y) % 2 == 1 {
-        let word = |negated: bool| if negated { "not" } else { "" };
-        return Some(Veto::new(Rule::Negation, word(x > y), word(y > x)));
-    }
-    if a.tokens.len() != b.tokens.len() || a.tokens.len() < 3 {
-        return None;
-    }
-    let mut differ = a.tokens.iter().zip(&b.tokens).zip(0..).filter(|((x, y), _)| x.text != y.text);
-    let ((x, y), at) = differ.next()?;
-    if let Some(((p, q), to)) = differ.next() {
-        let has = |list: &str, token: &Token| list.split_whitespace().any(|word| fold(word) == token.text);
-        let either = a.tokens.iter().any(|token| has(foreign::EITHER, token));
-        let side = has(foreign::SIDES, &a.tokens[to - 1]);
-        let exchanged = differ.next().is_none() && x.text == q.text && y.text == p.text && side && !either;
-        return exchanged.then(|| Veto::new(Rule::Order, x.text.as_str(), y.text.as_str()));
-    }
-    if a.language.places(&x.text) && a.language.places(&y.text) {
-        return Some(Veto::new(Rule::Direction, x.text.as_str(), y.text.as_str()));
-    }
-    if a.language.turns(&x.text, &y.text) {
-        return Some(Veto::new(Rule::Antonym, x.text.as_str(), y.text.as_str()));
-    }
-    if a.language.asks(&x.text) && a.language.asks(&y.text) {
-        return Some(Veto::new(Rule::QuestionType, x.text.as_str(), y.text.as_str()));
-    }
-    let common = x.text.chars().zip(y.text.chars()).take_while(|(p, q)| p == q).count();
-    let letters = [x, y].map(|token| token.text.chars().count());
-    let inflected = (common >= 4 && letters.iter().all(|letters| letters - common <= MAX_ENDING))
-        || super::similar::typo(&x.text, &y.text);
-    // Short words connect, but for what is counted: 3 mai, 3 juin.
-    let counted = at > 0 && a.tokens[at - 1].role == Role::Number;
-    let heavy = if counted { 2 } else { 3 };
-    (!inflected && letters.iter().all(|letters| *letters > heavy))
-        .then(|| Veto::new(Rule::Substitution, x.text.as_str(), y.text.as_str()))
-}
-
-/// Endings of cases and persons are no longer.
-const MAX_ENDING: usize = 3;

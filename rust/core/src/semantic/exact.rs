@@ -86,8 +86,8 @@ fn regrouped(a: &[Quantity], b: &[Quantity]) -> bool {
     grouped(a) && grouped(b) && digits(a).len() >= MIN_DIGITS && digits(a) == digits(b)
 }
 
-/// Whether a number is no difference to a text that has none like it: the length of a list, the one of "1 week" where the
-/// text has "a week", or of "1 bag" where it has "one bag".
+/// Whether a number is no difference to a text that has none like it: the length of a list, "1 week" or "7 days" where the text
+/// has "a week", or the one of "1 bag" where it has "one bag".
 fn says_nothing(more: &Quantity, other: &Reading) -> bool {
     const OTHERS: [&str; 9] = ["last", "next", "this", "that", "every", "each", "past", "previous", "coming"];
     let unit = |token: &Token| {
@@ -100,7 +100,7 @@ fn says_nothing(more: &Quantity, other: &Reading) -> bool {
     };
     let one = more.plain == "1";
     more.unit == LIST
-        || (one && !more.unit.is_empty() && (0..other.tokens.len()).any(a_unit))
+        || (!more.unit.is_empty() && (0..other.tokens.len()).any(a_unit))
         || (one && more.unit.is_empty() && other.tokens.iter().any(|token| token.text == "one"))
 }
 
@@ -119,7 +119,10 @@ const MAX_PLAIN: usize = 4;
 /// Whether two units that differ may be one: pounds are money or weight, a date in digits may begin with the day.
 fn same_unit(a: &Quantity, b: &Quantity) -> bool {
     let (x, y) = if a.unit < b.unit { (a.unit, b.unit) } else { (b.unit, a.unit) };
-    matches!((x, y), ("gbp" | "lb", "pound") | ("date", "either date"))
+    matches!(
+        (x, y),
+        ("gbp" | "lb", "pound") | ("date", "either date") | ("celsius", "degree") | ("degree", "fahrenheit")
+    )
 }
 
 fn without_common<K: std::hash::Hash + Eq>(

@@ -26,6 +26,8 @@ pub(super) enum Asks {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Grammar {
     pub(super) asks: Asks,
+    /// All that is asked, as bits of [`Asks`]: "when and why".
+    pub(super) kinds: u16,
     /// How many sentences have a question word.
     pub(super) questions: usize,
     pub(super) may: bool,
@@ -41,9 +43,17 @@ pub(super) struct Grammar {
     pub(super) persons: Vec<u8>,
 }
 
+impl Grammar {
+    /// Whether all that is asked is asked in the other text too: why, and when and why.
+    pub(super) fn asks_part_of(&self, other: &Self) -> bool {
+        self.kinds & other.kinds == self.kinds
+    }
+}
+
 pub(super) fn grammar(reading: &Reading) -> Grammar {
     let mut out = Grammar {
         asks: Asks::Other,
+        kinds: 0,
         questions: 0,
         may: false,
         must: false,
@@ -77,15 +87,19 @@ pub(super) fn grammar(reading: &Reading) -> Grammar {
         let after = asked
             && matches!(out.asks, Asks::When | Asks::Where)
             && before.is_some_and(|before| before.clause != token.clause);
-        let found = asks(token, reading.tokens.get(at + 1)).filter(|_| after || !(inner || asked));
+        let kind = asks(token, reading.tokens.get(at + 1));
+        let joined = before.is_some_and(|before| matches!(before.text.as_str(), "and" | "or"));
+        out.kinds |= kind.filter(|_| joined).map_or(0, |kind| 1 << kind as u16);
+        let found = kind.filter(|_| after || !(inner || asked));
         if let Some(asks) = found {
             out.questions += usize::from(!asked);
             asked_in = Some(token.sentence);
             out.asks = asks;
+            out.kinds |= 1 << asks as u16;
         }
     }
     if let Some(asks) = asks_yes_or_no(reading).filter(|_| out.questions == 0) {
-        (out.asks, out.questions) = (asks, 1);
+        (out.asks, out.kinds, out.questions) = (asks, 1 << asks as u16, 1);
     }
     out
 }
@@ -137,6 +151,15 @@ fn asks(token: &Token, next: Option<&Token>) -> Option<Asks> {
 /// Whether a word asks for something.
 pub(super) fn is_question(token: &Token) -> bool {
     asks(token, None).is_some()
+}
+
+/// Whether a word links what follows it to what stands before.
+pub(super) fn is_preposition(token: &Token) -> bool {
+    const PREPOSITIONS: [&str; 22] = [
+        "in", "on", "at", "for", "with", "by", "from", "to", "of", "as", "about", "after", "before", "during", "under",
+        "over", "near", "into", "without", "within", "through", "against",
+    ];
+    token.role == Role::Function && PREPOSITIONS.contains(&token.text.as_str())
 }
 
 /// Whether the two kinds of question cannot have one answer. "What" asks for nearly anything, but seldom for a time or a

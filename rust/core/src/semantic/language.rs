@@ -131,6 +131,13 @@ impl Language {
         pairs.chunks_exact(2).filter_map(either).any(|rest| rest.chars().count() >= MIN_TURNED)
     }
 
+    /// Whether two words are such prefixes, which in German stand at the end: "Wie melde ich es an?"
+    pub(super) fn parts(self, a: &str, b: &str) -> bool {
+        let pairs: Vec<&str> = foreign::GERMAN_PREFIXES.split_whitespace().collect();
+        let is = |two: &[&str]| (two[0] == a && two[1] == b) || (two[0] == b && two[1] == a);
+        self == Self::German && pairs.chunks_exact(2).any(is)
+    }
+
     /// How many of the words turn the answer around.
     pub(super) fn negators<'a>(self, words: impl Iterator<Item = &'a str>) -> u32 {
         let Some(bit) = LANGUAGES.iter().position(|language| *language == self) else { return 0 };

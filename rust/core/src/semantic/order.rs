@@ -1,6 +1,7 @@
 //! Who does what to whom: the same words in other roles.
 
 use super::align::Difference;
+use super::exchange::phrases_exchanged;
 use super::fnv::hash;
 use super::lexicon::lexicon;
 use super::reading::{Reading, Role, Token};
@@ -25,13 +26,25 @@ pub(super) fn exchanged(a: &Reading, b: &Reading, difference: &Difference) -> bo
         (Some(x), Some(y)) => turned(&x.0, &y.0),
         (Some((passive, verb)), None) => turned(&passive, &active(&b, verb)),
         (None, Some((passive, verb))) => turned(&passive, &active(&a, verb)),
-        (None, None) => !(plural_kinds(&a) && plural_kinds(&b)) && (swapped(&a, &b) || other_objects(&a, &b)),
+        (None, None) => {
+            !(plural_kinds(&a) && plural_kinds(&b))
+                && (swapped(&a, &b) || other_objects(&a, &b) || phrases_exchanged(a.reading, b.reading, difference))
+        }
     }
+}
+
+/// Whether the roles of the words that both have differ, for texts that differ in other words too.
+pub(super) fn exchanged_in_part(a: &Reading, b: &Reading, difference: &Difference) -> bool {
+    let [x, y] = difference.keys(a, b);
+    let (p, q) = (Roles { reading: a, keys: x }, Roles { reading: b, keys: y });
+    me_or_i(&p, &q)
+        || me_or_i(&q, &p)
+        || (agent_first(&p).is_none() && agent_first(&q).is_none() && phrases_exchanged(a, b, difference))
 }
 
 /// Whether a word that holds in both directions stands in a range or shortly before it. Between places that something goes
 /// from and to, only distances do, and what "from" itself belongs to: different from.
-fn symmetric(tokens: &[Token], first: usize, last: usize) -> bool {
+pub(super) fn symmetric(tokens: &[Token], first: usize, last: usize) -> bool {
     let sentence = tokens[..first].iter().rposition(|token| token.sentence != tokens[first].sentence);
     let sentence = sentence.map_or(0, |before| before + 1);
     let range = first.saturating_sub(SYMMETRIC_BEFORE).max(sentence)..(last + 1).min(tokens.len());
@@ -46,7 +59,7 @@ fn symmetric(tokens: &[Token], first: usize, last: usize) -> bool {
 /// "How far is it from A to B": so many words before the first side.
 const SYMMETRIC_BEFORE: usize = 4;
 
-fn content(token: &Token) -> bool {
+pub(super) fn is_content(token: &Token) -> bool {
     matches!(token.role, Role::Content | Role::Number | Role::Code)
 }
 
@@ -67,13 +80,13 @@ impl Roles<'_> {
 
     /// Keys of the content words in a range, without those of `verb`.
     fn content(&self, range: std::ops::Range<usize>, verb: u64) -> impl Iterator<Item = u64> {
-        range.filter(move |&at| content(&self.tokens()[at]) && self.keys[at] != verb).map(|at| self.keys[at])
+        range.filter(move |&at| is_content(&self.tokens()[at]) && self.keys[at] != verb).map(|at| self.keys[at])
     }
 
     /// Where the run of content words of one sentence that begins at a place ends.
     fn run(&self, from: usize) -> usize {
         let sentence = self.tokens().get(from).map(|token| token.sentence);
-        let inside = |token: &&Token| content(token) && Some(token.sentence) == sentence;
+        let inside = |token: &&Token| is_content(token) && Some(token.sentence) == sentence;
         from + self.tokens()[from..].iter().take_while(inside).count()
     }
 }
@@ -88,7 +101,7 @@ fn agent_first(roles: &Roles<'_>) -> Option<(Vec<u64>, u64)> {
     let start = (0..by).find(|&at| inside(at))?;
     tokens[start..by].iter().any(|token| BE.contains(&token.text.as_str())).then_some(())?;
     // "by my neighbour": the agent has words like "my" in front.
-    let agent = (by + 1..tokens.len()).find(|&at| content(&tokens[at])).filter(|&at| at <= by + 3 && inside(at))?;
+    let agent = (by + 1..tokens.len()).find(|&at| is_content(&tokens[at])).filter(|&at| at <= by + 3 && inside(at))?;
     let (verb, end) = (roles.keys[at], roles.run(agent));
     let order = [0..start, agent..end, start..by, end..tokens.len()];
     Some((order.into_iter().flat_map(|range| roles.content(range, verb)).collect(), verb))
@@ -109,53 +122,62 @@ fn active(roles: &Roles<'_>, verb: u64) -> Vec<u64> {
 /// side. Those that only "and" and "or" separate may change places.
 fn swapped(a: &Roles<'_>, b: &Roles<'_>) -> bool {
     let frame = |roles: &Roles<'_>| -> Vec<u64> {
-        roles.tokens().iter().map(|token| if content(token) { 0 } else { hash(frame_word(&token.text)) }).collect()
+        roles.tokens().iter().map(|token| if is_content(token) { 0 } else { hash(frame_word(&token.text)) }).collect()
     };
     if frame(a) != frame(b) {
         return false;
     }
-    let differs = |at: &usize| a.keys[*at] != b.keys[*at] && content(&a.tokens()[*at]);
+    let differs = |at: &usize| a.keys[*at] != b.keys[*at] && is_content(&a.tokens()[*at]);
     let (Some(first), Some(last)) = ((0..a.keys.len()).find(differs), (0..a.keys.len()).rfind(differs)) else {
         return false;
     };
     let inside = &a.tokens()[first..=last];
     let joint = |token: &Token| matches!(token.text.as_str(), "and" | "or");
-    let listed = inside.iter().any(joint) && inside.iter().all(|token| joint(token) || content(token));
+    let listed = inside.iter().any(joint) && inside.iter().all(|token| joint(token) || is_content(token));
     let kept = (first..=last).any(|at| !differs(&at));
     kept && !listed && !symmetric(a.tokens(), first, last)
 }
 
 /// Whether a verb is done to me in one text and by me in the other: can my landlord sue me, can I sue my landlord.
 fn me_or_i(object: &Roles<'_>, subject: &Roles<'_>) -> bool {
-    let first = |token: &Token, words: [&str; 2]| token.role == Role::Function && words.contains(&token.text.as_str());
-    let done = |roles: &Roles<'_>| -> Vec<u64> {
-        let pairs = roles.tokens().windows(2).zip(&roles.keys);
-        pairs
-            .filter(|(two, _)| content(&two[0]) && first(&two[1], ["me", "us"]))
-            .map(|(_, key)| *key)
-            .take(MAX_OBJECTS)
-            .collect()
+    let is = |token: &Token, words: [&str; 2]| token.role == Role::Function && words.contains(&token.text.as_str());
+    // The places of verbs that are done to me.
+    let done = |roles: &Roles<'_>| -> Vec<usize> {
+        let pairs = roles.tokens().windows(2).enumerate();
+        let to_me = pairs.filter(|(_, two)| is_content(&two[0]) && is(&two[1], ["me", "us"]));
+        to_me.map(|(at, _)| at).take(MAX_OBJECTS).collect()
     };
     // "How do I" is "how".
     let asks = |two: &[Token]| two[0].first && two[0].text == "how";
-    let does = |roles: &Roles<'_>| -> Vec<u64> {
-        let pairs = roles.tokens().windows(2).zip(roles.keys.iter().skip(1));
-        pairs
-            .filter(|(two, _)| (first(&two[0], ["i", "we"]) || asks(two)) && content(&two[1]))
-            .map(|(_, key)| *key)
-            .take(MAX_OBJECTS)
-            .collect()
+    // The places of verbs that I do.
+    let does = |roles: &Roles<'_>| -> Vec<usize> {
+        let pairs = roles.tokens().windows(2).enumerate();
+        let by_me = pairs.filter(|(_, two)| (is(&two[0], ["i", "we"]) || asks(two)) && is_content(&two[1]));
+        by_me.map(|(at, _)| at + 1).take(MAX_OBJECTS).collect()
     };
     let (to_me, by_me) = (done(object), does(subject));
-    let turned = to_me.iter().any(|key| by_me.contains(key));
-    turned && done(subject).is_empty() && does(object).is_empty()
+    let own = to_me.iter().any(|&to| by_me.iter().any(|&by| object.keys[to] == subject.keys[by]));
+    // My employer refuses to give me one; I refuse to give my employer one.
+    let (x, y) = (object.tokens(), subject.tokens());
+    let theirs = || {
+        to_me.iter().any(|&to| {
+            let verb = by_me.iter().flat_map(|&from| (from..y.len()).take(MAX_OBJECTS));
+            let mut verb = verb.filter(|&at| subject.keys[at] == object.keys[to]);
+            let done_by = |key: u64| {
+                let mut before = (to.saturating_sub(MAX_OBJECTS)..to).filter(|&at| x[at].sentence == x[to].sentence);
+                before.any(|at| is_content(&x[at]) && object.keys[at] == key)
+            };
+            verb.any(|at| (at + 1..y.len()).take(2).any(|next| is_content(&y[next]) && done_by(subject.keys[next])))
+        })
+    };
+    (own || theirs()) && done(subject).is_empty() && does(object).is_empty()
 }
 
 /// Whether one text asks who does something and the other to whom it is done: who beat Nadal, who did Nadal beat.
 fn who_or_whom(a: &Roles<'_>, b: &Roles<'_>) -> bool {
     let asks = |roles: &Roles<'_>| match roles.tokens() {
-        [who, next, ..] if matches!(who.text.as_str(), "who" | "which") => {
-            Some(matches!(next.text.as_str(), "do" | "does" | "did")).filter(|object| *object || content(next))
+        [who, next, ..] if matches!(who.text.as_str(), "who" | "which" | "what") && next.stem != "mean" => {
+            Some(matches!(next.text.as_str(), "do" | "does" | "did")).filter(|object| *object || is_content(next))
         }
         _ => None,
     };
@@ -223,7 +245,8 @@ fn other_objects(a: &Roles<'_>, b: &Roles<'_>) -> bool {
 /// At most this many objects of one preposition, or verbs of one person, are compared.
 const MAX_OBJECTS: usize = 12;
 
-/// The keys of the words that follow a preposition, up to the next word that is no content; or of a pronoun.
+/// The keys of the words that follow a preposition, up to the next word that is no content, with what "and" joins to them; or
+/// of a pronoun.
 fn objects(roles: &Roles<'_>, marker: &str) -> Vec<u64> {
     const PRONOUNS: [&str; 8] = ["me", "us", "you", "him", "her", "them", "it", "here"];
     const OWNERS: [&str; 6] = ["my", "our", "your", "their", "his", "its"];
@@ -231,6 +254,11 @@ fn objects(roles: &Roles<'_>, marker: &str) -> Vec<u64> {
     let is = |at: usize, words: &[&str]| tokens.get(at).is_some_and(|token| words.contains(&token.text.as_str()));
     let begin = |at: usize| at + 1 + usize::from(is(at + 1, &OWNERS));
     let end = |from: usize| if is(from, &PRONOUNS) { from + 1 } else { roles.run(from).min(from + 3) };
+    let joined = |from: usize| {
+        let at = end(from);
+        let next = if is(at, &["and", "or"]) { begin(at)..end(begin(at)) } else { at..at };
+        roles.keys[from..at].iter().chain(&roles.keys[next]).copied().collect::<Vec<_>>()
+    };
     let places = tokens.iter().enumerate().filter(|(_, token)| token.text == marker);
-    places.map(|(at, _)| begin(at)).flat_map(|from| roles.keys[from..end(from)].to_vec()).take(MAX_OBJECTS).collect()
+    places.map(|(at, _)| begin(at)).flat_map(joined).take(MAX_OBJECTS).collect()
 }

@@ -35,7 +35,7 @@ pub(super) fn kinship(a: &Token, b: &Token) -> Option<Kinship> {
     if x.len() > MAX_LETTERS || y.len() > MAX_LETTERS {
         return None;
     }
-    if negated(x, y) || negated(&a.stem, &b.stem) || party(x, y) || party(y, x) {
+    if negated(x, y) || negated(&a.stem, &b.stem) || party(x, y) || party(y, x) || apart(a, b) {
         return Some(Kinship::Negated);
     }
     let other_word = |word: &str| is_frequent(word) && !respelt(x, y);
@@ -116,8 +116,33 @@ fn negated(a: &str, b: &str) -> bool {
     prefixed || deprived(a, b) || deprived(b, a) || contrasted(a, b)
 }
 
+/// Opposites one of which is on another scale, or of little weight alone.
+const APART: [[&str; 2]; 7] = [
+    ["win", "lose"],
+    ["earliest", "latest"],
+    ["current", "former"],
+    ["current", "first"],
+    ["current", "last"],
+    ["current", "next"],
+    ["current", "previous"],
+];
+
+fn apart(a: &Token, b: &Token) -> bool {
+    let is = |token: &Token, word: &str| token.text == word || token.stem == word;
+    APART.iter().any(|[x, y]| (is(a, x) && is(b, y)) || (is(a, y) && is(b, x)))
+}
+
 /// Prefixes that turn one word into two opposites.
-const CONTRASTING: [[&str; 2]; 10] = [
+const CONTRASTING: [[&str; 2]; 19] = [
+    ["up", "down"],
+    ["en", "de"],
+    ["in", "de"],
+    ["in", "ex"],
+    ["im", "ex"],
+    ["in", "out"],
+    ["for", "back"],
+    ["multi", "single"],
+    ["pro", "anti"],
     ["hyper", "hypo"],
     ["over", "under"],
     ["inter", "intra"],

@@ -1,5 +1,6 @@
 //! What each rule catches and lets pass, and what holds for all texts.
 
+mod exchanged;
 mod numbers;
 mod properties;
 mod small;

@@ -25,6 +25,9 @@ fn numbers_are_compared_by_value() {
     );
     alike(&[
         ("two tickets", "2 tickets"),
+        ("a pass for a week", "a pass for 7 days"),
+        ("does it take an hour", "does it take 60 minutes"),
+        ("is a fever of 38 degrees dangerous", "is a fever of 38 °C dangerous"),
         ("a site with 6k+ readers", "a site with 6k readers"),
         ("twenty-one days", "21 days"),
         ("two hundred and five seats", "205 seats"),

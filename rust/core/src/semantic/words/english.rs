@@ -84,6 +84,13 @@ incapable = not able
 
 /// Turns of phrase and what they stand for; nothing after the sign: the phrase is dropped.
 pub(in crate::semantic) const TEMPLATES: &str = "
+fail to = not
+fails to = not
+failed to = not
+say sorry = apologize
+saying sorry = apologizing
+aside from = besides
+apart from = besides
 how do i = how
 how can i = how
 how could i = how
@@ -511,7 +518,7 @@ instead forever today nowadays generally normally typically commonly fully actua
 pub(in crate::semantic) const SYMMETRIC: &str = "
 related engaged married similar same equal equivalent identical different differ difference compare comparison vs versus near
 close friend compatible dating connected linked alike common acquaintance colleague neighbor neighbour cousin sibling partner
-classmate roommate twin spouse rival between distance distant far
+classmate roommate twin spouse rival meet met interact interaction mix combine between distance distant far
 ";
 
 /// Those of them that hold between two places as well.

@@ -22,7 +22,7 @@ pub(in crate::semantic) const RUSSIAN: &str = "
 pub(in crate::semantic) const GERMAN_NEGATORS: &str =
     "nicht kein keine keinen keinem keiner keines nie niemals ohne nichts niemand weder";
 pub(in crate::semantic) const SPANISH_NEGATORS: &str = "no nunca jamás sin nada nadie ningún ninguna ninguno tampoco";
-pub(in crate::semantic) const FRENCH_NEGATORS: &str = "pas jamais sans rien personne aucun aucune";
+pub(in crate::semantic) const FRENCH_NEGATORS: &str = "pas non jamais sans rien personne aucun aucune";
 pub(in crate::semantic) const RUSSIAN_NEGATORS: &str = "не нет нельзя никогда без ничего никто невозможно";
 
 /// Words that ask.
@@ -43,11 +43,21 @@ pub(in crate::semantic) const GERMAN_PREFIXES: &str = "ein aus an ab an aus auf 
 pub(in crate::semantic) const RUSSIAN_PREFIXES: &str = "в вы";
 
 /// Prepositions that tell the sides of a way or a change apart.
-pub(in crate::semantic) const SIDES: &str = "nach zu in aus von auf a en de hacia à vers dans в на из с от до";
+pub(in crate::semantic) const SIDES: &str =
+    "nach zu zum zur in aus von vom auf a al en de del hacia à au vers dans du в на из с от до";
 
 /// Words that hold between two sides in either order, or ask which of them it is.
 pub(in crate::semantic) const EITHER: &str = "weit entfernt entfernung abstand zwischen oder distancia lejos entre o distance \
      loin ou расстояние далеко между или";
+
+/// Words before a noun that do not say which kind of thing it is.
+const ARTICLES: &str = "der die das den dem des ein eine einen einem einer mein meine meinen meinem dein deine el la los las un una \
+     mi mis tu tus su sus le les une des mon ma mes ton ta tes son sa ses notre nos votre vos leur leurs l";
+
+/// Whether a word is an article or says whose a thing is, in German, Spanish or French.
+pub(in crate::semantic) fn is_article(word: &str) -> bool {
+    ARTICLES.split_whitespace().any(|article| article == word)
+}
 
 /// Numbers in words that are no other word, from two to twelve.
 pub(in crate::semantic) const GERMAN_NUMBERS: &str = "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf";

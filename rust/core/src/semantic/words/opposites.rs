@@ -158,6 +158,8 @@ start begin commence | stop end finish cease quit halt
 increase raise expand | decrease reduce decline lessen shrink contract
 gain | lose
 win | defeat
+write compose | read peruse
+encode | decode
 send | receive
 deposit | withdraw
 credit | debit

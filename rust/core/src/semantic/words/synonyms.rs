@@ -62,7 +62,6 @@ drink sip
 cook prepare
 wash rinse
 wear don
-read peruse
 study revise
 practice rehearse
 train coach

@@ -16,9 +16,14 @@ const MAX_REST_OF_NUMBER: usize = 1;
 
 /// Rules for English.
 pub(super) fn english(a: &Reading, b: &Reading) -> Option<Veto> {
+    let numbers = numbers(a, b);
+    // Most hits differ in courtesies, which are no words of a reading.
+    if numbers.is_none() && same_words(a, b) {
+        return None;
+    }
     let difference = align(a, b);
     let rewording = difference.only.iter().map(Vec::len).sum::<usize>() > MAX_REST_OF_NUMBER;
-    if let Some(veto) = numbers(a, b).filter(|veto| !(rewording && exact::is_extra(veto, a, b))) {
+    if let Some(veto) = numbers.filter(|veto| !(rewording && exact::is_extra(veto, a, b))) {
         return Some(veto);
     }
     let rest = |side: usize| difference.only[side].len() as u32;
@@ -31,6 +36,11 @@ pub(super) fn english(a: &Reading, b: &Reading) -> Option<Veto> {
             let exchanged = left + right > 0 && exchanged_in_part(a, b, &difference);
             exchanged.then(|| Veto::new(Rule::Order, outline(a), outline(b)))
         })
+}
+
+/// Whether the texts are the same word by word.
+fn same_words(a: &Reading, b: &Reading) -> bool {
+    a.tokens.len() == b.tokens.len() && a.tokens.iter().zip(&b.tokens).all(|(x, y)| x.key == y.key && x.text == y.text)
 }
 
 /// Negators against negators and opposites.

@@ -9,6 +9,7 @@ use pyo3::types::PyDict;
 use crate::cache_stats::CacheStats;
 use crate::errors::to_py;
 use crate::support::attached::Attached;
+use crate::support::collected::Collected;
 use crate::support::durations;
 use crate::support::fast_calls;
 use crate::support::keys::{Probe, PyKey, size_of};
@@ -23,6 +24,7 @@ pub(crate) struct PyLruCache {
     pub(crate) cache: Attached<PyCache>,
     /// What is being computed for `get_or_insert_with`.
     pub(crate) flights: Py<PyDict>,
+    pub(crate) collected: Collected,
 }
 
 /// What Python allocates is aligned to no more.
@@ -44,7 +46,7 @@ impl PyLruCache {
         let policy = policy_named(policy)?;
         let time_to_live = durations::positive("time_to_live", time_to_live)?;
         let cache = LruCache::new(Limits { capacity, max_bytes, time_to_live, policy }).map_err(to_py)?;
-        Ok(Self { cache: Attached::new(cache), flights: PyDict::new(py).unbind() })
+        Ok(Self { cache: Attached::new(cache), flights: PyDict::new(py).unbind(), collected: Collected::default() })
     }
 
     #[pyo3(signature = (key, default = None))]
@@ -107,6 +109,7 @@ impl PyLruCache {
         let probe = Probe::new(key)?;
         let time_to_live = durations::positive("time_to_live", time_to_live)?;
         let weight = self.weigh(key, &value, weight)?;
+        [key, value.bind(key.py())].iter().for_each(|object| self.collected.note(object));
         let (cache, value) = (self.cache.get(key.py()), Stocked::new(value.bind(key.py())));
         let entry = NewEntry { hash: probe.hash, key: probe.to_key(), value, weight, time_to_live };
         probe.settle(entry, |probe, entry| cache.insert_noting(entry, monotonic, |other| probe.test(other), &mut gone))

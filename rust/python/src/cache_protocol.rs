@@ -87,6 +87,9 @@ impl PyLruCache {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.flights)?;
+        if !self.collected.any() {
+            return Ok(());
+        }
         self.cache.get_collecting(&visit).visit(|key, value| key.0.visit(&visit).and_then(|()| value.visit(&visit)))
     }
 

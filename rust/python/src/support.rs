@@ -13,6 +13,7 @@ pub(crate) mod batch_sweeps;
 pub(crate) mod batch_totals;
 pub(crate) mod batches;
 pub(crate) mod bridges;
+pub(crate) mod collected;
 pub(crate) mod durations;
 pub(crate) mod fast_calls;
 pub(crate) mod flights;

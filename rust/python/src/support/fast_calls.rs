@@ -104,6 +104,17 @@ impl Base {
 /// Called by the interpreter with an object of the type.
 #[inline]
 unsafe fn cache<'a>(slf: *mut PyObject) -> (Python<'a>, &'a PyCache) {
+    // SAFETY: the caller's.
+    let (py, whole) = unsafe { whole(slf) };
+    (py, whole.cache.get(py))
+}
+
+/// All of an object of the type.
+///
+/// # Safety
+/// As for `cache`.
+#[inline]
+unsafe fn whole<'a>(slf: *mut PyObject) -> (Python<'a>, &'a PyLruCache) {
     // SAFETY: the interpreter calls attached.
     let py = unsafe { Python::assume_attached() };
     // SAFETY: an object is no null pointer.
@@ -114,7 +125,7 @@ unsafe fn cache<'a>(slf: *mut PyObject) -> (Python<'a>, &'a PyCache) {
     let slf = unsafe { slf.cast_unchecked::<PyLruCache>() };
     let cache: *const PyLruCache = slf.get();
     // SAFETY: it lies in the object, and does not move.
-    (py, unsafe { &*cache }.cache.get(py))
+    (py, unsafe { &*cache })
 }
 
 /// A new reference to the value of a key, if it is there.
@@ -184,12 +195,15 @@ unsafe fn look_up_string(
 #[inline]
 unsafe fn put(slf: *mut PyObject, key: *mut PyObject, value: *mut PyObject) -> bool {
     // SAFETY: the caller's.
-    let (py, cache) = unsafe { cache(slf) };
+    let (py, whole) = unsafe { whole(slf) };
+    let cache = whole.cache.get(py);
     // SAFETY: the key is alive, and this thread attached.
     let key = unsafe { Borrowed::from_ptr(py, key) };
     // SAFETY: likewise.
     let value = unsafe { Borrowed::from_ptr(py, value) };
     let Some(probe) = Probe::plain(&key).filter(|_| cache.limits().max_bytes.is_none()) else { return false };
+    // A plain key is none that the collector looks at.
+    whole.collected.note(&value);
     let (hash, key, value) = (probe.hash, probe.to_key(), Stocked::new(&value));
     // What goes is dropped in the end; by then it should be at hand.
     let ahead = |key: &PyKey, value: &Stocked| {

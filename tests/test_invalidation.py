@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import pytest
 from hypothesis import given, strategies as st
@@ -214,7 +215,10 @@ def test_replacing_and_evicting_leave_no_group_behind():
     kept = [memory.rows_by_key.peek(key) for key in memory.rows_by_key]
     for shelf in memory._groups._shelves:
         members = {(group, key) for group, keys in shelf.keys_of.items() for key in keys}
-        assert members == {(group, key) for key, groups in shelf.groups_of.items() for group in groups}
+        numbers = shelf._number_by_key
+        assert members == {(group, key) for key, number in numbers.items() for group in shelf._groups[number]}
+        assert shelf._rows == Counter(numbers.values())
+        assert {number: groups for groups, number in shelf._number_of.items()} == shelf._groups
     named = {group for shelf in memory._groups._shelves for group in shelf.keys_of}
     assert {value for field, value in named if field == "tag"} == {tag for row in kept for tag in row.tags}
     cache.clear()

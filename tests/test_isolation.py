@@ -87,10 +87,7 @@ def test_a_forged_row_is_a_miss(seed):
         cache._memory.rows_by_key.insert(key, theirs)
         misplaced = Row(key=bytes(choose.randbytes(32)), partition=identities[other][1], **forged)
         cache._memory.put(misplaced, None, cache.plan(_ask(victim), ""))
-        number = cache._memory._next_id
-        cache._memory._next_id += 1
-        cache._memory.index.add(number, vector, partition=partition)
-        cache._memory._id_of[misplaced.key], cache._memory.keys_by_id[number] = number, misplaced.key
+        cache._memory.index.add(cache._memory.ids.add(misplaced.key), vector, partition=partition)
     for scope in identities:
         for query in ("t/=", "t/other"):
             answer = cache.get_or_generate_sync(query, lambda _: "mine", scope=scope)

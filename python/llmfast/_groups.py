@@ -47,30 +47,53 @@ class Groups:
 
     def __len__(self) -> int:
         """How many keys are known."""
-        return sum(len(shelf.groups_of) for shelf in self._shelves)
+        return sum(len(shelf) for shelf in self._shelves)
 
     def _shelf(self, key: bytes) -> _Shelf:
         return self._shelves[key[0] % SHELVES]
 
 
 class _Shelf:
+    """Dicts of bytes and numbers alone are none that the garbage collector looks at; sets are, key by key."""
+
     def __init__(self) -> None:
-        self.keys_of: dict[Group, set[bytes]] = {}
-        self.groups_of: dict[bytes, tuple[Group, ...]] = {}
+        self.keys_of: dict[Group, dict[bytes, None]] = {}
+        # Rows have few combinations of groups, so that each has a number.
+        self._number_of: dict[tuple[Group, ...], int] = {}
+        self._groups: dict[int, tuple[Group, ...]] = {}
+        self._rows: dict[int, int] = {}
+        self._number_by_key: dict[bytes, int] = {}
+        self._next = 0
 
     def add(self, key: bytes, groups: tuple[Group, ...]) -> None:
+        number = self._number_of.get(groups)
+        if number is None:
+            number, self._next = self._next, self._next + 1
+            self._number_of[groups], self._groups[number], self._rows[number] = number, groups, 0
         for group in groups:
-            self.keys_of.setdefault(group, set()).add(key)
-        self.groups_of[key] = groups
+            self.keys_of.setdefault(group, {})[key] = None
+        self._rows[number] += 1
+        self._number_by_key[key] = number
 
     def forget(self, key: bytes) -> None:
-        for group in self.groups_of.pop(key, ()):
+        number = self._number_by_key.pop(key, None)
+        if number is None:
+            return
+        groups = self._groups[number]
+        # A tag may be named twice.
+        for group in dict.fromkeys(groups):
             keys = self.keys_of[group]
-            keys.discard(key)
+            del keys[key]
             if not keys:
                 del self.keys_of[group]
+        self._rows[number] -= 1
+        if not self._rows[number]:
+            del self._rows[number], self._groups[number], self._number_of[groups]
 
     def fewest(self, groups: Iterable[Group]) -> list[bytes]:
         """Return the keys of the smallest of the groups; all keys if none is named."""
-        named = [self.keys_of.get(group, set()) for group in groups]
-        return list(min(named, key=len) if named else self.groups_of)
+        named = [self.keys_of.get(group, {}) for group in groups]
+        return list(min(named, key=len) if named else self._number_by_key)
+
+    def __len__(self) -> int:
+        return len(self._number_by_key)

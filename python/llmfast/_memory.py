@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, TypeAlias
 
 from ._groups import SHELVES, Groups
+from ._ids import Ids
 from ._invalidation import Invalidations
 from ._llmfast import FlatIndex, LruCache
 
@@ -45,12 +46,10 @@ class MemoryTier:
         self.rows_by_key: LruCache[bytes, Row] = LruCache(capacity)
         #: The vectors, for those who search elsewhere; None without an encoder.
         self.index = None if dim is None else FlatIndex(dim)
-        #: The keys of the rows in the index, by the ids that they have there. To be read like the exact tier.
-        self.keys_by_id: dict[int, bytes] = {}
+        #: The keys of the rows in the index, and their ids there. `key_of` may be asked like the exact tier.
+        self.ids = Ids()
         # Guards the pairing of keys with ids; the cache and the index have locks of their own.
         self._lock = threading.Lock()
-        self._id_of: dict[bytes, int] = {}
-        self._next_id = 0
         #: Vectors of rows that are not to be found by meaning yet.
         self._held: dict[bytes, np.ndarray | _Encoding] = {}
         self._groups = Groups()
@@ -167,7 +166,7 @@ class MemoryTier:
         if self.index is None:
             return []
         hits = self.index.search(vector, count, partition=as_number(partition))
-        rows = ((hit.score, self.rows_by_key.peek(self.keys_by_id.get(hit.id, b""))) for hit in hits)
+        rows = ((hit.score, self.rows_by_key.peek(self.ids.key_of(hit.id) or b"")) for hit in hits)
         return [(row, score) for score, row in rows if row is not None and row.lies_in(partition)]
 
     def clear(self) -> None:
@@ -176,7 +175,7 @@ class MemoryTier:
             self.rows_by_key.clear()
             self._groups.clear()
             self._held.clear()
-            for key in list(self._id_of):
+            for key in list(self.ids):
                 self._forget(key)
 
     @property
@@ -187,15 +186,15 @@ class MemoryTier:
     @property
     def vectors(self) -> int:
         """Rows that can be found by meaning."""
-        return len(self._id_of)
+        return len(self.ids)
 
     def _row(self, row_id: int, now: float) -> Row | None:
-        key = self.keys_by_id.get(row_id)
+        key = self.ids.key_of(row_id)
         row = None if key is None else self.get(key, now)
         if row is None and key is not None:
             with self._lock:
                 # Unless the key was stored again meanwhile, with a vector of its own.
-                if self._id_of.get(key) == row_id and self.rows_by_key.peek(key) is None:
+                if self.ids.id_of(key) == row_id and self.rows_by_key.peek(key) is None:
                     self._forget(key)
         return row
 
@@ -210,16 +209,17 @@ class MemoryTier:
 
     def _add_vector(self, row: Row, vector: np.ndarray | _Encoding) -> None:
         assert self.index is not None
-        # Ids grow, so that of two questions equally near the older answer wins.
-        row_id, self._next_id = self._next_id, self._next_id + 1
-        self.index.add(row_id, vector, partition=row.partition)
-        self._id_of[row.key], self.keys_by_id[row_id] = row_id, row.key
+        row_id = self.ids.add(row.key)
+        try:
+            self.index.add(row_id, vector, partition=row.partition)
+        except BaseException:
+            self.ids.remove(row.key)
+            raise
 
     def _forget(self, key: bytes) -> None:
         """Forget what is known of a row beside the row itself."""
         self._held.pop(key, None)
         self._groups.forget(key)
-        row_id = self._id_of.pop(key, None)
+        row_id = self.ids.remove(key)
         if row_id is not None and self.index is not None:
-            del self.keys_by_id[row_id]
             self.index.remove(row_id)

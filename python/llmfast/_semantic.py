@@ -120,7 +120,7 @@ class SemanticTier:
         plan.vector, hits = found
         self._recent.insert(plan.ask.query, plan.vector)
         # Of all that follows an encoder the most is done here, so that a call more would be felt.
-        now, key_of, row_of = self._clock(), self._memory.keys_by_id.get, self._memory.rows_by_key.get
+        now, key_of, row_of = self._clock(), self._memory.ids.key_of, self._memory.rows_by_key.get
         match, before = None, len(plan.passed_by)
         for hit in hits:
             key = key_of(hit.id)

@@ -109,7 +109,7 @@ impl PyLruCache {
         let probe = Probe::new(key)?;
         let time_to_live = durations::positive("time_to_live", time_to_live)?;
         let weight = self.weigh(key, &value, weight)?;
-        [key, value.bind(key.py())].iter().for_each(|object| self.collected.note(object));
+        self.collected.note_both(key, value.bind(key.py()));
         let (cache, value) = (self.cache.get(key.py()), Stocked::new(value.bind(key.py())));
         let entry = NewEntry { hash: probe.hash, key: probe.to_key(), value, weight, time_to_live };
         probe.settle(entry, |probe, entry| cache.insert_noting(entry, monotonic, |other| probe.test(other), &mut gone))

@@ -25,6 +25,12 @@ impl Collected {
         }
     }
 
+    /// The same for a key and its value.
+    pub(crate) fn note_both(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) {
+        self.note(key);
+        self.note(value);
+    }
+
     #[inline(never)]
     fn note_collected(&self, object: &Bound<'_, PyAny>) {
         // Objects of the extension's classes are in the lists, but a row refers to nothing.

@@ -1,7 +1,7 @@
 //! Files that are not what was written.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::io::{Seek, SeekFrom, Write};
 
 use super::*;
 use crate::index::flat::layout::{CHECKSUM, Counts, DIGEST, HEADER, Layout, PIECE, checksum};
@@ -50,13 +50,16 @@ fn interrogate(file: &TempFile, compact: bool) -> Result<Vec<Vec<Hit>>> {
 
 /// Writes `changes` over the file, asks everything, and puts the bytes back.
 fn with_changes(file: &TempFile, bytes: &[u8], changes: &[(usize, Vec<u8>)], compact: bool) -> Result<Vec<Vec<Hit>>> {
-    let open = File::options().write(true).open(&file.0).unwrap();
+    let mut open = File::options().write(true).open(&file.0).unwrap();
+    let mut overwrite = |at: usize, bytes: &[u8]| {
+        open.seek(SeekFrom::Start(at as u64)).and_then(|_| open.write_all(bytes)).unwrap();
+    };
     for (at, change) in changes {
-        open.write_all_at(change, *at as u64).unwrap();
+        overwrite(*at, change);
     }
     let answers = interrogate(file, compact);
     for (at, change) in changes {
-        open.write_all_at(&bytes[*at..*at + change.len()], *at as u64).unwrap();
+        overwrite(*at, &bytes[*at..*at + change.len()]);
     }
     answers
 }

@@ -7,6 +7,8 @@
 //! Spanish, French and Russian have their negators and number words, all others numbers and identifiers.
 
 mod align;
+mod beside;
+mod bound;
 mod content;
 mod count;
 mod edit;
@@ -74,5 +76,5 @@ fn judge(a: &Reading, b: &Reading) -> Option<Veto> {
     if a.language != Language::English {
         return foreign::foreign(a, b);
     }
-    content::english(a, b)
+    content::english(a, b).or_else(|| beside::sentences(a, b, content::english))
 }

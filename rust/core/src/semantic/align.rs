@@ -114,7 +114,8 @@ fn compounds(out: &mut Difference, a: &Reading, b: &Reading) {
                 let place = place as usize;
                 [place.checked_sub(1), Some(place)].into_iter().flatten().any(|first| {
                     let pair = other.tokens.get(first).zip(other.tokens.get(first + 1));
-                    pair.is_some_and(|(x, y)| joined(long, &x.text, &y.text) || joined(&token.stem, &x.text, &y.stem))
+                    let words = pair.filter(|(x, y)| (x.sentence == y.sentence || x.text.len() == 1) && y.text != "i");
+                    words.is_some_and(|(x, y)| joined(long, &x.text, &y.text) || joined(&token.stem, &x.text, &y.stem))
                 })
             });
             if let Some(place) = found {
@@ -143,12 +144,16 @@ fn initials(out: &mut Difference, a: &Reading, b: &Reading) {
             let short = &own.tokens[at as usize].text;
             let long = &out.only[1 - side];
             let count = short.len();
+            // "Bank of America"
+            let links =
+                |token: &Token| token.role == Role::Function && matches!(token.text.as_str(), "of" | "and" | "for");
             if !(2..=5).contains(&count) || !short.is_ascii() || long.len() < count {
                 continue;
             }
             let spells = |run: &&[u32]| {
-                run.windows(2).all(|pair| pair[0] < pair[1])
-                    && run.iter().zip(short.chars()).all(|(at, c)| other.tokens[*at as usize].text.starts_with(c))
+                run.windows(2).all(|pair| {
+                    pair[0] < pair[1] && other.tokens[pair[0] as usize + 1..pair[1] as usize].iter().all(links)
+                }) && run.iter().zip(short.chars()).all(|(at, c)| other.tokens[*at as usize].text.starts_with(c))
             };
             found = found.or_else(|| long.windows(count).find(spells).map(|run| (at, run.to_vec())));
         }
@@ -241,6 +246,13 @@ pub(super) struct Frame {
 }
 
 impl Difference {
+    /// The places of the two readings exchanged.
+    pub(super) fn turned(&self) -> Self {
+        let turned = |pairs: &[(u32, u32)]| pairs.iter().map(|&(x, y)| (y, x)).collect();
+        let [x, y] = self.only.clone();
+        Self { shared: self.shared, only: [y, x], opposites: turned(&self.opposites), kin: turned(&self.kin) }
+    }
+
     /// A key for each word of both readings: the same for words that were paired, different for opposites that were not.
     pub(super) fn keys(&self, a: &Reading, b: &Reading) -> [Vec<u64>; 2] {
         let key = |token: &Token| token.key ^ (u64::from(token.pole.unsigned_abs() + u8::from(token.pole > 0)) << 60);

@@ -1,6 +1,7 @@
 //! What words without counterpart, negators and opposites say.
 
 use super::align::{Difference, Frame, align, frame, is_auxiliary, is_light, is_name, is_weighty, verbatim};
+use super::bound::bounds;
 use super::edit::phrases;
 use super::exact::{self, numbers};
 use super::grammar::{Asks, Grammar, conflict, grammar, is_preposition, opposed};
@@ -29,6 +30,8 @@ pub(super) fn english(a: &Reading, b: &Reading) -> Option<Veto> {
     let rest = |side: usize| difference.only[side].len() as u32;
     let (left, right) = (rest(0), rest(1));
     polarity(a, b, &difference)
+        .or_else(|| sides(a, b, &difference).or_else(|| sides(b, a, &difference.turned()).map(Veto::turned)))
+        .or_else(|| bounds(a, b))
         .or_else(|| entities(a, b, &difference))
         .or_else(|| phrases(a, b, &frame(a, b, &difference)))
         .or_else(|| if left == 0 && right == 0 { structure(a, b, &difference) } else { words(a, b, &difference) })
@@ -41,6 +44,17 @@ pub(super) fn english(a: &Reading, b: &Reading) -> Option<Veto> {
 /// Whether the texts are the same word by word.
 fn same_words(a: &Reading, b: &Reading) -> bool {
     a.tokens.len() == b.tokens.len() && a.tokens.iter().zip(&b.tokens).all(|(x, y)| x.key == y.key && x.text == y.text)
+}
+
+/// Words that say nothing by themselves, but are the other side of something: my right eye, even pages.
+const OTHER_SIDES: [[&str; 2]; 2] = [["left", "right"], ["odd", "even"]];
+
+/// Whether one text has one of two sides where the other has the other, which was read as a filler.
+fn sides(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
+    let has = |reading: &Reading, filler: &str| reading.fillers.iter().any(|word| word == filler);
+    let only = |word: &str| difference.only[0].iter().any(|&at| a.tokens[at as usize].text == word);
+    let found = OTHER_SIDES.iter().find(|[word, filler]| only(word) && has(b, filler) && !has(a, filler));
+    found.map(|[word, filler]| Veto::new(Rule::Antonym, *word, *filler))
 }
 
 /// Negators against negators and opposites.
@@ -260,7 +274,8 @@ const MIN_BESIDE: usize = 3;
 const MAX_LINKS: usize = 2;
 
 fn sentences(reading: &Reading) -> bool {
-    reading.tokens.last().is_some_and(|token| token.sentence > 0)
+    // A greeting that was dropped was no sentence.
+    reading.tokens.first().zip(reading.tokens.last()).is_some_and(|(first, last)| last.sentence > first.sentence)
 }
 
 /// Names have at most this many words.

@@ -114,6 +114,7 @@ fn quantity(tokens: &[Raw], at: usize, english: bool, lexicon: &Lexicon) -> (usi
         return match word(at) {
             "noon" | "midday" if english => (1, Some(Quantity::time(720))),
             "midnight" if english => (1, Some(Quantity::time(0))),
+            "half" | "quarter" if english && matches!(word(at + 1), "past" | "to") => past(tokens, at, lexicon),
             "half" if english => half(tokens, at, lexicon),
             month if english && lexicon.month(month).is_some() => dated(tokens, at, lexicon),
             _ => spelled(tokens, at, english, lexicon),
@@ -151,7 +152,10 @@ fn quantity(tokens: &[Raw], at: usize, english: bool, lexicon: &Lexicon) -> (usi
                 return (2, Some(Quantity::time(minutes)));
             }
             if word(at + 1) == "o'clock" || word(at + 1) == "oclock" {
-                return (2, Some(Quantity::time(value as u32 * 60)));
+                return match Some(value as u32).filter(|_| (0.0..=24.0).contains(&value)) {
+                    Some(hour) => (2, Some(Quantity::time(hour * 60))),
+                    None => (2, Some(Quantity::bare(plain))),
+                };
             }
             let (used, plain, value) = multiplied(tokens, at + 1, plain, value, lexicon);
             measured(tokens, at, 1 + used, plain, value, lexicon)
@@ -225,6 +229,28 @@ fn half(tokens: &[Raw], at: usize, lexicon: &Lexicon) -> (usize, Option<Quantity
     }
 }
 
+/// "Half past six", "quarter to 9": a time of day.
+fn past(tokens: &[Raw], at: usize, lexicon: &Lexicon) -> (usize, Option<Quantity>) {
+    let Some(raw) = tokens.get(at + 2) else { return (1, None) };
+    let hour = match raw.shape {
+        Shape::Word => lexicon.number(&raw.text, true).map(u64::from),
+        _ => raw.text.parse().ok(),
+    };
+    let Some(hour) = hour.filter(|hour| (1..=12).contains(hour)) else { return (1, None) };
+    let half = tokens.get(at + 3).filter(|half| matches!(half.text.as_str(), "am" | "pm"));
+    let hour = match half {
+        Some(half) => hour as u32 % 12 + if half.text == "pm" { 12 } else { 0 },
+        None => hour as u32,
+    };
+    let minutes = match (tokens[at].text.as_str(), tokens[at + 1].text.as_str()) {
+        ("half", "past") => hour * 60 + 30,
+        ("quarter", "past") => hour * 60 + 15,
+        ("quarter", "to") => (hour * 60 + 24 * 60 - 15) % (24 * 60),
+        _ => return (1, None),
+    };
+    (3 + usize::from(half.is_some()), Some(Quantity::time(minutes)))
+}
+
 /// "twenty-one", "two hundred and five", "three million", with the unit behind them.
 fn spelled(tokens: &[Raw], at: usize, english: bool, lexicon: &Lexicon) -> (usize, Option<Quantity>) {
     let word = |at: usize| tokens.get(at).filter(|raw| raw.shape == Shape::Word).map_or("", |raw| raw.text.as_str());
@@ -232,7 +258,8 @@ fn spelled(tokens: &[Raw], at: usize, english: bool, lexicon: &Lexicon) -> (usiz
     let mut tens = false;
     // "Thanks a million" counts nothing.
     let thanked = at >= 2 && word(at - 1) == "a" && matches!(word(at - 2), "thanks" | "thank" | "thx");
-    if thanked || matches!(word(at + 1), "thanks") {
+    let thanks = tokens.get(at + 1).is_some_and(|next| next.text == "thanks" && next.clause == tokens[at].clause);
+    if thanked || thanks {
         return (1, None);
     }
     loop {

@@ -57,6 +57,25 @@ const PARTICLES: [&str; 8] = ["off", "out", "over", "down", "up", "after", "away
 /// Prepositions that leave a verb what it is.
 const PLAIN: [&str; 9] = ["in", "into", "on", "onto", "for", "at", "to", "with", "by"];
 
+/// Prepositions and conjunctions that never stand for each other where all else agrees; each may on its own for others.
+const UNLIKE: [[&str; 2]; 15] = [
+    ["from", "until"],
+    ["from", "till"],
+    ["from", "via"],
+    ["from", "before"],
+    ["when", "before"],
+    ["when", "until"],
+    ["while", "before"],
+    ["while", "after"],
+    ["for", "until"],
+    ["for", "with"],
+    ["for", "without"],
+    ["between", "with"],
+    ["around", "through"],
+    ["at", "near"],
+    ["by", "until"],
+];
+
 /// The words in which two readings differ, without those that only carry tense and number.
 pub(super) struct Phrases<'r> {
     phrase: [Vec<&'r Token>; 2],
@@ -106,7 +125,7 @@ pub(super) fn phrases(a: &Reading, b: &Reading, frame: &Frame) -> Option<Veto> {
     let rule = match phrases.agree {
         MIN_GOVERNED.. if either(governed) => Rule::Modifier,
         MIN_GOVERNED.. if other_particle(&phrases) => Rule::Direction,
-        MIN_GOVERNED.. if other_time(&phrases) => Rule::Direction,
+        MIN_GOVERNED.. if other_time(&phrases) || unlike(&phrases) => Rule::Direction,
         MIN_PLACE.. if other_place(&phrases) => Rule::Direction,
         MIN_PLACE.. if either(place_for_word) => Rule::Substitution,
         MIN_PARTICLE.. if either(particle) => Rule::Modifier,
@@ -167,6 +186,14 @@ fn other_time(phrases: &Phrases<'_>) -> bool {
     ];
     let word = |side: usize| matches!(phrases.phrase[side][..], [token] if TIMES.contains(&token.text.as_str()));
     word(0) && word(1) && other_place(phrases)
+}
+
+/// Whether a single preposition or conjunction stands for one that it is never said for.
+fn unlike(phrases: &Phrases<'_>) -> bool {
+    let ([x], [y]) = (phrases.phrase[0].as_slice(), phrases.phrase[1].as_slice()) else { return false };
+    let two = |p: &str, q: &str| UNLIKE.contains(&[p, q]);
+    let small = [x, y].iter().all(|token| token.role == Role::Function);
+    small && (two(&x.text, &y.text) || two(&y.text, &x.text))
 }
 
 /// Whether each phrase has a preposition of place or time that the other has none like.

@@ -24,7 +24,21 @@ pub(super) fn numbers(a: &Reading, b: &Reading) -> Option<Veto> {
     if (!x.is_empty() || !y.is_empty()) && !regrouped(&x, &y) {
         return Some(Veto::new(Rule::Number, listed(&x), listed(&y)));
     }
+    let clash = clash.or_else(|| units_exchanged(&a.numbers, &b.numbers));
     clash.map(|(x, y)| Veto::new(Rule::Unit, listed(&[x]), listed(&[y])))
+}
+
+/// The first quantities that differ in their units only, where the same numbers stand in the same order: charged 49 EUR instead
+/// of 49 USD, and the other way round.
+fn units_exchanged(a: &[Quantity], b: &[Quantity]) -> Option<(Quantity, Quantity)> {
+    let mut pairs = a.iter().zip(b);
+    let named = |quantity: &Quantity| !matches!(quantity.unit, "" | LIST);
+    if a.len() != b.len() || pairs.clone().any(|(x, y)| x.plain != y.plain) {
+        return None;
+    }
+    pairs
+        .find(|(x, y)| named(x) && named(y) && x.unit != y.unit && !same_unit(x, y))
+        .map(|(x, y)| (x.clone(), y.clone()))
 }
 
 /// With more numbers than this that the other text has none like, each is a difference.

@@ -82,7 +82,7 @@ pub(super) fn grammar(reading: &Reading) -> Grammar {
         out.persons.extend(person(&token.text).filter(|person| !out.persons.contains(person)));
         // "when" and "where" inside of a sentence mostly begin a clause; before another clause too: "When it ends, what happens?"
         let before = at.checked_sub(1).map(|before| &reading.tokens[before]);
-        let inner = before.is_some_and(|before| before.sentence == token.sentence && before.role == Role::Content);
+        let inner = before.is_some_and(|before| before.clause == token.clause && before.role == Role::Content);
         let asked = asked_in == Some(token.sentence);
         let after = asked
             && matches!(out.asks, Asks::When | Asks::Where)
@@ -115,12 +115,11 @@ fn asks_yes_or_no(reading: &Reading) -> Option<Asks> {
         "can" | "could" | "may" | "might" | "will" | "would" | "should" | "must" | "shall" => Asks::Can,
         _ => return None,
     };
-    // Not behind a courtesy that was dropped: "Can you do ...".
-    let begins = || reading.folded.trim_start().get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
     // "Are there any bus lines?" asks which.
     let exist = second.text == "there";
     let one = first.role == Role::Function && first.sentence == last.sentence && !exist;
-    (one && (begins() || word == "whether")).then_some(asks)
+    // Not behind a courtesy that was dropped inside of the clause: "Can you do ...".
+    (one && (first.first || word == "whether")).then_some(asks)
 }
 
 fn person(word: &str) -> Option<u8> {

@@ -69,6 +69,8 @@ pub(super) fn language(tokens: &[Raw]) -> Language {
         let end = raw.text.bytes().position(|byte| byte == b'\'').unwrap_or(raw.text.len());
         let text = &raw.text[..end];
         let bits = stopwords().bits.get(text).copied().unwrap_or(0);
+        // English has "no" too, and names of places begin with "los".
+        let bits = if all <= SHORT && AMBIGUOUS.contains(&text) { bits & 1 } else { bits };
         for (bit, hits) in hits.iter_mut().enumerate() {
             *hits += usize::from(bits >> bit & 1);
         }
@@ -76,8 +78,17 @@ pub(super) fn language(tokens: &[Raw]) -> Language {
     let most = hits.iter().copied().max().unwrap_or(0);
     let best = hits.iter().position(|&count| count == most).unwrap_or(0);
     // A single word that looks foreign is a name.
-    if most - hits[0] >= 2 || (hits[0] == 0 && most > 0 && all <= 4) { LANGUAGES[best] } else { Language::English }
+    if most - hits[0] >= 2 || (hits[0] == 0 && most > 0 && all <= SHORT) { LANGUAGES[best] } else { Language::English }
 }
+
+/// So few words may have no stop word of their language but one.
+const SHORT: usize = 4;
+
+/// Words that say nothing of the language of a few words.
+const AMBIGUOUS: [&str; 20] = [
+    "no", "los", "las", "la", "el", "son", "die", "war", "me", "sin", "le", "les", "on", "des", "pour", "sur", "den",
+    "san", "ni", "est",
+];
 
 /// What follows a prefix that turns a verb around has so many letters at least.
 const MIN_TURNED: usize = 4;
@@ -142,6 +153,12 @@ impl Language {
     pub(super) fn negators<'a>(self, words: impl Iterator<Item = &'a str>) -> u32 {
         let Some(bit) = LANGUAGES.iter().position(|language| *language == self) else { return 0 };
         let known = &stopwords().negators;
-        words.map(|word| u32::from(known.get(word).is_some_and(|bits| bits >> bit & 1 == 1))).sum()
+        let mut neither = false;
+        let counts = |word: &str| {
+            neither |= word == "neither";
+            // "Neither safe nor legal" says no once.
+            known.get(word).is_some_and(|bits| bits >> bit & 1 == 1) && !(neither && word == "nor")
+        };
+        words.map(counts).map(u32::from).sum()
     }
 }

@@ -88,7 +88,8 @@ impl Lexicon {
         let (concepts, stems) = concepts();
         let (measures, multipliers, months) = (measures(), multipliers(), months());
         let (numbers, foreign_numbers) = (numbers(), foreign_numbers());
-        let others = ["noon", "midday", "midnight", "half"].iter().chain(multipliers.keys()).chain(numbers.keys());
+        let others =
+            ["noon", "midday", "midnight", "half", "quarter"].iter().chain(multipliers.keys()).chain(numbers.keys());
         let numeric =
             others.chain(foreign_numbers.keys()).chain(months.keys()).chain(measures.keys()).copied().collect();
         let mut uses = Table::default();
@@ -355,10 +356,11 @@ fn numbers() -> Table<&'static str, u32> {
 }
 
 fn foreign_numbers() -> Table<&'static str, u32> {
-    [foreign::GERMAN_NUMBERS, foreign::SPANISH_NUMBERS, foreign::FRENCH_NUMBERS, foreign::RUSSIAN_NUMBERS]
-        .iter()
-        .flat_map(|list| words(list).zip(2..))
-        .collect()
+    let small = [foreign::GERMAN_NUMBERS, foreign::SPANISH_NUMBERS, foreign::FRENCH_NUMBERS, foreign::RUSSIAN_NUMBERS];
+    let mut out: Table<_, _> = small.iter().flat_map(|list| words(list).zip(2..)).collect();
+    out.extend(foreign::TEENS.iter().flat_map(|list| words(list).zip(13..)));
+    out.extend(foreign::TENS.iter().flat_map(|list| words(list).zip((20..).step_by(10))));
+    out
 }
 
 fn months() -> Table<&'static str, u32> {

@@ -66,7 +66,8 @@ fn is_definite(reading: &Reading) -> bool {
         "winners",
     ];
     let text = reading.folded.to_lowercase();
-    let mut words = text.split(|c: char| !c.is_alphanumeric()).skip_while(|word| !AUXILIARIES.contains(word)).skip(1);
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let mut words = words.skip_while(|word| !AUXILIARIES.contains(word)).skip(1);
     words.next().is_some_and(|word| DEFINITE.contains(&word))
         && words.next().is_none_or(|word| !SETTLED.contains(&word))
         && !reading.numbers.iter().any(|number| number.plain.len() == YEAR && number.unit.is_empty())
@@ -122,9 +123,7 @@ fn amount(reading: &Reading) -> Option<(Amount, &str)> {
 fn other_owner(a: &Reading, b: &Reading) -> Option<Veto> {
     let (x, y) = a.tokens.iter().zip(&b.tokens).find(differ)?;
     let owns = |token: &Token| matches!(token.text.as_str(), "my" | "our" | "your" | "their" | "his" | "her");
-    let speaks = |reading: &Reading, person: &str| {
-        reading.folded.split(|c: char| !c.is_alphabetic()).any(|word| word.eq_ignore_ascii_case(person))
-    };
+    let speaks = |reading: &Reading, person: &str| reading.tokens.iter().any(|token| token.text == person);
     let same = || ["i", "you", "we", "they"].iter().all(|person| speaks(a, person) == speaks(b, person));
     (owns(x) && owns(y) && same()).then(|| Veto::new(Rule::Pronoun, x.text.as_str(), y.text.as_str()))
 }

@@ -43,17 +43,19 @@ pub(super) fn exchanged_in_part(a: &Reading, b: &Reading, difference: &Differenc
 }
 
 /// Whether a word that holds in both directions stands in a range or shortly before it. Between places that something goes
-/// from and to, only distances do, and what "from" itself belongs to: different from.
-pub(super) fn symmetric(tokens: &[Token], first: usize, last: usize) -> bool {
+/// from and to, only distances do, and what "from" itself belongs to: different from. Words that are `exchanged` themselves
+/// relate nothing: my dog bit my neighbour.
+pub(super) fn symmetric(tokens: &[Token], first: usize, last: usize, exchanged: impl Fn(usize) -> bool) -> bool {
     let sentence = tokens[..first].iter().rposition(|token| token.sentence != tokens[first].sentence);
     let sentence = sentence.map_or(0, |before| before + 1);
     let range = first.saturating_sub(SYMMETRIC_BEFORE).max(sentence)..(last + 1).min(tokens.len());
     let from = range.clone().find(|&at| tokens[at].text == "from");
+    let range = range.filter(|at| !exchanged(*at));
     let free = |at: usize| from.is_none_or(|from| at + 1 == from);
     // "So far" is a time.
     let how = |at: usize| tokens[at].text != "far" || (at > 0 && tokens[at - 1].text == "how");
     (sentence..last).any(|at| lexicon().is_distance(&tokens[at].stem) && how(at))
-        || range.clone().any(|at| free(at) && lexicon().is_symmetric(&tokens[at].text, &tokens[at].stem))
+        || range.into_iter().any(|at| free(at) && lexicon().is_symmetric(&tokens[at].text, &tokens[at].stem))
 }
 
 /// "How far is it from A to B": so many words before the first side.
@@ -133,9 +135,12 @@ fn swapped(a: &Roles<'_>, b: &Roles<'_>) -> bool {
     };
     let inside = &a.tokens()[first..=last];
     let joint = |token: &Token| matches!(token.text.as_str(), "and" | "or");
-    let listed = inside.iter().any(joint) && inside.iter().all(|token| joint(token) || is_content(token));
+    // By bus or by train.
+    let before = first.checked_sub(1).map_or("", |at| a.tokens()[at].text.as_str());
+    let linked = |token: &Token| joint(token) || is_content(token) || token.text == before;
+    let listed = inside.iter().any(joint) && inside.iter().all(linked);
     let kept = (first..=last).any(|at| !differs(&at));
-    kept && !listed && !symmetric(a.tokens(), first, last)
+    kept && !listed && !symmetric(a.tokens(), first, last, |at| differs(&at))
 }
 
 /// Whether a verb is done to me in one text and by me in the other: can my landlord sue me, can I sue my landlord.
@@ -175,7 +180,13 @@ fn me_or_i(object: &Roles<'_>, subject: &Roles<'_>) -> bool {
 
 /// Whether one text asks who does something and the other to whom it is done: who beat Nadal, who did Nadal beat.
 fn who_or_whom(a: &Roles<'_>, b: &Roles<'_>) -> bool {
-    let asks = |roles: &Roles<'_>| match roles.tokens() {
+    // Behind a comma a question begins as well: "In 2008, who beat Nadal?".
+    let question = |roles: &Roles<'_>| {
+        let tokens = roles.tokens();
+        let begins = |at: &usize| *at == 0 || tokens[*at - 1].clause != tokens[*at].clause;
+        (0..tokens.len()).filter(begins).find(|&at| matches!(tokens[at].text.as_str(), "who" | "which" | "what"))
+    };
+    let asks = |roles: &Roles<'_>| match roles.tokens().get(question(roles)?..)? {
         [who, next, ..] if matches!(who.text.as_str(), "who" | "which" | "what") && next.stem != "mean" => {
             Some(matches!(next.text.as_str(), "do" | "does" | "did")).filter(|object| *object || is_content(next))
         }
@@ -237,8 +248,8 @@ fn other_objects(a: &Roles<'_>, b: &Roles<'_>) -> bool {
         let new = x.iter().find(|key| !y.contains(key));
         let old = y.iter().find(|key| !x.contains(key));
         matches!((new, old), (Some(&new), Some(&old)) if has(b, new) && has(a, old))
-            && !symmetric(a.tokens(), p, p)
-            && !symmetric(b.tokens(), q, q)
+            && !symmetric(a.tokens(), p, p, |_| false)
+            && !symmetric(b.tokens(), q, q, |_| false)
     })
 }
 

@@ -61,6 +61,8 @@ pub struct Reading {
     /// What stands in quotation marks, sorted.
     pub(super) literals: Vec<String>,
     pub(super) negators: u32,
+    /// Where each sentence begins in `folded`, in bytes.
+    pub(super) sentences: Vec<u32>,
     /// Whether capital letters mark names: not in a text all in lower or all in upper case.
     pub(super) cased: bool,
 }
@@ -69,16 +71,17 @@ impl Reading {
     /// Reads `text`, in whichever language and script.
     pub fn new(text: &str) -> Self {
         let lexicon = lexicon();
-        let folded = fold(text);
-        let Scan { tokens, mut literals } = scan(&folded);
+        let folded = unquoted(fold(text));
+        let Scan { tokens, mut literals, sentences } = scan(&folded);
         let language = language(&tokens);
         let english = language == Language::English;
+        // Before short forms are written out, which are in lower case then.
+        let cased = tokens.iter().any(|raw| raw.case == Case::Lower && raw.shape == Shape::Word);
         let tokens = expand(tokens, english, lexicon);
         let (tokens, numbers) = count(tokens, english, lexicon);
         let tokens = if english { polite(phrases(open_ends(tokens), lexicon), lexicon) } else { tokens };
         let negators =
             language.negators(tokens.iter().filter(|(_, number)| number.is_none()).map(|(raw, _)| raw.text.as_str()));
-        let cased = tokens.iter().any(|(raw, _)| raw.case == Case::Lower && raw.shape == Shape::Word);
         let mut fillers = Vec::new();
         let read = tokens.into_iter();
         let mut tokens: Vec<Token> = Vec::with_capacity(read.len());
@@ -91,9 +94,26 @@ impl Reading {
             tokens.iter().filter(|token| token.role == Role::Code).map(|token| token.text.to_string()).collect();
         names.sort_unstable();
         literals.sort_unstable();
-        Self { language, folded, tokens, fillers, by_key, numbers, names, literals, negators, cased }
+        Self { language, folded, tokens, fillers, by_key, numbers, names, literals, negators, sentences, cased }
     }
 }
+
+/// A text without the quotation marks that stand around all of it.
+fn unquoted(text: String) -> String {
+    const PAIRS: [(char, char); 4] =
+        [('"', '"'), ('\u{201c}', '\u{201d}'), ('\u{ab}', '\u{bb}'), ('\u{201e}', '\u{201c}')];
+    let trimmed = text.trim();
+    let inside = PAIRS.iter().find_map(|&(open, close)| {
+        let inside = trimmed.strip_prefix(open)?.strip_suffix(close)?;
+        (!inside.contains([open, close])).then_some(inside)
+    });
+    match inside {
+        // One word in quotation marks is a name.
+        Some(inside) if inside.trim().contains(char::is_whitespace) => inside.to_owned(),
+        _ => text,
+    }
+}
+
 /// What a raw token is to the comparison; None for signs and for fillers, which are put aside.
 fn token(raw: Raw, number: Option<u64>, english: bool, lexicon: &Lexicon, fillers: &mut Vec<Word>) -> Option<Token> {
     let Raw { text, shape, case, clause, sentence, first, .. } = raw;

@@ -13,6 +13,9 @@ use super::similar::misspelt;
 /// With more words that only one text has, they differ anyway.
 const MAX_OWN: usize = 12;
 
+/// Words of texts with more different ones are not compared with each other.
+const MAX_WORDS: usize = 1_000;
+
 /// Numbers, and how they are written else.
 const WRITINGS: [(&str, &str); 23] = [
     ("1st", "first"),
@@ -45,8 +48,9 @@ pub(super) fn repaired(a: &Reading, b: &Reading) -> Option<(Reading, Reading)> {
     let (x, y) = (written_as(&a.folded, &b.folded), written_as(&b.folded, &a.folded));
     let (x, y) = (x.as_deref().unwrap_or(&a.folded), y.as_deref().unwrap_or(&b.folded));
     let (left, right) = (words(x), words(y));
+    let few = left.len().max(right.len()) <= MAX_WORDS;
     let (p, q) = match (own(&left, &right), own(&right, &left)) {
-        (Some(p), Some(q)) => (slips(&p, &right), slips(&q, &left)),
+        (Some(p), Some(q)) if few => (slips(&p, &right), slips(&q, &left)),
         _ => (Vec::new(), Vec::new()),
     };
     let mend = |reading: &Reading, text: &str, slips: &[(&str, &str)]| {

@@ -1,6 +1,7 @@
 //! Brings English into one form: short forms written out, turns of phrase replaced, courtesies dropped.
 
 use super::count::Counted;
+use super::frequent::is_frequent;
 use super::lexicon::{Lexicon, Template, Use};
 use super::scan::{Case, Raw, Shape, Word};
 
@@ -73,7 +74,9 @@ pub(super) fn expand(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> Vec<
 }
 
 /// What ends a clause and leaves the answer open: "... or not?", "Why or why not?"; the longest first.
-const TAGS: [&[&str]; 6] = [
+const TAGS: [&[&str]; 8] = [
+    &["is", "not", "it"],
+    &["does", "not", "it"],
     &["and", "why", "or", "why", "not"],
     &["why", "or", "why", "not"],
     &["why", "or", "not"],
@@ -106,7 +109,9 @@ pub(super) fn open_ends(tokens: Vec<Counted>) -> Vec<Counted> {
     while let Some(clause) = clauses.next() {
         let mut asks_why = || clauses.peek().is_none_or(|next| next.iter().take(2).any(|(raw, _)| raw.text == "why"));
         let follows = FOLLOWING.iter().any(|words| is(words, clause)) || (is(&["if", "not"], clause) && asks_why());
-        if follows && !out.is_empty() {
+        // "It is safe, no?"
+        let tag = is(&["no"], clause) && clauses.peek().is_none();
+        if (follows || tag) && !out.is_empty() {
             continue;
         }
         let ends = |words: &&&[&str]| clause.len().checked_sub(words.len()).is_some_and(|at| is(words, &clause[at..]));
@@ -134,14 +139,19 @@ pub(super) fn phrases(tokens: Vec<Counted>, lexicon: &Lexicon) -> Vec<Counted> {
         return tokens;
     }
     let mut rest = tokens.into_iter();
-    let mut out = Vec::with_capacity(found.len() + 4);
+    let mut out: Vec<Counted> = Vec::with_capacity(found.len() + 4);
+    // The clause of words that went from the beginning of a sentence: behind it the sentence begins anew.
+    let mut gone = None;
     for template in found {
-        let Some(head) = rest.next() else { break };
+        let Some(mut head) = rest.next() else { break };
+        let clause = head.0.clause;
+        head.0.first |= gone.take().is_some_and(|gone| gone != clause);
         let Some(template) = template else {
             out.push(head);
             continue;
         };
         rest.by_ref().take(template.words.len() - 1).for_each(drop);
+        gone = (head.0.first && template.means.is_empty()).then_some(clause);
         let mut first = head.0.first;
         for word in &template.means {
             out.push((Raw { first: std::mem::take(&mut first), ..like(&head.0, word) }, None));
@@ -167,6 +177,30 @@ fn template<'l>(tokens: &[Counted], lexicon: &'l Lexicon) -> Option<&'l Template
 /// Longer clauses are no mere courtesy.
 const MAX_COURTESY: usize = 9;
 
+/// Words that a courtesy may hold and that make none by themselves: this week, per day, how soon.
+const PERIPHERAL: [&str; 20] = [
+    "morning",
+    "afternoon",
+    "evening",
+    "day",
+    "week",
+    "weekend",
+    "minute",
+    "sec",
+    "second",
+    "time",
+    "much",
+    "soon",
+    "support",
+    "customer",
+    "service",
+    "bunch",
+    "lot",
+    "team",
+    "everyone",
+    "everybody",
+];
+
 /// Thanks that end a text without a mark before them.
 const CLOSINGS: [&str; 5] = ["tia", "ty", "tysm", "thx", "cheers"];
 
@@ -180,15 +214,21 @@ pub(super) fn polite(mut tokens: Vec<Counted>, lexicon: &Lexicon) -> Vec<Counted
     let mut from = 0;
     while from < tokens.len() {
         let end = clause_end(from);
-        if end == tokens.len() || !empty(&tokens[from..end]) {
+        if end == tokens.len() || !(empty(&tokens[from..end]) || salutation(&tokens[from..end], lexicon)) {
             break;
         }
         from = end;
     }
     let mut to = tokens.len();
-    while to > from {
+    let clause_start = |to: usize| {
         let clause = tokens[to - 1].0.clause;
-        let start = to - tokens[..to].iter().rev().take_while(|(raw, _)| raw.clause == clause).count();
+        to - tokens[..to].iter().rev().take_while(|(raw, _)| raw.clause == clause).count()
+    };
+    if to > from && signature(&tokens[from..to], clause_start(to) - from) {
+        to = clause_start(to);
+    }
+    while to > from {
+        let start = clause_start(to);
         if start <= from || !empty(&tokens[start..to]) {
             break;
         }
@@ -200,7 +240,39 @@ pub(super) fn polite(mut tokens: Vec<Counted>, lexicon: &Lexicon) -> Vec<Counted
     }
     tokens.truncate(to);
     tokens.drain(..from);
+    if let Some((raw, _)) = tokens.first_mut() {
+        raw.first |= from > 0;
+    }
     tokens
+}
+
+/// What begins a salutation.
+const GREETINGS: [&str; 8] = ["hi", "hello", "hey", "hiya", "howdy", "dear", "greetings", "morning"];
+
+/// "Hi Anna": a greeting and whom it is for.
+fn salutation(clause: &[Counted], lexicon: &Lexicon) -> bool {
+    let [(greeting, _), rest @ ..] = clause else { return false };
+    let name = |(raw, number): &Counted| {
+        let unknown = || !lexicon.lists(&raw.text) && !is_frequent(&raw.text);
+        number.is_none() && raw.shape == Shape::Word && (raw.case != Case::Lower || unknown())
+    };
+    let known = |(raw, _): &Counted| lexicon.is_courtesy(&raw.text) || lexicon.use_of(&raw.text) == Some(Use::Filler);
+    GREETINGS.contains(&greeting.text.as_str()) && rest.len() <= 3 && rest.iter().all(|part| name(part) || known(part))
+}
+
+/// What ends a letter, before the name.
+const VALEDICTIONS: [&str; 8] = ["thanks", "thank", "thx", "regards", "cheers", "sincerely", "best", "you"];
+
+/// Whether the last clause, from `start`, is the name under a letter: "Thanks, John".
+fn signature(tokens: &[Counted], start: usize) -> bool {
+    let (before, name) = tokens.split_at(start);
+    let Some((last, _)) = before.last() else { return false };
+    let closing = before.iter().rev().take_while(|(raw, _)| raw.clause == last.clause);
+    let (words, polite) = closing.fold((0, false), |(words, polite), (raw, _)| {
+        (words + 1, polite || VALEDICTIONS[..6].contains(&raw.text.as_str()))
+    });
+    let signed = |(raw, number): &Counted| number.is_none() && raw.shape == Shape::Word && raw.case != Case::Lower;
+    polite && words <= 4 && VALEDICTIONS.contains(&last.text.as_str()) && name.len() <= 2 && name.iter().all(signed)
 }
 
 /// Whether a clause holds words of courtesy and such that connect them, or nothing but fillers; nothing of third parties. "Is that not possible?" asks
@@ -212,7 +284,10 @@ fn courtesy(clause: &[Counted], lexicon: &Lexicon) -> bool {
             && raw.shape == Shape::Word
             && (lexicon.is_courtesy(&raw.text) || lexicon.use_of(&raw.text).is_some())
     };
-    let polite = clause.iter().any(|(raw, _)| lexicon.is_courtesy(&raw.text)) || !uses(Use::Function);
+    // "In the morning": a time, and no politeness.
+    let says = |(raw, _): &Counted| lexicon.is_courtesy(&raw.text) && !PERIPHERAL.contains(&raw.text.as_str());
+    let polite = clause.iter().any(says)
+        || (!uses(Use::Function) && !clause.iter().any(|(raw, _)| PERIPHERAL.contains(&raw.text.as_str())));
     let conditional = clause.first().is_some_and(|(raw, _)| raw.text == "if");
     let asks = |(raw, _): &Counted| {
         matches!(

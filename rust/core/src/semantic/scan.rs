@@ -54,6 +54,8 @@ pub(super) struct Scan {
     pub(super) tokens: Vec<Raw>,
     /// What stands in quotation marks or backticks, in order of appearance.
     pub(super) literals: Vec<String>,
+    /// Where each sentence begins in the text, in bytes.
+    pub(super) sentences: Vec<u32>,
 }
 
 /// A literal longer than this many characters is a quoted passage; it is compared word by word instead.
@@ -65,22 +67,46 @@ const MAX_CODE: usize = 512;
 /// Folds a text: compatibility forms, typographic apostrophes and dashes, accents of Latin, Greek and Cyrillic.
 pub(super) fn fold(text: &str) -> String {
     if text.is_ascii() {
-        return text.to_owned();
+        return if text.contains('`') { with_apostrophes(text) } else { text.to_owned() };
     }
+    // NFKD makes a space with an accent of it.
+    let acute = |c: char| if c == '\u{b4}' { '\'' } else { c };
     let plain = |c: char| match c {
-        '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2032}' | '\u{b4}' => '\'',
+        '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2032}' | '\u{2bc}' => '\'',
         '\u{2010}'..='\u{2012}' | '\u{2212}' => '-',
         '\u{2013}'..='\u{2015}' => '\u{2014}',
         '\u{a0}' | '\u{202f}' | '\u{2009}' => ' ',
         c => digit(c),
     };
-    text.chars()
+    let folded: String = text
+        .chars()
+        .map(acute)
         .stream_safe()
         .nfkd()
         .map(plain)
         .filter(|c| !matches!(c, '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{feff}' | '\u{ad}'))
         .nfc()
-        .collect()
+        .collect();
+    if folded.contains('`') { with_apostrophes(&folded) } else { folded }
+}
+
+/// A backtick between a word and the end of a short form is an apostrophe.
+fn with_apostrophes(text: &str) -> String {
+    const TAILS: [&str; 7] = ["t", "s", "re", "ve", "ll", "d", "m"];
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('`') {
+        let (before, behind) = (&rest[..at], &rest[at + 1..]);
+        let tail = behind.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let joins = before.ends_with(|c: char| c.is_ascii_alphabetic())
+            && TAILS.iter().any(|ending| behind[..tail].eq_ignore_ascii_case(ending))
+            && !behind[tail..].starts_with('`');
+        out.push_str(before);
+        out.push(if joins { '\'' } else { '`' });
+        rest = behind;
+    }
+    out.push_str(rest);
+    out
 }
 
 /// A decimal digit of another script as the ASCII one.
@@ -105,13 +131,24 @@ pub(super) fn scan(text: &str) -> Scan {
     scanner.out.tokens.reserve(text.len().min(MAX_CODE) / 5 + 1);
     scanner.literals(text);
     let mut chunks = text.split_whitespace().peekable();
+    // The mark of a list or a heading in front: "1. What is ...".
+    let marks =
+        |chunk: &str| matches!(chunk, "*" | ">" | "#" | "##" | "###" | "-" | "1." | "1)" | "Q:" | "Q." | "Question:");
+    if chunks.clone().nth(1).is_some() && chunks.peek().is_some_and(|chunk| marks(chunk)) {
+        chunks.next();
+    }
     while let Some(chunk) = chunks.next() {
+        scanner.begins = chunk.as_ptr() as usize - text.as_ptr() as usize;
         // "Order no. 5" negates nothing.
-        let number = matches!(chunk, "no." | "No." | "nos." | "Nos.");
+        let number = matches!(chunk, "no." | "No." | "NO." | "nos." | "Nos.");
         if number && chunks.peek().is_some_and(|next| next.starts_with(|c: char| c.is_ascii_digit())) {
             continue;
         }
-        scanner.chunk(chunk);
+        match chunk {
+            "w/o" => scanner.push("without", Shape::Word, Case::Lower),
+            "w/" => scanner.push("with", Shape::Word, Case::Lower),
+            chunk => scanner.chunk(chunk),
+        }
         scanner.glued = false;
     }
     scanner.out
@@ -127,6 +164,8 @@ struct Scanner {
     clause_over: bool,
     /// A sentence ends before the next token.
     sentence_over: bool,
+    /// Where the run without white space that is being cut begins in the text.
+    begins: usize,
 }
 
 impl Scanner {
@@ -261,7 +300,9 @@ impl Scanner {
         }
         let mixed = rest[end..].bytes().take_while(u8::is_ascii_digit).count();
         let tail = rest[end + mixed..].starts_with(|c: char| c.is_ascii_alphabetic());
-        if mixed > 0 && tail && rest[..end].is_ascii() {
+        // "Gate a12": no article.
+        let article = mixed > 0 && end == 1 && rest.starts_with(['a', 'A']);
+        if mixed > 0 && (tail || article) && rest[..end].is_ascii() {
             let length = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
             self.push(rest[..length].to_ascii_lowercase(), Shape::Identifier, Case::Upper);
             return length;
@@ -311,6 +352,9 @@ impl Scanner {
         let sentence_over = std::mem::take(&mut self.sentence_over);
         self.sentence += u32::from(sentence_over);
         let first = sentence_over || self.out.tokens.is_empty();
+        if first {
+            self.out.sentences.push(self.begins as u32);
+        }
         let Self { clause, sentence, glued, .. } = *self;
         self.out.tokens.push(Raw { text: text.into(), shape, case, clause, sentence, first, glued });
     }

@@ -1,5 +1,6 @@
 //! What each rule catches and lets pass, and what holds for all texts.
 
+mod beside;
 mod exchanged;
 mod numbers;
 mod properties;
@@ -239,6 +240,9 @@ fn phrases_in_the_place_of_others() {
         ("How do I take out a loan?", "How do I take over a loan?"),
         ("Who took over the loan?", "Who took out the loan?"),
         ("Can I eat before the exam?", "Can I eat during the exam?"),
+        ("Is parking allowed until 9?", "Is parking allowed from 9?"),
+        ("the bus from Riga to Tallinn", "the bus via Riga to Tallinn"),
+        ("Can I cook with my landlord?", "Can I cook for my landlord?"),
         ("How do I use the app?", "How do I uninstall the app?"),
         ("How do I find a house?", "How do I sell a house?"),
         ("Should I refuse to renew the lease?", "Should I renew the lease?"),
@@ -376,7 +380,17 @@ fn other_languages_have_numbers_and_negators() {
         ("Wie weit ist es von Rom nach Paris?", "Wie weit ist es von Paris nach Rom?"),
         ("Wie lange ist der Laden schon hier?", "Wie lange ist der Laden hier schon?"),
     ]);
+    vetoed(&[
+        ("Guten Tag, wann öffnet das Büro?", "Wann schließt das Büro? Danke!"),
+        ("Comment soigner mes cheveux ?", "Comment soigner mes chevaux ? Merci"),
+        ("¿Dónde puedo comprar precios?", "¿Dónde puedo comparar precios?"),
+        ("Gibt es hier vierzehn Zimmer?", "Gibt es hier vierzig Zimmer?"),
+        ("Как отправить письмо другу?", "Как отравить письмо другу?"),
+    ]);
     alike(&[
+        ("Wie sende ich vierzig Euro?", "Wie sende ich 40 Euro?"),
+        ("Hallo, wann öffnet das Büro?", "Wann öffnet das Büro?"),
+        ("Wo kann ich parken?", "Wo kann ich praken?"),
         ("Wie sende ich 1.000 Euro?", "Wie sende ich 1000 Euro?"),
         ("Wie sende ich zwei Euro?", "Wie sende ich 2 Euro?"),
         ("Как закрыть счёт?", "Как мне закрыть счет?"),

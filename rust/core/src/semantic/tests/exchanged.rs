@@ -20,12 +20,22 @@ fn phrases_in_each_others_place() {
             ),
             ("Can a teacher report a parent to child services?", "Can a parent report a teacher to the school board?"),
             ("Are all squares rectangles?", "Are all rectangles squares?"),
+            (
+                "Is it louder upstairs or is it colder above than below?",
+                "Is it louder upstairs or is it colder below than above?",
+            ),
+            ("Do I turn it off before I turn it on?", "Do I turn it on before I turn it off?"),
+            // A neighbour is one of two, but here nobody is anybody's.
+            ("My son hit my neighbour. Who pays?", "My neighbour hit my son. Who pays?"),
         ],
     );
     alike(&[
         ("Is it safe to mix bleach and vinegar?", "Is it safe to mix vinegar and bleach?"),
         ("Does aspirin interact with ibuprofen?", "Does ibuprofen interact with aspirin?"),
         ("When did Sherlock meet Watson?", "When did Watson meet Sherlock?"),
+        ("Is Peru a neighbour of Chile?", "Is Chile a neighbour of Peru?"),
+        ("Is it cheaper to go by boat or by plane?", "Is it cheaper to go by plane or by boat?"),
+        ("Should I call before or after?", "Should I call after or before?"),
         ("Who do teachers think is the best poet?", "Who is the best poet according to teachers?"),
         ("In Python, how do I sort a list?", "How do I sort a list in Python?"),
         ("If I lose my card, what should I do?", "What should I do if I lose my card?"),

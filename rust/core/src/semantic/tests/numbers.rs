@@ -49,6 +49,42 @@ fn numbers_are_compared_by_value() {
 }
 
 #[test]
+fn what_a_number_bounds() {
+    apart(
+        Rule::Number,
+        &[
+            ("a cabin for exactly three guests", "a cabin for at least three guests"),
+            ("a cabin for exactly three guests", "a cabin for at most three guests"),
+            ("Can I send 300 dollars?", "Can I send more than 300 dollars?"),
+            ("Can I send up to 300 dollars?", "Can I send 300 dollars or more?"),
+            ("Can I send no more than 300 dollars?", "Can I send no less than 300 dollars?"),
+            ("trains that take longer than 2 hours", "trains that take 2 hours"),
+            ("is it free under 12", "is it free for 12 and over"),
+        ],
+    );
+    alike(&[
+        ("a cabin for exactly three guests", "a cabin for three guests"),
+        ("a cabin for at least three guests", "a cabin for three or more guests"),
+        ("a cabin for three guests or more", "a cabin for no fewer than three guests"),
+        ("Can I send no more than 300 dollars?", "Can I send at most 300 dollars?"),
+        // Budgets: what costs about so much.
+        ("the best phone under 300 dollars", "the best phone for about 300 dollars"),
+    ]);
+}
+
+#[test]
+fn units_in_each_others_place() {
+    apart(
+        Rule::Unit,
+        &[
+            ("My bill says 30 USD, my bank 30 EUR", "My bill says 30 EUR, my bank 30 USD"),
+            ("I ordered 5 kg and got 5 lb", "I ordered 5 lb and got 5 kg"),
+        ],
+    );
+    alike(&[("a 2 m by 2 ft plank", "a plank of 2 m by 2 feet")]);
+}
+
+#[test]
 fn how_long_a_list_is_to_be_is_no_number_of_the_question() {
     alike(&[
         ("What are the top 5 museums in Oslo?", "What are the best museums in Oslo?"),

@@ -8,7 +8,7 @@ currently presently now still even also too so well ok okay alright hey hi hello
 thanks thank thx cheers um uh hmm er erm lol btw anyway anyways very quite rather pretty fairly ever already yet then there here
 such own kinda sorta sort kind etc eg ie gonna wanna gotta lemme quick quickly again once both either
 genuinely frankly essentially practically virtually supposedly allegedly presumably surely undoubtedly evidently
-effectively right myself yourself oneself thing things stuff yeah yes yep nope sorry greetings regards
+effectively asap right myself yourself oneself thing things stuff yeah yes yep nope sorry greetings regards
 ";
 
 /// Words that connect others: they count for roles and types of questions, not as content.
@@ -232,6 +232,8 @@ for sure =
 at all =
 do you think =
 do you guys think =
+what do you think =
+by the way =
 in your opinion =
 what do you think = what
 i think =
@@ -303,6 +305,7 @@ much appreciated =
 greatly appreciated =
 any help is appreciated =
 any help would be appreciated =
+any help would be great =
 i would appreciate any help =
 i would appreciate your help =
 i appreciate your help =
@@ -410,6 +413,12 @@ whether or not = whether
 not only = 
 but also = and
 no longer = not
+no more than = at most
+not more than = at most
+no less than = at least
+not less than = at least
+no fewer than = at least
+not fewer than = at least
 has yet to = has not
 have yet to = have not
 had yet to = had not
@@ -495,7 +504,7 @@ hey hi hello hiya howdy yo greetings dear please pls plz kindly thanks thank thx
 sorry apologies apologize excuse pardon forgive mind bother bothering trouble wondering wonder curious question questions help
 helpful assistance regards sincerely sir madam maam guys folks mate buddy friend pal morning afternoon evening day chance moment
 minute sec second time convenient convenience ok okay well alright so um uh oh anyway btw quick quickly advance kind kindness
-real listen look alexa siri google cortana assistant bot agent representative support customer service hope hoping finds finding
+real listen look alexa siri google cortana chatgpt claude gemini copilot assistant bot serious agent representative support customer service hope hoping finds finding
 whenever asap ty tysm obliged awaiting forward looking reply response hear bless awesome cool perfect bye goodbye weekend week soon hope hoping favor favour urgent honestly possible know tell advise lot bunch much welcome ta team every everyone everybody love
 ";
 

@@ -59,9 +59,29 @@ pub(in crate::semantic) fn is_article(word: &str) -> bool {
     ARTICLES.split_whitespace().any(|article| article == word)
 }
 
-/// Numbers in words that are no other word, from two to twelve.
-pub(in crate::semantic) const GERMAN_NUMBERS: &str = "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf";
+/// Courtesies, which say nothing at either end of a text.
+pub(in crate::semantic) const COURTESIES: &str = "danke bitte hallo guten tag morgen hi hey servus moin vielen dank gracias por favor hola \
+     buenas buenos dias tardes muchas merci bonjour bonsoir salut svp stp beaucoup спасибо пожалуйста привет здравствуйте добрый день";
+
+/// Numbers in words that are no other word, without accents, from two to twelve.
+pub(in crate::semantic) const GERMAN_NUMBERS: &str = "zwei drei vier funf sechs sieben acht neun zehn elf zwolf";
 pub(in crate::semantic) const SPANISH_NUMBERS: &str = "dos tres cuatro cinco seis siete ocho nueve diez once doce";
 pub(in crate::semantic) const FRENCH_NUMBERS: &str = "deux trois quatre cinq six sept huit neuf dix onze douze";
 pub(in crate::semantic) const RUSSIAN_NUMBERS: &str =
     "два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать";
+
+/// The same from thirteen.
+pub(in crate::semantic) const TEENS: [&str; 4] = [
+    "dreizehn vierzehn funfzehn sechzehn siebzehn achtzehn neunzehn",
+    "trece catorce quince dieciseis diecisiete dieciocho diecinueve",
+    "treize quatorze quinze seize",
+    "тринадцать четырнадцать пятнадцать шестнадцать семнадцать восемнадцать девятнадцать",
+];
+
+/// The same in tens, from twenty.
+pub(in crate::semantic) const TENS: [&str; 4] = [
+    "zwanzig dreißig vierzig funfzig sechzig siebzig achtzig neunzig",
+    "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
+    "vingt trente quarante cinquante soixante",
+    "двадцать тридцать сорок пятьдесят шестьдесят семьдесят восемьдесят девяносто",
+];

@@ -3,6 +3,12 @@
 /// Verbs, nouns and adjectives.
 pub(in crate::semantic) const FORMS: &str = "
 arise arose arisen
+bus buses
+lens lenses
+gas gases
+virus viruses
+bonus bonuses
+campus campuses
 be is are was were been being am
 bear bore borne
 beat beaten

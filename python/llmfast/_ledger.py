@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from ._prices import HasUsage
 
 Outcome: TypeAlias = Literal["exact_hit", "semantic_hit", "coalesced", "llm_call"]
+#: What can be booked: how a request was answered, or a call that renewed an old answer and nobody waited for.
+Booked: TypeAlias = "Outcome | Literal['renewal']"
 SavedBy: TypeAlias = Literal["exact", "semantic", "coalesced", "router"]
 
 # In the order of the core; what an outcome saves is the merit of the source below it.
 _OUTCOMES: tuple[Outcome, ...] = ("exact_hit", "semantic_hit", "coalesced", "llm_call")
 _SAVED_BY: tuple[SavedBy, ...] = ("exact", "semantic", "coalesced", "router")
 
-# What the core returns: requests, input and output tokens by outcome; baseline; actual; saved; unpriced; estimated.
-_Sums: TypeAlias = "tuple[list[int], list[int], list[int], int, int, list[int], int, int]"
+# What the core returns: requests, input and output tokens by outcome; baseline; actual; saved; unpriced; estimated;
+# renewals.
+_Sums: TypeAlias = "tuple[list[int], list[int], list[int], int, int, list[int], int, int, int]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,15 @@ class Totals:
     without_pico: int
     #: What they did cost.
     with_pico: int
-    #: What was saved by "exact", "semantic", "coalesced" and "router"; the router's part is negative if it chose dearer
-    #: models.
+    #: What was saved by "exact" (less what renewals cost), "semantic", "coalesced" and "router"; the router's part is
+    #: negative if it chose dearer models.
     saved_pico: Mapping[SavedBy, int]
     #: Requests that are in no amount, because their tokens or a price are unknown.
     unpriced: int
     #: Requests whose tokens are an estimate.
     estimated: int
+    #: Calls that renewed an old answer which callers got at once: no requests, but paid for.
+    renewals: int = 0
 
     @property
     def without_usd(self) -> Decimal:
@@ -131,7 +136,7 @@ class Ledger:
     def record(
         self,
         *,
-        outcome: Outcome,
+        outcome: Booked,
         requested: str = "",
         model: str = "",
         usage: HasUsage | None = None,
@@ -139,7 +144,7 @@ class Ledger:
         user: str | None = None,
         feature: str | None = None,
     ) -> None:
-        """Book one request.
+        """Book one request, or one "renewal" of an old answer.
 
         `requested`: the model that the caller asked for, "" for none. `model`: the one that served, for a hit when the
         stored answer was made. `usage`: tokens of the answer, None if unknown; `estimated` says that they were not
@@ -177,7 +182,7 @@ def _in_order(split: list[tuple[str | None, _Sums]]) -> list[tuple[str | None, _
 
 
 def _totals(kind: type[Totals], sums: _Sums, **more: Mapping[str, Totals]) -> Totals:
-    requests, tokens_in, tokens_out, baseline, actual, saved, unpriced, estimated = sums
+    requests, tokens_in, tokens_out, baseline, actual, saved, unpriced, estimated, renewals = sums
     counts = map(TokenCount, tokens_in, tokens_out)
     return kind(
         requests=sum(requests),
@@ -188,5 +193,6 @@ def _totals(kind: type[Totals], sums: _Sums, **more: Mapping[str, Totals]) -> To
         saved_pico=MappingProxyType(dict(zip(_SAVED_BY, saved, strict=True))),
         unpriced=unpriced,
         estimated=estimated,
+        renewals=renewals,
         **more,
     )

@@ -73,7 +73,7 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 _T = TypeVar("_T")
 
-_Sums: TypeAlias = tuple[list[int], list[int], list[int], int, int, list[int], int, int]
+_Sums: TypeAlias = tuple[list[int], list[int], list[int], int, int, list[int], int, int, int]
 _Numbers: TypeAlias = Sequence[SupportsFloat | SupportsIndex] | array.array[float] | memoryview[Any]
 _Vector: TypeAlias = NDArray[Any] | _Numbers | _Encoding
 _Matrix: TypeAlias = NDArray[Any] | Sequence[_Vector]
@@ -557,8 +557,8 @@ class Price:
 class LedgerState:
     """The books behind `Ledger`. Thread-safe.
 
-    Sums are (requests, input tokens, output tokens, baseline, actual, saved, unpriced, estimated): lists have one place
-    for each of "exact_hit", "semantic_hit", "coalesced", "llm_call"; amounts are pico-dollars.
+    Sums are (requests, input tokens, output tokens, baseline, actual, saved, unpriced, estimated, renewals): lists
+    have one place for each of "exact_hit", "semantic_hit", "coalesced", "llm_call"; amounts are pico-dollars.
     """
 
     def __new__(cls) -> LedgerState: ...
@@ -573,7 +573,7 @@ class LedgerState:
         user: str | None,
         feature: str | None,
     ) -> None:
-        """Book one request; LedgerError if an amount does not fit, and nothing is booked then."""
+        """Book one request, or a "renewal"; LedgerError if an amount does not fit, and nothing is booked then."""
     def summary(self) -> tuple[_Sums, list[tuple[str | None, _Sums]]]:
         """Return the sums over all requests, and per model."""
     def split(self, by: str) -> list[tuple[str | None, _Sums]]:

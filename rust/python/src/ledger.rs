@@ -9,18 +9,19 @@ use pyo3::types::PyInt;
 
 use crate::errors::to_py;
 
-const OUTCOMES: [(&str, Outcome); 4] = [
+const OUTCOMES: [(&str, Outcome); 5] = [
     ("exact_hit", Outcome::ExactHit),
     ("semantic_hit", Outcome::SemanticHit),
     ("coalesced", Outcome::Coalesced),
     ("llm_call", Outcome::LlmCall),
+    ("renewal", Outcome::Renewal),
 ];
 
 const DIMENSIONS: [(&str, Dimension); 3] =
     [("model", Dimension::Model), ("user", Dimension::User), ("feature", Dimension::Feature)];
 
-/// Requests, input and output tokens by outcome; baseline; actual; saved by outcome; unpriced; estimated.
-type TotalsTuple = ([u64; 4], [u64; 4], [u64; 4], i128, i128, [i128; 4], u64, u64);
+/// Requests, input and output tokens by outcome; baseline; actual; saved by outcome; unpriced; estimated; renewals.
+type TotalsTuple = ([u64; 4], [u64; 4], [u64; 4], i128, i128, [i128; 4], u64, u64, u64);
 
 #[pyclass(name = "Price", module = "llmfast", frozen, eq, hash)]
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -131,10 +132,10 @@ fn tuples(split: Split) -> Vec<(Option<String>, TotalsTuple)> {
 }
 
 fn tuple(totals: &Totals) -> TotalsTuple {
-    let Totals { requests, tokens, baseline, actual, saved, unpriced, estimated } = totals;
+    let Totals { requests, tokens, baseline, actual, saved, unpriced, estimated, renewals } = totals;
     let (input, output) = (tokens.map(|tokens| tokens.input), tokens.map(|tokens| tokens.output));
     let saved = saved.map(Money::pico);
-    (*requests, input, output, baseline.pico(), actual.pico(), saved, *unpriced, *estimated)
+    (*requests, input, output, baseline.pico(), actual.pico(), saved, *unpriced, *estimated, *renewals)
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

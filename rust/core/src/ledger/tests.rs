@@ -35,6 +35,24 @@ fn hits_save_the_whole_baseline_and_calls_what_the_router_chose_cheaper() {
 }
 
 #[test]
+fn a_renewal_is_no_request_and_taken_off_what_exact_hits_save() {
+    let ledger = Ledger::new();
+    let (dear, cheap) = (Some(price(10, 100)), Some(price(1, 10)));
+    ledger.record(&entry(Outcome::ExactHit, dear, cheap, TOKENS)).unwrap();
+    ledger.record(&entry(Outcome::Renewal, dear, cheap, TOKENS)).unwrap();
+    let (total, _) = ledger.summary();
+    assert_eq!((total.requests, total.renewals), ([1, 0, 0, 0], 1));
+    assert_eq!((total.baseline.pico(), total.actual.pico(), total.unpriced), (30_000, 3_000, 0));
+    assert_eq!(total.saved.map(Money::pico), [27_000, 0, 0, 0]);
+    assert_eq!(total.tokens.map(|tokens| tokens.input), [1_000, 0, 0, 1_000]);
+    // What it did cost is known without what another model would have cost.
+    ledger.record(&entry(Outcome::Renewal, None, cheap, TOKENS)).unwrap();
+    ledger.record(&entry(Outcome::Renewal, dear, None, TOKENS)).unwrap();
+    let (total, _) = ledger.summary();
+    assert_eq!((total.actual.pico(), total.unpriced, total.renewals), (6_000, 1, 3));
+}
+
+#[test]
 fn a_dearer_model_is_a_negative_saving() {
     let ledger = Ledger::new();
     ledger.record(&entry(Outcome::LlmCall, Some(price(1, 1)), Some(price(2, 2)), TOKENS)).unwrap();

@@ -14,10 +14,12 @@ pub enum Outcome {
     Coalesced,
     /// By a call.
     LlmCall,
+    /// No request: a call behind the back of callers that got an old answer.
+    Renewal,
 }
 
 impl Outcome {
-    /// All, in the order in which [`Totals`] counts them.
+    /// Those of requests, in the order in which [`Totals`] counts them.
     pub const ALL: [Self; 4] = [Self::ExactHit, Self::SemanticHit, Self::Coalesced, Self::LlmCall];
 }
 
@@ -44,7 +46,8 @@ pub struct Entry<'a> {
 
 /// Sums over requests. In each, exactly: `baseline == actual + saved[0] + … + saved[3]`.
 ///
-/// Every array has a place for each of [`Outcome::ALL`]. Savings of a call are the router's.
+/// Every array has a place for each of [`Outcome::ALL`]. Savings of a call are the router's. What a renewal costs is taken off
+/// what exact hits save, and its tokens are those of a call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Requests.
@@ -57,10 +60,12 @@ pub struct Totals {
     pub actual: Money,
     /// What each source saved; the router's part is negative where it chose a dearer model.
     pub saved: [Money; 4],
-    /// Requests that no money is counted for, because the tokens or a price are unknown.
+    /// Requests and renewals that no money is counted for, because the tokens or a price are unknown.
     pub unpriced: u64,
-    /// Requests whose tokens are an estimate.
+    /// Those whose tokens are an estimate.
     pub estimated: u64,
+    /// Calls that nobody waited for.
+    pub renewals: u64,
 }
 
 impl Totals {
@@ -69,14 +74,20 @@ impl Totals {
     /// # Errors
     /// `Ledger` if an amount does not fit.
     pub(super) fn of(entry: &Entry<'_>) -> Result<Self> {
-        let place = entry.outcome as usize;
         let mut totals = Self { estimated: u64::from(entry.estimated), ..Self::default() };
-        totals.requests[place] = 1;
-        totals.tokens[place] = entry.tokens.unwrap_or_default();
+        let (spent, merit) = match entry.outcome {
+            Outcome::Renewal => (Outcome::LlmCall as usize, Outcome::ExactHit as usize),
+            outcome => (outcome as usize, outcome as usize),
+        };
+        match entry.outcome {
+            Outcome::Renewal => totals.renewals = 1,
+            _ => totals.requests[spent] = 1,
+        }
+        totals.tokens[spent] = entry.tokens.unwrap_or_default();
         match amounts(entry)? {
             Some((baseline, actual)) => {
                 (totals.baseline, totals.actual) = (baseline, actual);
-                totals.saved[place] = baseline.minus(actual)?;
+                totals.saved[merit] = baseline.minus(actual)?;
             }
             None => totals.unpriced = 1,
         }
@@ -98,13 +109,19 @@ impl Totals {
         sum.actual = self.actual.plus(other.actual)?;
         sum.unpriced += other.unpriced;
         sum.estimated += other.estimated;
+        sum.renewals += other.renewals;
         Ok(sum)
     }
 }
 
 /// What the request would have cost and what it did; None if either is unknown, for then their difference is too.
 fn amounts(entry: &Entry<'_>) -> Result<Option<(Money, Money)>> {
-    let (Some(tokens), Some(baseline)) = (entry.tokens, entry.baseline) else { return Ok(None) };
+    let Some(tokens) = entry.tokens else { return Ok(None) };
+    if entry.outcome == Outcome::Renewal {
+        // Without llmfast nobody would have made it.
+        return entry.served.map(|price| Ok((Money::ZERO, price.cost(tokens)?))).transpose();
+    }
+    let Some(baseline) = entry.baseline else { return Ok(None) };
     let actual = match (entry.outcome, entry.served) {
         (Outcome::LlmCall, None) => return Ok(None),
         (Outcome::LlmCall, Some(price)) => price.cost(tokens)?,

@@ -58,7 +58,7 @@ const PARTICLES: [&str; 8] = ["off", "out", "over", "down", "up", "after", "away
 const PLAIN: [&str; 9] = ["in", "into", "on", "onto", "for", "at", "to", "with", "by"];
 
 /// Prepositions and conjunctions that never stand for each other where all else agrees; each may on its own for others.
-const UNLIKE: [[&str; 2]; 15] = [
+const UNLIKE: [[&str; 2]; 20] = [
     ["from", "until"],
     ["from", "till"],
     ["from", "via"],
@@ -74,6 +74,11 @@ const UNLIKE: [[&str; 2]; 15] = [
     ["around", "through"],
     ["at", "near"],
     ["by", "until"],
+    ["into", "from"],
+    ["by", "to"],
+    ["by", "like"],
+    ["by", "against"],
+    ["after", "every"],
 ];
 
 /// The words in which two readings differ, without those that only carry tense and number.
@@ -190,10 +195,17 @@ fn other_time(phrases: &Phrases<'_>) -> bool {
 
 /// Whether a single preposition or conjunction stands for one that it is never said for.
 fn unlike(phrases: &Phrases<'_>) -> bool {
-    let ([x], [y]) = (phrases.phrase[0].as_slice(), phrases.phrase[1].as_slice()) else { return false };
+    let word = |side: usize| match phrases.phrase[side].as_slice() {
+        // Out of the country, to the country.
+        [out, of] if out.text == "out" && of.text == "of" => Some(("from", *of)),
+        [token] => Some((token.text.as_str(), *token)),
+        _ => None,
+    };
+    let (Some((x, first)), Some((y, second))) = (word(0), word(1)) else { return false };
     let two = |p: &str, q: &str| UNLIKE.contains(&[p, q]);
-    let small = [x, y].iter().all(|token| token.role == Role::Function);
-    small && (two(&x.text, &y.text) || two(&y.text, &x.text))
+    let small = [first, second].iter().all(|token| token.role == Role::Function);
+    let turned = matches!((x, y), ("from", "to") | ("to", "from"));
+    small && (turned || two(x, y) || two(y, x))
 }
 
 /// Whether each phrase has a preposition of place or time that the other has none like.

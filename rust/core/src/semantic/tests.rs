@@ -242,6 +242,8 @@ fn phrases_in_the_place_of_others() {
         ("Can I eat before the exam?", "Can I eat during the exam?"),
         ("Is parking allowed until 9?", "Is parking allowed from 9?"),
         ("the bus from Riga to Tallinn", "the bus via Riga to Tallinn"),
+        ("We are moving out of Peru, who do we tell?", "We are moving to Peru, who do we tell?"),
+        ("raise the price to 5 %", "raise the price by 5 %"),
         ("Can I cook with my landlord?", "Can I cook for my landlord?"),
         ("How do I use the app?", "How do I uninstall the app?"),
         ("How do I find a house?", "How do I sell a house?"),

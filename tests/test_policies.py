@@ -138,7 +138,8 @@ def test_an_answer_that_is_over_serves_while_a_new_one_is_fetched():
     assert (fresh.response, fresh.source, fresh.stale) == ("new", "exact_hit", False)
     assert (near.response, near.source) == ("new", "semantic_hit"), "the new row is found by meaning too"
     assert cache.stats().reasons["stale:while_revalidate"] == 5
-    assert cache.stats().llm_calls == 2, "a call behind the callers counts as one: it was paid for"
+    assert cache.stats().llm_calls == 1, "nobody asked for the call behind the callers"
+    assert cache.stats().reasons["stale:renewed"] == 1
 
 
 def test_a_renewal_that_fails_is_counted_and_hurts_nobody(caplog):

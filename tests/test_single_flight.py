@@ -233,10 +233,17 @@ def test_what_all_raise_does_not_grow_with_their_number():
 
 def test_a_flight_whose_loop_was_closed_is_abandoned_when_somebody_asks():
     flights, loop, woken = FlightTable(), asyncio.new_event_loop(), []
-    stranded, leads = flights.join(b"k", loop)
+
+    async def begin():
+        return flights.join(b"k", loop), flights.join(b"k")
+
+    (stranded, leads), other = loop.run_until_complete(begin())
     assert leads
-    assert flights.join(b"k") == (stranded, False)
+    assert other == (stranded, False)
     flights.listen(stranded, lambda: woken.append(stranded.outcome))
+    alone, leads = flights.join(b"k")
+    assert leads, "a loop that has stopped may never run again: whoever asks now makes a call of its own"
+    flights.land(alone, ABANDONED)
     loop.close()
     fresh, leads = flights.join(b"k")
     assert leads

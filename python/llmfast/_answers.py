@@ -42,6 +42,8 @@ class Flown(NamedTuple):
     key: bytes | None
     stream: Recording | None = None
     stale: bool = False
+    #: Of the question, where a search found the row.
+    vector: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def missed(plan: Plan, route: Any) -> Explanation:
     return Explanation(plan.why_not, threshold, plan.nearest, route, plan.neighbours, plan.refusal, plan.would_serve)
 
 
-def stale_hit(row: Row, age: float, error: Exception) -> Flown:
+def stale_hit(row: Row, age: float, error: BaseException) -> Flown:
     decision = Explanation(f"the call failed, and the old answer still serves: {error!r:.200}")
     return Flown("exact_hit", unpack(row), row, row.model, _usage(row), 1.0, age, decision, row.key, stale=True)
 
@@ -162,7 +164,11 @@ def stale_hit(row: Row, age: float, error: Exception) -> Flown:
 def as_flown(hit: SemanticHit) -> Flown:
     """Return a hit by meaning as those have it who waited for the flight that found it."""
     row = hit.row
-    return Flown("semantic_hit", None, row, row.model, hit.usage, hit.score, hit.age, hit.decision, row.key)
+    plan = hit._plan
+    vector = None if plan is None else plan.vector
+    return Flown(
+        "semantic_hit", None, row, row.model, hit.usage, hit.score, hit.age, hit.decision, row.key, vector=vector
+    )
 
 
 def from_flight(flown: Flown, plan: Plan, seat: Seat, *, coalesced: bool) -> Answer:

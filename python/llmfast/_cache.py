@@ -313,7 +313,8 @@ class Cache(Asking):
             age = plan.answered_by(row, plan.key, now)
             if age is not None:
                 return row, age
-            if row.is_expired(now) and plan.kind == row.kind and row.key == plan.key:
+            has_form = plan.streams is None or plan.streams == (row.codec == "events")
+            if row.is_expired(now) and plan.kind == row.kind and row.key == plan.key and has_form:
                 plan.stale = row
         if not self._public_rows or plan.scope is PUBLIC:
             return None
@@ -323,11 +324,18 @@ class Cache(Asking):
         return None if row is None or age is None else (row, age)
 
     def stale(self, plan: Plan, window: float) -> tuple[Row, float] | None:
-        """Return the row of this very request, and its age, if its time was over `window` seconds ago at most."""
+        """Return the row of this very request, and its age, if its time was over `window` seconds ago at most.
+
+        Not if it was taken back meanwhile.
+        """
         row, now = plan.stale, self.clock()
-        if row is None or row.expires_at is None or now >= row.expires_at + window:
+        if row is None or row.expires_at is None or now >= row.expires_at + window or not self.holds(row):
             return None
         return row, max(0.0, now - row.created_at)
+
+    def holds(self, row: Row) -> bool:
+        """Return whether a row is stored still."""
+        return self._memory.rows_by_key.peek(row.key) is row
 
     def confirms(self, ask: Ask, row: Row) -> bool:
         """Return whether a second principal just asked what a held public row answers."""

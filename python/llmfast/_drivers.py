@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import os
 import threading
+from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -12,7 +14,7 @@ from ._flight import ABANDONED, Abandoned, Failed, Seat, as_inside, inside
 from ._loops import is_async_generator, on_loop, running_loop, wake
 from ._stream import breathe, close_source, is_stream
 from ._types import Reply
-from ._worker import Worker
+from ._worker import Worker, call_threads
 
 if TYPE_CHECKING:
     import asyncio
@@ -81,6 +83,9 @@ class Flew(NamedTuple):
 
 Step: TypeAlias = Search | OffLoop | Await | Call | Pour | Fly | Behind
 
+#: Seconds after which a waiting thread looks whether the loop that it waits for was closed.
+_LOOK_AGAIN_AFTER = 1.0
+
 #: Items of a stream that are read in one go where they are there already. Then the readers have a turn: maybe they have
 #: had enough.
 _READ_AHEAD = 64
@@ -95,8 +100,8 @@ class AsyncDriver:
         self._bridge = Bridge()
         # The loop itself keeps only weak references to tasks.
         self._tasks: set[asyncio.Task[None]] = set()
-        #: Keys of what runs behind.
-        self._behind: set[bytes] = set()
+        #: On which loop of which process runs what runs behind, by key.
+        self._behind: dict[bytes, tuple[asyncio.AbstractEventLoop, int]] = {}
 
     async def drive(self, way: Generator[Step, Any, Any], loop: asyncio.AbstractEventLoop) -> Any:
         """Run `way` to its end, on `loop`, which runs here, and return what it returns."""
@@ -124,6 +129,9 @@ class AsyncDriver:
         if isinstance(step, OffLoop):
             import asyncio
 
+            if self._worker.is_here():
+                # An encoder that asks the cache again from a loop of its own.
+                return _within(step.job)
             return await asyncio.wrap_future(self._worker.submit(partial(_within, step.job)))
         if isinstance(step, Await):
             return await _await(step)
@@ -136,20 +144,26 @@ class AsyncDriver:
         return await self._fly(step, loop)
 
     def _start_behind(self, step: Behind, loop: asyncio.AbstractEventLoop) -> bool:
-        if step.key not in self._behind:
-            self._behind.add(step.key)
-            self._keep(loop.create_task(self._run_behind(step, loop)))
+        other, process = self._behind.get(step.key, (None, 0))
+        if other is None or other.is_closed() or process != os.getpid():
+            mine = self._behind[step.key] = loop, os.getpid()
+            task = loop.create_task(self.drive(step.start(), loop))
+            self._keep(task, partial(self._is_done_behind, step.key, mine))
         return True
 
-    async def _run_behind(self, step: Behind, loop: asyncio.AbstractEventLoop) -> None:
-        try:
-            await self.drive(step.start(), loop)
-        finally:
-            self._behind.discard(step.key)
+    def _is_done_behind(self, key: bytes, mine: tuple[asyncio.AbstractEventLoop, int]) -> None:
+        if self._behind.get(key) is mine:
+            del self._behind[key]
 
-    def _keep(self, task: asyncio.Task[None]) -> None:
+    def _keep(self, task: asyncio.Task[None], then: Callable[[], None]) -> None:
+        """Keep a task until it is done, then call `then`: one that is cancelled before its first turn runs nothing."""
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            then()
+
+        task.add_done_callback(done)
 
     async def _fly(self, step: Fly, loop: asyncio.AbstractEventLoop) -> Flew:
         import asyncio
@@ -161,7 +175,7 @@ class AsyncDriver:
             # A task of its own, so that the caller can leave and the others still get the answer.
             task = loop.create_task(self._to_land(flight, step.way, loop))
             flight.is_driven = True
-            self._keep(task)
+            self._keep(task, partial(flights.land, flight, ABANDONED))
             flight.soon = partial(on_loop, loop)
             flight.cancel = partial(on_loop, loop, task.cancel)
         landed = loop.create_future()
@@ -177,12 +191,16 @@ class AsyncDriver:
         return Flew(flight.outcome, seat)
 
     async def _to_land(self, flight: Flight, way: Generator[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> None:
+        import asyncio
+
         assert self._flights is not None
         inside.set(True)
         outcome: Any = ABANDONED
         try:
             outcome = await self.drive(way, loop)
-        except Exception as error:  # noqa: BLE001 - handed to everybody who waits
+        except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - handed to everybody who waits, such as what pytest.fail raises
             outcome = Failed(error, error.__traceback__)
         finally:
             # Also when the loop cancels us at its end: others may wait in other loops.
@@ -261,10 +279,12 @@ def _fly_here(step: Fly, flights: FlightTable | None) -> Flew:
 
 
 def _wait(flights: FlightTable, seat: Seat) -> None:
-    told = threading.Event()
-    flights.listen(seat.flight, told.set)
+    told, flight = threading.Event(), seat.flight
+    flights.listen(flight, told.set)
     try:
-        told.wait()
+        while not told.wait(_LOOK_AGAIN_AFTER):
+            if flight.is_stranded():
+                flights.land(flight, ABANDONED)
     except BaseException:
         seat.leave()
         raise
@@ -279,7 +299,9 @@ async def _call(step: Call) -> Any:
         return function(step.query, *step.more, **step.keywords)
     import asyncio
 
-    result = await asyncio.to_thread(_sealed, function, step.query, *step.more, **step.keywords)
+    loop = asyncio.get_running_loop()
+    call = partial(_sealed, function, step.query, *step.more, **step.keywords)
+    result = await loop.run_in_executor(call_threads(loop), partial(copy_context().run, call))
     return await result if inspect.isawaitable(result) else result
 
 

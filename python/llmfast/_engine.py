@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from ._router import Router
     from ._types import Source
 
-    Outcome = Source | Literal["coalesced", "uncacheable"]
+    Outcome = Source | Literal["coalesced", "uncacheable", "renewal"]
     Stale = Generator[Behind, Any, Answer | None]
     Way = Generator[Step, Any, Answer]
 
@@ -129,6 +129,13 @@ class Engine(Asking):
             try:
                 rest = None
                 if leads:
+                    # Stored by somebody who landed between our look and our joining.
+                    late = self._late(plan)
+                    if late is not None:
+                        flights.abandon(flight)
+                        plan.loop = None
+                        self._record("exact_hit", ask, late)
+                        return late
                     hit = yield from self._look(plan)
                     if hit is not None:
                         flights.land(flight, hit)
@@ -149,7 +156,11 @@ class Engine(Asking):
                 # The caller that led was stopped; this one was not.
                 continue
             if isinstance(flown, Failed):
-                raise flown.error.with_traceback(flown.traceback)
+                # The leader's policy may have no use for an old answer where this caller's has.
+                instead = None if leads else self._stale_instead(plan, flown.error)
+                if instead is None:
+                    raise flown.error.with_traceback(flown.traceback)
+                flown = instead
             if isinstance(flown, SemanticHit):
                 flown = as_flown(flown)
             if leads or self._suits(plan, flown):
@@ -160,9 +171,19 @@ class Engine(Asking):
             key = None if flown.score is None else b"%b %b %r %r" % (plan.key, ask.kind.encode(), ask.ttl, plan.streams)
         plan.loop = None
         answer = from_flight(flown, plan, seat, coalesced=not leads)
-        outcome: Outcome = flown.source if leads or flown.source != "llm_call" else "coalesced"
-        self._record(outcome, ask, answer)
+        if not leads or flown.source != "llm_call":
+            # A call was booked when it was made: who led it may be gone by now.
+            self._record("coalesced" if flown.source == "llm_call" else flown.source, ask, answer)
         return answer
+
+    def _late(self, plan: Plan) -> ExactHit | None:
+        cache = self.cache
+        assert cache is not None
+        try:
+            found = cache.exact(plan, peek=True)
+            return None if found is None else ExactHit(*found)
+        except Exception:  # noqa: BLE001 - a row that cannot be read: it was noted when this was asked first
+            return None
 
     def _look(self, plan: Plan) -> Generator[Step, Any, SemanticHit | None]:
         """Look for the answer by meaning. The plan says why there is none.
@@ -233,9 +254,7 @@ class Engine(Asking):
             raise
         if isinstance(flown, Failed):
             self.failures.note("revalidation", flown.error)
-        elif isinstance(flown, Flown):
-            # Nobody waits for it, but it was paid for.
-            self._record(flown.source, ask, from_flight(flown, plan, seat, coalesced=False))
+        seat.leave()
 
     def _suits(self, plan: Plan, flown: Flown) -> bool:
         """Whether another caller's answer is one for this caller too."""
@@ -243,12 +262,18 @@ class Engine(Asking):
             return flown.stream is not None and plan.streams is not False
         if plan.streams is not None and plan.streams != (flown.row.codec == "events"):
             return False
+        cache = self.cache
+        assert cache is not None
+        if flown.stale:
+            return plan.stale is flown.row and cache.stale(plan, plan.policy.stale_if_error) is not None
         if flown.source != "semantic_hit" or flown.score is None:
             return True
+        if plan.vector is None:
+            # What its own question is measured by: the leader's is the same but for its form.
+            plan.vector = flown.vector
+        # Taken back while it was on its way to the leader: this caller may have asked after that.
         return (
-            self.cache is not None
-            and self.cache.semantic is not None
-            and self.cache.semantic.suits(plan, flown.row, flown.score)
+            cache.holds(flown.row) and cache.semantic is not None and cache.semantic.suits(plan, flown.row, flown.score)
         )
 
     def _fly(
@@ -260,19 +285,30 @@ class Engine(Asking):
         try:
             called = yield from self._call(ask, llm_callable)
         except Exception as error:
-            found = cache.stale(plan, plan.policy.stale_if_error)
-            if found is None:
+            instead = self._stale_instead(plan, error)
+            if instead is None:
                 raise
-            cache.counts.reason("stale:if_error")
-            return stale_hit(*found, error)
+            return instead
         decision, recording = missed(plan, called.route), None
         if is_stream(called.value):
             recording = Recording(Ending(called.model, called.usage))
             flight.on_land, flight.on_leave = recording.finish, recording.nudge
             flown = Flown("llm_call", None, None, called.model, None, None, None, decision, plan.key, recording)
-            yield Pour(called.value, partial(self._take, flight, flown), partial(recording.room, flight))
+            try:
+                yield Pour(called.value, partial(self._take, ask, plan, flight, flown), partial(recording.room, flight))
+            except Exception as error:
+                instead = None if flight.told else self._stale_instead(plan, error)
+                if instead is None:
+                    raise
+                flight.on_land = flight.on_leave = None
+                return instead
+            if not flight.told:
+                # A stream without items.
+                self._book_call(ask, plan, flown)
             ending = recording.ending
             called = Called(recording.events(), ending.usage, ending.model, called.route, ending.finish_reason)
+        else:
+            self._book_call(ask, plan, called)
         row, key = None, None
         try:
             row, key = yield from self._store(cache, plan, called, flight)
@@ -281,6 +317,34 @@ class Engine(Asking):
         if recording is not None:
             return flown
         return Flown("llm_call", called.value, row, called.model, called.usage, None, None, decision, key)
+
+    def _stale_instead(self, plan: Plan, error: BaseException) -> Flown | None:
+        """Return the old answer that serves where the call failed, if the policy has one serve."""
+        cache = self.cache
+        assert cache is not None
+        # What renews an old answer does not do it with that one.
+        ours = not plan.renews and isinstance(error, Exception)
+        found = cache.stale(plan, plan.policy.stale_if_error) if ours else None
+        if found is None:
+            return None
+        cache.counts.reason("stale:if_error")
+        return stale_hit(*found, error)
+
+    def _book_call(self, ask: Ask, plan: Plan, called: Called | Flown) -> None:
+        """Book what was called for and paid, whoever gets it and whoever is gone."""
+        outcome: Outcome = "renewal" if plan.renews else "llm_call"
+        if self.cache is not None:
+            if plan.renews:
+                self.cache.counts.reason("stale:renewed")
+            else:
+                self.cache.counts.outcome(outcome)
+        if self.ledger is None:
+            return
+        if isinstance(called, Flown) and called.stream is not None:
+            # What it took is known at its end, also to those who did not read so far.
+            called.stream.ending.listen(partial(self._book, outcome, ask))
+        else:
+            self._book(outcome, ask, called.model, called.usage)
 
     def _store(
         self, cache: Cache, plan: Plan, called: Called, flight: Flight
@@ -305,7 +369,7 @@ class Engine(Asking):
             cache.counts.reason(f"not_stored:{why_not}")
         return row, key
 
-    def _take(self, flight: Flight, flown: Flown, item: Any) -> bool:
+    def _take(self, ask: Ask, plan: Plan, flight: Flight, flown: Flown, item: Any) -> bool:
         """Take an item of a stream; return whether there is room for more. The first one begins it for all who wait."""
         flights, recording = self._flights, flown.stream
         assert flights is not None
@@ -315,6 +379,7 @@ class Engine(Asking):
             return True
         has_room = recording.put(value)
         if not flight.told:
+            self._book_call(ask, plan, flown)
             flights.announce(flight, flown)
         if recording.overflown:
             flights.detach_one(flight)

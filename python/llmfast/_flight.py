@@ -48,7 +48,7 @@ def as_inside() -> Iterator[None]:
 class Failed:
     """The outcome of a flight that raised: the error, and the traceback that everybody raises it with."""
 
-    error: Exception
+    error: BaseException
     traceback: TracebackType | None
 
 
@@ -105,6 +105,10 @@ class Flight:
     def is_stranded(self) -> bool:
         """Whether nobody will land it: who led it is gone, or the loop that its call runs on was closed under it."""
         return self.is_left or (self.loop is not None and self.loop.is_closed())
+
+    def is_stopped(self) -> bool:
+        """Whether the loop that its call runs on does not run now, and is not closed."""
+        return self.loop is not None and not self.loop.is_running() and not self.loop.is_closed()
 
     @property
     def waiters(self) -> int:
@@ -176,6 +180,11 @@ class FlightTable:
                     self._flights[number] = own
                     return own, True
                 flight = self._flights[number]
+            if flight.is_stopped():
+                # Its loop may run again, or not: whoever waited for that might be who has to run it.
+                self.leave(Seat(self, flight, drain=True))
+                key = None
+                continue
             if not flight.is_stranded():
                 return flight, False
             self.land(flight, ABANDONED)

@@ -6,6 +6,7 @@ import inspect
 import threading
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from ._failures import logger
 from ._loops import on_loop
 
 if TYPE_CHECKING:
@@ -114,7 +115,14 @@ class Ending:
             self.ended = True
             listeners, self._listeners = self._listeners, []
         for listener in listeners:
+            self._tell(listener)
+
+    def _tell(self, listener: Listener) -> None:
+        try:
             listener(self.model, self.usage)
+        except Exception:  # noqa: BLE001 - of the listener's own
+            # Those who read the stream wait for what comes after this.
+            logger.exception("a listener of a stream's end failed: %r", listener)
 
     def listen(self, listener: Listener) -> None:
         """Call `listener` at the end, at once if that was."""
@@ -122,7 +130,7 @@ class Ending:
             if not self.ended:
                 self._listeners.append(listener)
                 return
-        listener(self.model, self.usage)
+        self._tell(listener)
 
 
 class Replay:

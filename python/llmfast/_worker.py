@@ -1,4 +1,4 @@
-"""One thread for the work that would hold up an event loop: encoding and searching."""
+"""Threads for what would hold up an event loop: encoding and searching, and calls of functions that are not async."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
     from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -19,6 +20,14 @@ class Worker:
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
         self._process = 0
+        self._thread = 0
+
+    def is_here(self) -> bool:
+        """Return whether this is the thread: a job that waits for another one there would wait for ever."""
+        return self._thread == threading.get_ident() and self._process == os.getpid()
+
+    def _note(self) -> None:
+        self._thread = threading.get_ident()
 
     def submit(self, job: Callable[[], Any]) -> Future[Any]:
         """Run `job` on the thread; the future may be waited for anywhere."""
@@ -26,7 +35,35 @@ class Worker:
             if self._pool is None or self._process != os.getpid():
                 from concurrent.futures import ThreadPoolExecutor
 
-                self._pool = ThreadPoolExecutor(1, thread_name_prefix="llmfast")
+                self._pool = ThreadPoolExecutor(1, thread_name_prefix="llmfast", initializer=self._note)
                 self._process = os.getpid()
                 weakref.finalize(self, self._pool.shutdown, wait=False)
             return self._pool.submit(job)
+
+
+class _CallThreads:
+    """Threads for the calls of each event loop, as many as the loop's own pool has.
+
+    Not that pool: those who wait in it for the same answer may hold all its threads, and the call would wait for them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process = 0
+        self._pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, ThreadPoolExecutor]
+
+    def of(self, loop: asyncio.AbstractEventLoop) -> ThreadPoolExecutor:
+        """Return the threads of a loop; they end with it."""
+        with self._lock:
+            if self._process != os.getpid():
+                self._pools, self._process = weakref.WeakKeyDictionary(), os.getpid()
+            pool = self._pools.get(loop)
+            if pool is None:
+                from concurrent.futures import ThreadPoolExecutor
+
+                count = min(32, (os.cpu_count() or 1) + 4)
+                pool = self._pools[loop] = ThreadPoolExecutor(count, thread_name_prefix="llmfast-call")
+            return pool
+
+
+call_threads = _CallThreads().of

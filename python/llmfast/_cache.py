@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._admission import Bursts
 from ._answers import ExactHit
+from ._arguments import Unreadable, names
 from ._counts import Counts, TierStats
 from ._engine import Engine
 from ._errors import ConfigError, ScopeRequiredError
@@ -374,12 +375,24 @@ class Cache(Asking):
             principal=self._identifier.principal(plan.scope, plan.ask.user),
         )
 
-    def tag(self, plan: Plan) -> None:
-        """Note the tags of a request that missed."""
+    def tag(self, plan: Plan) -> bool:
+        """Note the tags of a request that missed; return False if they cannot be read.
+
+        Its answer must not be stored then: nobody could take it back by them.
+
+        Raises ConfigError for tags that are no names: those are the caller's to mend.
+        """
         tags = plan.ask.tags
         if isinstance(tags, str):
             raise ConfigError(f"tags must be names in a list, got the str {tags!r:.60}")
-        plan.tags = tuple(tags or ())
+        try:
+            plan.tags = names(tags)
+        except ConfigError:
+            raise
+        except Exception as error:  # noqa: BLE001 - costs the hit, never the call
+            self.failures.note("tags", error)
+            return False
+        return True
 
     def admit(self, plan: Plan, row: Row) -> str | None:
         """Store the row of a complete, successful answer; return why it was not stored, None if it was."""
@@ -422,7 +435,8 @@ class Cache(Asking):
             identity = self._identify(ask, scope, router, streams, policy.fold_case)
         except Exception as error:  # noqa: BLE001 - whatever cannot be identified is called, not refused
             check(ask)
-            self.failures.note("identity", error)
+            unread = (part.error for part in (ask.messages, ask.params, ask.context) if isinstance(part, Unreadable))
+            self.failures.note("identity", next(unread, error))
             return None
         # Of requests that say the same in other white space, width or signs there is one row.
         return scope, policy, ttl, identity, identity.normal_key or identity.key

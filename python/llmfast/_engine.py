@@ -108,7 +108,7 @@ class Engine(Asking):
     # ---- the way ----------------------------------------------------------------------------------------------------
 
     def _way(self, ask: Ask, plan: Plan | None, llm_callable: Callable[..., Any]) -> Way:
-        if plan is None:
+        if plan is None or (ask.tags != () and self.cache is not None and not self.cache.tag(plan)):
             called = yield from self._call(ask, llm_callable)
             called = self._passed_on(called)
             answer = from_call(called, "the request cannot be cached" if self.cache else "no cache is set")
@@ -117,8 +117,6 @@ class Engine(Asking):
         cache, flights = self.cache, self._flights
         assert cache is not None
         assert flights is not None
-        if ask.tags != ():
-            cache.tag(plan)
         if plan.stale is not None:
             stale = yield from self._stale_while_renewed(ask, plan, llm_callable)
             if stale is not None:

@@ -4,8 +4,27 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
+from typing import Any
 
 logger = logging.getLogger("llmfast")
+
+
+def told(error: BaseException) -> str:
+    """Return what an error says, also of one that fails to say it."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - code of the caller's, which must not cost the call
+        return f"a {type(error).__name__}, which cannot say more"
+
+
+def shown(value: Any) -> str:
+    """Return a value as messages show it, in 60 characters at most, also one that fails to show itself."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - as above; an integer of too many digits as well
+        return f"an object of type {type(value).__name__}"
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 class Failures:
@@ -20,7 +39,10 @@ class Failures:
         with self._lock:
             count = self._counts[step] = self._counts.get(step, 0) + 1
         if count == 1:
-            logger.warning("%s failed, requests go on without it: %s", step, error, exc_info=error)
+            message = "%s failed, requests go on without it: %s"
+            # A handler of the application's may raise: it is told of a failure, and must not become one.
+            with suppress(Exception):
+                logger.warning(message, step, told(error), exc_info=error)
 
     def counts(self) -> dict[str, int]:
         """Return a copy of the counts."""

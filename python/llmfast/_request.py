@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from ._errors import ConfigError
+from ._arguments import held, named, refuse
 from ._llmfast import NormalRequest, Public
 from ._loops import is_async_generator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Self, Unpack
 
     from ._engine import Engine
@@ -38,8 +39,10 @@ class Ask:
     """A request as the caller made it; nobody changes one.
 
     `normal` is the request in normal form if it was made for a provider's API: then query, model and system prompt are
-    taken from it, and `messages` and `params` stay None. Made for each request, so no dataclass: a frozen one takes
-    five times as long.
+    taken from it, and `messages` and `params` stay None. Iterators are read here, once, so that a request can be made
+    again. Made for each request, so no dataclass: a frozen one takes five times as long.
+
+    Raises ConfigError for `params` that are no mapping.
     """
 
     __slots__ = (
@@ -70,11 +73,12 @@ class Ask:
         self.feature = feature
         self.model = model
         self.system = system
-        self.messages = messages
-        self.params = params
-        self.context = context
+        # What comes most is told by its exact type.
+        self.messages = messages if messages is None or type(messages) is list else held(messages)
+        self.params = params if params is None or type(params) is dict else named(params)
+        self.context = context if type(context) is tuple or type(context) is list else held(context)
         self.version = version
-        self.tags = tags
+        self.tags = tags if type(tags) is tuple or type(tags) is list else held(tags)
         self.kind = kind
         self.ttl = ttl
         self.normal = normal
@@ -126,18 +130,22 @@ def check(ask: Ask) -> None:
     for name in ("query", "model", "system", "version", "kind"):
         value = getattr(ask, name)
         if not isinstance(value, str):
-            raise ConfigError(f"{name} must be a str, got {value!r:.60}")
+            raise refuse(name, value, "a str")
     for name in ("user", "feature"):
         value = getattr(ask, name)
         if value is not None and not isinstance(value, str):
-            raise ConfigError(f"{name} must be a str or None, got {value!r:.60}")
+            raise refuse(name, value, "a str or None")
+    for name in ("messages", "context"):
+        value = getattr(ask, name)
+        if value is not None and not isinstance(value, Iterable):
+            raise refuse(name, value, "a list or another iterable of JSON data")
     check_scope(ask.scope)
 
 
 def check_scope(scope: Scope) -> None:
     """Raise ConfigError unless `scope` is None, a name or `llmfast.PUBLIC`."""
     if scope is not None and not isinstance(scope, str | Public):
-        raise ConfigError(f"scope must be a str, None or llmfast.PUBLIC, got {scope!r:.60}")
+        raise refuse("scope", scope, "a str, None or llmfast.PUBLIC")
 
 
 class Asking:

@@ -1,0 +1,93 @@
+"""Arguments as callers give them: what cannot be used is refused with its name, what it is and what is expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ._errors import ConfigError
+from ._failures import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Unreadable:
+    """Stands for an iterable that failed while it was read, and fails again for whoever reads it.
+
+    So the request it belongs to is made, and whatever needs the items says that it could not have them.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __iter__(self) -> Iterator[Any]:
+        raise self.error
+
+
+def refuse(name: str, value: Any, expected: str) -> ConfigError:
+    """Return the error that says what was expected of an argument, with the value that came and its type."""
+    return ConfigError(f"{name} must be {expected}, got {shown(value)} ({type(value).__name__})")
+
+
+def held(items: Any) -> Any:
+    """Return data, or what an iterable holds, such that it can be read again; anything else as it is."""
+    if isinstance(items, tuple | list | dict | str | bytes) or not isinstance(items, Iterable):
+        return items
+    try:
+        return dict(items) if isinstance(items, Mapping) else tuple(items)
+    except Exception as error:  # noqa: BLE001 - costs the hit, never the call
+        return Unreadable(error)
+
+
+def named(params: Any) -> Any:
+    """Return parameters as a dict.
+
+    Raises ConfigError for what is no mapping.
+    """
+    if not isinstance(params, Mapping):
+        raise refuse("params", params, "a mapping of names to JSON data or None")
+    return held(params)
+
+
+def names(tags: Any) -> tuple[str, ...]:
+    """Return tags as a row holds them.
+
+    Raises ConfigError for what is no iterable of names, UnicodeError for lone surrogates, and what an iterator raised.
+    """
+    if tags is None:
+        return ()
+    if not isinstance(tags, Iterable):
+        raise refuse("tags", tags, "names in a list")
+    found = tuple(tags)
+    for name in found:
+        if not isinstance(name, str):
+            raise refuse("tags", name, "names (str) in a list")
+        name.encode()
+    return found
+
+
+def number(name: str, value: Any, expected: str) -> float:
+    """Return a real number: int and float as they are, others (Decimal, Fraction, numpy's) as a float.
+
+    Raises ConfigError for anything else, and for an integer that is beyond all floats.
+    """
+    kind = type(value)
+    try:
+        if kind is bool or not (hasattr(kind, "__float__") or hasattr(kind, "__index__")):
+            raise TypeError  # noqa: TRY301 - told below, with all others
+        as_float = float(value)
+    except (TypeError, ValueError, OverflowError):
+        hint = "; a timedelta tells them by total_seconds()" if hasattr(value, "total_seconds") else ""
+        raise ConfigError(f"{refuse(name, value, expected)}{hint}") from None
+    return value if kind is int or kind is float else as_float
+
+
+def whole(name: str, value: Any, expected: str) -> int:
+    """Return a whole number, of numpy's types too.
+
+    Raises ConfigError for anything else.
+    """
+    if isinstance(value, bool) or not hasattr(type(value), "__index__"):
+        raise refuse(name, value, expected)
+    return int(value.__index__())

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, strategies as st
@@ -195,12 +198,98 @@ def test_more_invalidations_than_are_remembered_keep_an_old_answer_out():
         ({}, "invalidate needs a scope, tag, version, key or older_than"),
         ({"dry_run": True}, "invalidate needs"),
         ({"older_than": -1}, "older_than must be 0 seconds or more, got -1"),
+        ({"older_than": math.nan}, "older_than must be 0 seconds or more, got nan"),
+        ({"older_than": "1h"}, r"older_than must be seconds, 0 or more, got '1h' \(str\)"),
+        ({"older_than": timedelta(1)}, "got datetime.timedelta.*pass its total_seconds"),
         ({"scope": 5}, "scope must be a str"),
+        ({"tag": ["doc"]}, r"tag must be a str, got \['doc'\] \(list\)"),
+        ({"version": 2}, r"version must be a str, got 2 \(int\)"),
+        ({"key": "abc"}, r"key must be the 32 bytes of an answer's `key`, got 'abc' \(str\)"),
+        ({"key": b"ab"}, r"key must be the 32 bytes .* got b'ab' \(bytes\)"),
     ],
+    ids=repr,
 )
-def test_bad_criteria_are_refused(criteria, message):
-    with pytest.raises(llmfast.ConfigError, match=message):
-        Cache().invalidate_sync(**criteria)
+def test_bad_criteria_are_refused_before_they_take_effect(criteria, message):
+    async def run():
+        cache, entered, go = Cache(), asyncio.Event(), asyncio.Event()
+
+        async def model(_):
+            entered.set()
+            await go.wait()
+            return "stored"
+
+        leader = asyncio.ensure_future(cache.get_or_generate("q", model, tags=["doc"]))
+        await entered.wait()
+        with pytest.raises(llmfast.ConfigError, match=message):
+            await cache.invalidate(**criteria)
+        go.set()
+        await leader
+        return cache.stats().rows
+
+    assert asyncio.run(run()) == 1
+
+
+@pytest.mark.parametrize("now", [1_000_000.0004, 1_000_000.0005, 1_000_000.0006, 1_000_000.9999])
+@pytest.mark.parametrize("older_than", [0, 2.5, Decimal("2.5")])
+def test_an_age_counts_though_rows_tell_whole_milliseconds(now, older_than):
+    clock = Clock(now)
+    cache = Cache(clock=clock)
+    ask(cache, "q")
+    clock.now += float(older_than)
+    assert cache.invalidate_sync(older_than=float(older_than) + 0.002) == 0
+    assert cache.invalidate_sync(older_than=older_than) == 1
+
+
+def test_nothing_is_older_than_for_ever():
+    cache = Cache()
+    ask(cache, "q")
+    assert cache.invalidate_sync(older_than=math.inf) == 0
+
+
+def test_the_empty_version_is_that_of_requests_that_name_none():
+    cache = filled()
+    assert cache.invalidate_sync(version="", scope="tenant", dry_run=True) == 1
+    assert cache.invalidate_sync(version="") == 2
+    assert held(cache) == "ab"
+
+
+@pytest.mark.parametrize(("stored", "named"), [("caf\u00e9", "cafe\u0301"), ("cafe\u0301", "caf\u00e9")])
+def test_a_version_is_one_however_it_is_spelt(stored, named):
+    async def run():
+        cache, entered, go = Cache(), asyncio.Event(), asyncio.Event()
+
+        async def model(_):
+            entered.set()
+            await go.wait()
+            return "old"
+
+        await cache.get_or_generate("a", Model(), version=stored)
+        leader = asyncio.ensure_future(cache.get_or_generate("b", model, version=stored))
+        await entered.wait()
+        removed = await cache.invalidate(version=named)
+        go.set()
+        await leader
+        return removed, cache.stats().rows
+
+    assert asyncio.run(run()) == (1, 0)
+
+
+def test_the_tags_of_the_request_that_made_the_call_count():
+    cache = Cache()
+    ask(cache, "q", tags=["first"])
+    ask(cache, "q", tags=["second"])
+    assert cache.invalidate_sync(tag="second") == 0
+    assert cache.invalidate_sync(tag="first") == 1
+
+
+def test_feedback_wants_the_answer_itself():
+    cache = Cache()
+    response, source = ask(cache, "q")[0]
+    with pytest.raises(
+        llmfast.ConfigError, match=r"answer must be the Answer .* not unpacked, got \('q #1', .* \(tuple\)"
+    ):
+        asyncio.run(cache.feedback((response, source), ok=False))
+    assert cache.stats().reasons == {}
 
 
 def test_replacing_and_evicting_leave_no_group_behind():

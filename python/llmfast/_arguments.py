@@ -78,7 +78,7 @@ def number(name: str, value: Any, expected: str) -> float:
             raise TypeError  # noqa: TRY301 - told below, with all others
         as_float = float(value)
     except (TypeError, ValueError, OverflowError):
-        hint = "; a timedelta tells them by total_seconds()" if hasattr(value, "total_seconds") else ""
+        hint = ": pass its total_seconds()" if hasattr(value, "total_seconds") else ""
         raise ConfigError(f"{refuse(name, value, expected)}{hint}") from None
     return value if kind is int or kind is float else as_float
 

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from ._admission import Bursts
 from ._answers import ExactHit
-from ._arguments import Unreadable, names
+from ._arguments import Unreadable, names, number, refuse
 from ._counts import Counts, TierStats
 from ._engine import Engine
 from ._errors import ConfigError, ScopeRequiredError
 from ._failures import Failures
 from ._flight import FlightTable
-from ._invalidation import Criteria
+from ._invalidation import Criteria, edition
 from ._llmfast import PUBLIC, Identifier, Identity, Row
 from ._memory import MemoryTier, as_number
 from ._plan import Plan
 from ._policy import POLICIES, CachePolicy, check_ttl, resolve, shortened
 from ._request import Ask, Asking, check, check_scope
 from ._semantic import SemanticTier
-from ._types import Explanation
+from ._types import Answer, Explanation
 from ._values import pack
 
 if TYPE_CHECKING:
@@ -32,13 +32,16 @@ if TYPE_CHECKING:
 
     from ._encoder import Encoder
     from ._request import Scope
-    from ._types import Answer, Usage
+    from ._types import Usage
 
 #: Slots of the tables are numbered by 32 bits.
 _MOST_ROWS = 2**31
 
 #: Rows that are removed in one turn of the event loop.
 _AT_ONCE = 64
+
+#: Of a key of a row.
+_KEY_BYTES = 32
 
 #: Stored questions that `explain` shows.
 _SHOWN = 5
@@ -137,12 +140,14 @@ class Cache(Asking):
     ) -> int:
         """Remove the stored answers that agree in all that is given, and return how many they were.
 
-        `scope` is a tenant, None or `llmfast.PUBLIC`; `tag` one of the tags that a request named, `version` its
-        version, `key` an answer's key, `older_than` an age in seconds. With `dry_run` they are counted and stay. Calls
-        in flight that it covers go on for those who wait for them, but their answers are not stored, and who asks from
-        now on makes a new call.
+        `scope` is a tenant, None or `llmfast.PUBLIC`; `tag` one of the tags of the request that made the call (those of
+        later ones, which only got its answer, do not count), `version` its version, "" for those that named none, `key`
+        an answer's key, `older_than` an age in seconds: 0 is everything that is stored by now. With `dry_run` they are
+        counted and stay. Calls in flight that it covers go on for those who wait for them, but their answers are not
+        stored, and who asks from now on makes a new call.
 
-        Raises ConfigError if nothing is given: `clear()` removes everything.
+        Raises ConfigError if nothing is given (`clear()` removes everything), and for what cannot name anything, before
+        anything is done.
         """
         import asyncio
 
@@ -172,6 +177,8 @@ class Cache(Asking):
 
         A wrong one that was found by meaning is never given again to that question, or to one that is nearer to it
         than to the question that was answered; any other wrong answer is removed.
+
+        Raises ConfigError for what is no `Answer`.
         """
         import asyncio
 
@@ -179,6 +186,8 @@ class Cache(Asking):
 
     def feedback_sync(self, answer: Answer, *, ok: bool) -> None:
         """Do the same as `feedback` in the calling thread."""
+        if not isinstance(answer, Answer):
+            raise refuse("answer", answer, "the Answer that a request returned, whole and not unpacked")
         self.counts.reason("feedback:right" if ok else "feedback:wrong")
         if ok or answer.key is None:
             return
@@ -369,7 +378,7 @@ class Cache(Asking):
             stale_for=plan.policy.stale_for,
             usage=usage,
             model=model,
-            version=plan.ask.version,
+            version=edition(plan.ask.version),
             tags=list(plan.tags),
             kind=plan.ask.kind,
             principal=self._identifier.principal(plan.scope, plan.ask.user),
@@ -483,9 +492,17 @@ class Cache(Asking):
         if not isinstance(scope, _Any):
             check_scope(scope)
             scope_id = self._identifier.scope(scope)
-        if older_than is not None and not older_than >= 0:
-            raise ConfigError(f"older_than must be 0 seconds or more, got {older_than}")
-        criteria = Criteria(scope_id, tag, version, key, None if older_than is None else self.clock() - older_than)
+        for name, value in (("tag", tag), ("version", version)):
+            if value is not None and not isinstance(value, str):
+                raise refuse(name, value, "a str")
+        if key is not None and not (isinstance(key, bytes) and len(key) == _KEY_BYTES):
+            raise refuse("key", key, f"the {_KEY_BYTES} bytes of an answer's `key`")
+        until = None
+        if older_than is not None:
+            if not number("older_than", older_than, "seconds, 0 or more") >= 0:
+                raise ConfigError(f"older_than must be 0 seconds or more, got {older_than}")
+            until = self.clock() - float(older_than)
+        criteria = Criteria(scope_id, tag, None if version is None else edition(version), key, until)
         if criteria == Criteria():
             raise ConfigError("invalidate needs a scope, tag, version, key or older_than; clear() removes everything")
         return criteria

@@ -42,7 +42,8 @@ class Groups:
 
     def may_mean(self, criteria: Criteria, shelf: int) -> list[bytes]:
         """Return the keys on a shelf whose rows `criteria` may cover; the rows themselves say whether it does."""
-        named = [("tag", criteria.tag), ("version", criteria.version), ("scope", criteria.scope)]
+        # Rows without a version lie in no group of that name: nearly all may be such.
+        named = [("tag", criteria.tag), ("version", criteria.version or None), ("scope", criteria.scope)]
         return self._shelves[shelf].fewest([group for group in named if group[1] is not None])
 
     def __len__(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import unicodedata
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,8 +17,24 @@ if TYPE_CHECKING:
 _REMEMBERED = 1_024
 
 
+def edition(version: str) -> str:
+    """Return a version as its key counts it: in NFC."""
+    return version if version.isascii() else unicodedata.normalize("NFC", version)
+
+
+def _as_stored(moment: float) -> float:
+    """Return a moment as a row has it: in whole milliseconds, the nearest.
+
+    A row may so have been stored up to half a millisecond before the time that it tells.
+    """
+    return math.floor(moment * 1000.0 + 0.5) / 1000.0 if math.isfinite(moment) else moment
+
+
 class Criteria(NamedTuple):
-    """What an invalidation covers: what agrees in all that are not None. None at all: everything."""
+    """What an invalidation covers: what agrees in all that are not None. None at all: everything.
+
+    A version is one as `edition` returns it; the empty one is that of requests that name none.
+    """
 
     scope: int | None = None
     tag: str | None = None
@@ -31,7 +49,7 @@ class Criteria(NamedTuple):
             (self.scope is None or row.scope == self.scope)
             and (self.version is None or row.version == self.version)
             and (self.key is None or row.key == self.key)
-            and (self.until is None or row.created_at <= self.until)
+            and (self.until is None or row.created_at <= _as_stored(self.until))
             and (self.tag is None or self.tag in row.tags)
         )
 
@@ -39,7 +57,7 @@ class Criteria(NamedTuple):
         """Whether the answer to a request that was on its way by then is meant."""
         return (
             (self.scope is None or plan.scope_id == self.scope)
-            and (self.version is None or plan.ask.version == self.version)
+            and (self.version is None or edition(plan.ask.version) == self.version)
             and (self.key is None or plan.key == self.key)
             and (self.until is None or plan.began_at <= self.until)
             and (self.tag is None or self.tag in plan.tags)

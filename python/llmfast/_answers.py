@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from ._failures import shown
 from ._recording import Reader, Recording
 from ._stream import Stream
 from ._types import Answer, Explanation, Usage
@@ -157,7 +158,7 @@ def missed(plan: Plan, route: Any) -> Explanation:
 
 
 def stale_hit(row: Row, age: float, error: BaseException) -> Flown:
-    decision = Explanation(f"the call failed, and the old answer still serves: {error!r:.200}")
+    decision = Explanation(f"the call failed, and the old answer still serves: {shown(error, 200)}")
     return Flown("exact_hit", unpack(row), row, row.model, _usage(row), 1.0, age, decision, row.key, stale=True)
 
 

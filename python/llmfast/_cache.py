@@ -14,7 +14,7 @@ from ._answers import ExactHit
 from ._arguments import Unreadable, names, number, refuse
 from ._counts import Counts, TierStats
 from ._engine import Engine
-from ._errors import ConfigError, ScopeRequiredError
+from ._errors import ConfigError, InvalidTextError, ScopeRequiredError
 from ._failures import Failures
 from ._flight import FlightTable
 from ._invalidation import Criteria, edition
@@ -65,7 +65,8 @@ class Cache(Asking):
     exact repeats hit. Of an encoder whose `is_async` is true `encode_async` is awaited on the caller's event loop.
     `policy` applies to the kind "general", `policies` to other kinds, beside the ones that come with llmfast.
     `capacity` is the number of answers held. `scope` is the default tenant; with `require_scope` a request without one
-    is refused. `admit(query, value)`, sync or async, is asked before an answer is stored, and keeps it out with False.
+    is refused. `admit(query, value)`, sync or async, is asked before an answer is stored, and keeps it out with False,
+    or by failing; of `get_or_generate_sync` an async one is awaited on an event loop in a thread of llmfast's own.
     `secret` keys every hash; by default it is random, which is right as long as nothing outlives the process. `clock`
     gives seconds since the epoch.
 
@@ -279,7 +280,11 @@ class Cache(Asking):
         if identified is None:
             return None
         scope, policy, ttl, identity, key = identified
-        now, epoch = self.clock(), self._memory.invalidations.count
+        try:
+            now, epoch = self.clock(), self._memory.invalidations.count
+        except Exception as error:  # noqa: BLE001 - without a time nothing can be looked up
+            self.failures.note("clock", error)
+            return None
         try:
             row = None
             if streams is None:
@@ -338,8 +343,15 @@ class Cache(Asking):
 
         Not if it was taken back meanwhile.
         """
-        row, now = plan.stale, self.clock()
-        if row is None or row.expires_at is None or now >= row.expires_at + window or not self.holds(row):
+        row = plan.stale
+        if row is None or row.expires_at is None:
+            return None
+        try:
+            now = self.clock()
+        except Exception as error:  # noqa: BLE001 - costs the old answer, never the call
+            self.failures.note("clock", error)
+            return None
+        if now >= row.expires_at + window or not self.holds(row):
             return None
         return row, max(0.0, now - row.created_at)
 
@@ -351,7 +363,8 @@ class Cache(Asking):
         """Return whether a second principal just asked what a held public row answers."""
         if not self._memory.is_held(row.key) or (ask.scope or self._scope) is not PUBLIC:
             return False
-        return row.principal != self._identifier.principal(PUBLIC, ask.user)
+        principal = self._principal(PUBLIC, ask.user)
+        return principal is not None and row.principal != principal
 
     def release(self, row: Row) -> None:
         """Let a public row be found by meaning, now that two principals asked for it."""
@@ -381,7 +394,7 @@ class Cache(Asking):
             version=edition(plan.ask.version),
             tags=list(plan.tags),
             kind=plan.ask.kind,
-            principal=self._identifier.principal(plan.scope, plan.ask.user),
+            principal=self._principal(plan.scope, plan.ask.user),
         )
 
     def tag(self, plan: Plan) -> bool:
@@ -467,6 +480,14 @@ class Cache(Asking):
         return identifier.identify(
             scope, ask.query, ask.model, ask.system, ask.messages, params, context, version, router, stream, fold_case
         )
+
+    def _principal(self, scope: Scope, user: str | None) -> int | None:
+        """Return who asks, as a number; a user whose name is no text (a lone surrogate) is nobody."""
+        try:
+            return self._identifier.principal(scope, user)
+        except InvalidTextError as error:
+            self.failures.note("user", error)
+            return None
 
     def _scope_id(self, plan: Plan) -> int:
         """Return the scope of a request as a MAC, made when it is asked for: most requests are answered before."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ._bridge import Bridge, Search
 from ._flight import ABANDONED, Abandoned, Failed, Seat, as_inside, inside
+from ._loop_thread import LoopThread
 from ._loops import is_async_generator, on_loop, running_loop, wake
 from ._stream import breathe, close_source, is_stream
 from ._types import Reply
@@ -35,8 +36,14 @@ class Call(NamedTuple):
     function: Callable[..., Any]
     query: str
     keywords: dict[str, Any]
-    #: Passed behind the query.
-    more: tuple[Any, ...] = ()
+
+
+class Consult(NamedTuple):
+    """Ask a function of the caller's, sync or async, on what becomes of an answer: its failure must not cost it."""
+
+    function: Callable[..., Any]
+    query: str
+    value: Any
 
 
 class Await(NamedTuple):
@@ -81,7 +88,7 @@ class Flew(NamedTuple):
     seat: Seat
 
 
-Step: TypeAlias = Search | OffLoop | Await | Call | Pour | Fly | Behind
+Step: TypeAlias = Search | OffLoop | Await | Call | Consult | Pour | Fly | Behind
 
 #: Seconds after which a waiting thread looks whether the loop that it waits for was closed.
 _LOOK_AGAIN_AFTER = 1.0
@@ -89,6 +96,11 @@ _LOOK_AGAIN_AFTER = 1.0
 #: Items of a stream that are read in one go where they are there already. Then the readers have a turn: maybe they have
 #: had enough.
 _READ_AHEAD = 64
+
+
+#: Where threads without a loop await async functions that are consulted: one loop for all, since what they use, such as
+#: the connections of a client, belongs to the loop that it was made on.
+_consulted = LoopThread()
 
 
 class AsyncDriver:
@@ -125,16 +137,23 @@ class AsyncDriver:
         """Run a job of some microseconds, or rarely milliseconds, on the worker thread; nobody waits for it."""
         self._worker.submit(job)
 
-    async def _do(self, step: OffLoop | Await | Call | Pour | Fly | Behind, loop: asyncio.AbstractEventLoop) -> Any:
+    async def _do(
+        self, step: OffLoop | Await | Call | Consult | Pour | Fly | Behind, loop: asyncio.AbstractEventLoop
+    ) -> Any:
         if isinstance(step, OffLoop):
             import asyncio
 
             if self._worker.is_here():
                 # An encoder that asks the cache again from a loop of its own.
                 return _within(step.job)
-            return await asyncio.wrap_future(self._worker.submit(partial(_within, step.job)))
+            return await _contained(asyncio.wrap_future(self._worker.submit(partial(_within, step.job))))
         if isinstance(step, Await):
-            return await _await(step)
+            return await _contained(_inside(step.start))
+        if isinstance(step, Consult):
+            consult = partial(step.function, step.query, step.value)
+            # An object whose call is async is no coroutine function, and its partial neither.
+            start = consult if is_async(step.function) else partial(_beside, consult)
+            return await _contained(_inside(start))
         if isinstance(step, Call):
             return await _call(step)
         if isinstance(step, Pour):
@@ -173,7 +192,13 @@ class AsyncDriver:
         seat = Seat(flights, flight, drain=step.drain)
         if step.way is not None:
             # A task of its own, so that the caller can leave and the others still get the answer.
-            task = loop.create_task(self._to_land(flight, step.way, loop))
+            landing = self._to_land(flight, step.way, loop)
+            try:
+                task = loop.create_task(landing)
+            except BaseException:
+                # At the limit of recursion, say. The flight is abandoned, and nobody else would end this.
+                landing.close()
+                raise
             flight.is_driven = True
             self._keep(task, partial(flights.land, flight, ABANDONED))
             flight.soon = partial(on_loop, loop)
@@ -246,18 +271,31 @@ def _do_here(step: Step, flights: FlightTable | None) -> Any:
         return False
     if isinstance(step, Call):
         return _call_here(step)
+    if isinstance(step, Consult):
+        return _consult_here(step)
     assert isinstance(step, Fly), "what a call returns here is no stream"
     return _fly_here(step, flights)
 
 
 def _call_here(step: Call) -> Any:
-    result = step.function(step.query, *step.more, **step.keywords)
+    result = step.function(step.query, **step.keywords)
     if inspect.isawaitable(result) or is_stream(result.value if isinstance(result, Reply) else result):
         if inspect.iscoroutine(result):
             result.close()
         message = "llm_callable is async, and get_or_generate_sync cannot await it: await get_or_generate instead"
         raise TypeError(message)
     return result
+
+
+def _consult_here(step: Consult) -> Any:
+    try:
+        with as_inside():
+            result = step.function(step.query, step.value)
+            return _consulted.wait(result) if inspect.isawaitable(result) else result
+    except _CALLERS_OWN:
+        raise
+    except BaseException as error:
+        raise _let_out(error) from error
 
 
 def _fly_here(step: Fly, flights: FlightTable | None) -> Flew:
@@ -293,14 +331,19 @@ def _wait(flights: FlightTable, seat: Seat) -> None:
 async def _call(step: Call) -> Any:
     function = step.function
     if is_async(function):
-        return await function(step.query, *step.more, **step.keywords)
+        return await function(step.query, **step.keywords)
     if is_async_generator(function):
         # Makes the iterator, and runs nothing yet.
-        return function(step.query, *step.more, **step.keywords)
+        return function(step.query, **step.keywords)
+    return await _beside(function, step.query, **step.keywords)
+
+
+async def _beside(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+    """Call a sync function in a thread; if it returns something to be awaited, await that."""
     import asyncio
 
     loop = asyncio.get_running_loop()
-    call = partial(_sealed, function, step.query, *step.more, **step.keywords)
+    call = partial(_sealed, function, *arguments, **keywords)
     result = await loop.run_in_executor(call_threads(loop), partial(copy_context().run, call))
     return await result if inspect.isawaitable(result) else result
 
@@ -322,19 +365,40 @@ async def _pour(step: Pour) -> None:
         raise
 
 
-async def _await(step: Await) -> None:
+async def _inside(start: Callable[[], Awaitable[Any]]) -> Any:
+    # What is awaited may ask the cache as well.
+    with as_inside():
+        return await start()
+
+
+async def _contained(awaitable: Awaitable[Any]) -> Any:
+    """Await code that is not the call, such as an encoder: whatever it lets out must not end the request.
+
+    So all that would pass for the request's own cancellation, or end its task, becomes an error; what is meant for the
+    program passes.
+    """
     import asyncio
 
     try:
-        # What is awaited may ask the cache as well.
-        with as_inside():
-            await step.start()
+        return await awaitable
+    except _CALLERS_OWN:
+        raise
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
         # Nobody cancelled us: what was awaited gave up, and that must not look as if the request had been.
         raise RuntimeError("what was awaited was cancelled from within") from error
+    except BaseException as error:
+        raise _let_out(error) from error
+
+
+#: What a failure is as it stands, and what ends a program or a generator.
+_CALLERS_OWN = (Exception, KeyboardInterrupt, SystemExit, GeneratorExit)
+
+
+def _let_out(error: BaseException) -> RuntimeError:
+    return RuntimeError(f"what was asked let out {type(error).__name__}, which is no Exception")
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -352,8 +416,13 @@ def _sealed(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> A
 
 def _within(job: Callable[[], Any]) -> Any:
     """Do a job of the way, inside of its flight: an encoder may ask the cache as well."""
-    with as_inside():
-        return _sealed(job)
+    try:
+        with as_inside():
+            return _sealed(job)
+    except _CALLERS_OWN:
+        raise
+    except BaseException as error:
+        raise _let_out(error) from error
 
 
 def loop_is_running() -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,8 +25,9 @@ from ._answers import (
     missed,
     stale_hit,
 )
-from ._drivers import AsyncDriver, Await, Behind, Call, Fly, OffLoop, Pour, drive_sync
-from ._failures import Failures
+from ._arguments import refuse
+from ._drivers import AsyncDriver, Await, Behind, Call, Consult, Fly, OffLoop, Pour, drive_sync
+from ._failures import Failures, shown, told
 from ._flight import Abandoned, Failed
 from ._loops import running_loop
 from ._recording import Recording
@@ -51,6 +53,9 @@ if TYPE_CHECKING:
     Stale = Generator[Behind, Any, Answer | None]
     Way = Generator[Step, Any, Answer]
 
+#: Tokens that a ledger takes of one call.
+_MOST_TOKENS = 2**53
+
 #: Characters or bytes of an answer that are packed in well under a millisecond.
 _SMALL = 64 * 1024
 
@@ -60,11 +65,15 @@ class Engine(Asking):
 
     A failure of a part costs the hit or the decision, never the call; it is counted in `cache.stats().failures` (or
     `engine.failures` without a cache) and logged once.
+
+    Raises ConfigError for a `cache` that is none.
     """
 
     def __init__(
         self, *, cache: Cache | None = None, router: Router | None = None, ledger: Ledger | None = None
     ) -> None:
+        if cache is not None and not isinstance(cache, Asking):
+            raise refuse("cache", cache, "a Cache or None")
         self.cache = cache
         self.router = router
         self.ledger = ledger
@@ -80,7 +89,11 @@ class Engine(Asking):
     def go_on(self, ask: Ask, plan: Plan | None, llm_callable: Callable[..., Any]) -> Coroutine[Any, Any, Answer]:
         """Take a request that `begin` did not answer the rest of the way."""
         loop = running_loop()
-        assert loop is not None
+        if loop is None:
+            raise RuntimeError(
+                "no event loop of asyncio runs in this thread: await get_or_generate under asyncio, or call "
+                "get_or_generate_sync (under trio by trio.to_thread.run_sync)"
+            )
         if plan is not None:
             plan.loop = loop
         return self._driver.drive(self._way(ask, plan, llm_callable), loop)
@@ -95,11 +108,19 @@ class Engine(Asking):
         cache, router = self.cache, self.router
         if cache is None:
             return None, None
-        begun = cache.begin(ask, "" if router is None else getattr(router, "generation", ""), streams)
+        try:
+            generation = "" if router is None else getattr(router, "generation", "")
+        except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
+            self.failures.note("router", error)
+            return None, None
+        begun = cache.begin(ask, generation, streams)
         if not isinstance(begun, ExactHit):
             return begun, None
-        if ask.user is not None and cache.confirms(ask, begun.row):
-            self._driver.later(partial(cache.release, begun.row))
+        try:
+            if ask.user is not None and cache.confirms(ask, begun.row):
+                self._driver.later(partial(cache.release, begun.row))
+        except Exception as error:  # noqa: BLE001 - costs others a hit by meaning, never this one
+            self.failures.note("confirmation", error)
         cache.counts.exact_hit()
         if self.ledger is not None:
             self._enter("exact_hit", ask, begun)
@@ -218,7 +239,7 @@ class Engine(Asking):
             return None if match is None or plan.renews else SemanticHit(plan, match, cache.clock())
         except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
             plan.vector = None
-            plan.why_not = f"looking for it by meaning failed: {error}"
+            plan.why_not = f"looking for it by meaning failed: {told(error)}"
             self.failures.note("L3", error)
             return None
 
@@ -269,10 +290,16 @@ class Engine(Asking):
         if plan.vector is None:
             # What its own question is measured by: the leader's is the same but for its form.
             plan.vector = flown.vector
-        # Taken back while it was on its way to the leader: this caller may have asked after that.
-        return (
-            cache.holds(flown.row) and cache.semantic is not None and cache.semantic.suits(plan, flown.row, flown.score)
-        )
+        try:
+            # Taken back while it was on its way to the leader: this caller may have asked after that.
+            return (
+                cache.holds(flown.row)
+                and cache.semantic is not None
+                and cache.semantic.suits(plan, flown.row, flown.score)
+            )
+        except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
+            self.failures.note("L3", error)
+            return False
 
     def _fly(
         self, ask: Ask, plan: Plan, llm_callable: Callable[..., Any], flight: Flight
@@ -312,6 +339,7 @@ class Engine(Asking):
             row, key = yield from self._store(cache, plan, called, flight)
         except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
             self.failures.note("admission", error)
+            cache.counts.reason("not_stored:failure")
         if recording is not None:
             return flown
         return Flown("llm_call", called.value, row, called.model, called.usage, None, None, decision, key)
@@ -346,7 +374,7 @@ class Engine(Asking):
 
     def _store(
         self, cache: Cache, plan: Plan, called: Called, flight: Flight
-    ) -> Generator[OffLoop | Call, Any, tuple[Row | None, bytes | None]]:
+    ) -> Generator[OffLoop | Consult, Any, tuple[Row | None, bytes | None]]:
         """Store an answer if it may be stored; return its row, and the key if it lies in the cache now."""
         value = called.value
         if isinstance(value, Events):
@@ -354,7 +382,8 @@ class Engine(Asking):
         why_not = "size" if value is None and flight.detached else why_not_complete(value, called.finish_reason)
         if why_not is None and cache.admits is not None:
             try:
-                admitted = yield Call(cache.admits, plan.ask.query, {}, (value,))
+                # Whether that is true is for what it returned to say, an array for one raises.
+                admitted = bool((yield Consult(cache.admits, plan.ask.query, value)))
             except Exception as error:  # noqa: BLE001 - whoever cannot say yes has not said it
                 self.failures.note("admit hook", error)
                 admitted = False
@@ -386,7 +415,7 @@ class Engine(Asking):
     def _unwrapped(self, ending: Ending, item: Any) -> Any:
         if not isinstance(item, Reply):
             return item
-        ending.note(item.model, self._usage(item.usage), item.finish_reason)
+        ending.note(*self._said(item))
         return NOTHING if item.value is None else item.value
 
     def _passed_on(self, called: Called) -> Called:
@@ -405,28 +434,54 @@ class Engine(Asking):
                 route = self.router.route(ask.query)
             except Exception as error:  # noqa: BLE001 - a failure of ours costs the decision, never the call
                 self.failures.note("router", error)
-        told = _takes_decision(llm_callable)
-        result = yield Call(llm_callable, ask.query, {"decision": route} if told else {})
-        model = route.model if told and route is not None else ask.model
+        takes = _parameter_for_decision(llm_callable)
+        # Without a choice of ours a default stands, such as what `partial` has bound.
+        tells = takes is not None and (route is not None or takes.default is takes.empty)
+        result = yield Call(llm_callable, ask.query, {"decision": route} if tells else {})
+        chosen = getattr(route, "model", None) if tells else None
+        model = chosen if isinstance(chosen, str) else ask.model
         if isinstance(result, Reply):
-            usage = self._usage(result.usage)
-            return Called(result.value, usage, result.model or model, route, result.finish_reason)
+            served, usage, finish_reason = self._said(result)
+            return Called(result.value, usage, served or model, route, finish_reason)
         return Called(result, None, model, route)
 
-    def _usage(self, usage: Any) -> Usage | None:
-        """Take the usage as ours or as a provider names it.
+    def _said(self, reply: Reply) -> tuple[str | None, Usage | None, str | None]:
+        """Return what a reply says beside the answer: model, usage and finish reason.
 
-        What cannot be read must not cost an answer that was paid for: it is no usage.
+        What cannot be read must not cost an answer that was paid for: it is as if it had not been said.
         """
-        if usage is None or isinstance(usage, Usage):
-            return usage
+        model: Any = reply.model
+        if model is not None:
+            try:
+                if not isinstance(model, str):
+                    raise refuse("the model of a Reply", model, "a str or None")  # noqa: TRY301 - told below
+                model.encode()
+            except Exception as error:  # noqa: BLE001 - see above
+                self.failures.note("reply", error)
+                model = None
+        reason: Any = reply.finish_reason
+        if isinstance(reason, Enum) and not isinstance(reason, str):
+            # As in the protocol buffers of some clients: numbers, whose names are the provider's words.
+            reason = reason.name
+        if reason is not None and not isinstance(reason, str):
+            # An end that nobody here knows is not known to be a good one.
+            reason = shown(reason)
+        return model, self._usage(reply.usage), reason or None
+
+    def _usage(self, usage: Any) -> Usage | None:
+        """Take the usage as ours or as a provider names it; None if it cannot be read."""
+        if usage is None:
+            return None
         try:
             if isinstance(usage, tuple | list):
-                return Usage(*map(int, usage))
+                return Usage(*map(_tokens, usage))
             read = usage.get if isinstance(usage, Mapping) else partial(_attribute, usage)
             names = ("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens")
             return Usage(
-                *(int(next(count for name in either if (count := read(name)) is not None)) for either in names)
+                *(
+                    _tokens(next((count for name in either if (count := read(name)) is not None), None))
+                    for either in names
+                )
             )
         except Exception as error:  # noqa: BLE001 - see above
             self.failures.note("usage", error)
@@ -460,17 +515,26 @@ class Engine(Asking):
             self.failures.note("ledger", error)
 
 
-def _takes_decision(llm_callable: Callable[..., Any]) -> bool:
+def _parameter_for_decision(llm_callable: Callable[..., Any]) -> inspect.Parameter | None:
     try:
-        parameters = inspect.signature(llm_callable).parameters.values()
-    except (TypeError, ValueError):
-        # A callable without a signature, such as some written in C.
-        return False
+        parameter = inspect.signature(llm_callable).parameters.get("decision")
+    except Exception:  # noqa: BLE001 - a callable without a signature, such as some written in C, or with a broken one
+        return None
     # Not `**rest`: who passes that on to a client would pass on a parameter that the client does not know.
-    return any(
-        parameter.name == "decision" and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-        for parameter in parameters
-    )
+    named = parameter is not None and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    return parameter if named else None
+
+
+def _tokens(count: Any) -> int:
+    """Return a count of tokens; an error says what it is if it is none that a row and a ledger can hold."""
+    try:
+        tokens = int(count)
+    except (TypeError, ValueError, OverflowError):
+        tokens = -1
+    # JSON of protocol buffers has large integers as str.
+    if not 0 <= tokens <= _MOST_TOKENS or (tokens != count and not isinstance(count, str)):
+        raise refuse("a count of tokens", count, f"a whole number from 0 to {_MOST_TOKENS:,}")
+    return tokens
 
 
 def _attribute(holder: Any, name: str) -> Any:

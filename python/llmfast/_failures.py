@@ -18,13 +18,13 @@ def told(error: BaseException) -> str:
         return f"a {type(error).__name__}, which cannot say more"
 
 
-def shown(value: Any) -> str:
-    """Return a value as messages show it, in 60 characters at most, also one that fails to show itself."""
+def shown(value: Any, most: int = 60) -> str:
+    """Return a value as messages show it, in `most` characters, also one that fails to show itself."""
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001 - as above; an integer of too many digits as well
         return f"an object of type {type(value).__name__}"
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 class Failures:

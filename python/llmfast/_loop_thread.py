@@ -41,10 +41,13 @@ class LoopThread:
             raise RuntimeError("a call on this loop would wait for itself: await it instead")
         future = asyncio.run_coroutine_threadsafe(_await(awaitable), loop)
         try:
-            return future.result()
+            result, stop = future.result()
         except BaseException:
             future.cancel()
             raise
+        if stop is not None:
+            raise stop
+        return result
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -59,8 +62,12 @@ class LoopThread:
             return self._loop
 
 
-async def _await(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
+async def _await(awaitable: Awaitable[Any]) -> tuple[Any, BaseException | None]:
+    try:
+        return await awaitable, None
+    except (KeyboardInterrupt, SystemExit) as stop:
+        # Raised in a task these end the loop too, which others wait on: they are for whoever waits here.
+        return None, stop
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

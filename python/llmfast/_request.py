@@ -188,9 +188,10 @@ class Asking:
         """Return a stored answer to `query`, or call the model and store what it returns.
 
         `llm_callable(query)` is sync or async and returns str, bytes, JSON data or a `Reply`; if it has a parameter
-        named `decision`, it gets the router's choice (None without a router, or where it failed). A sync one runs in a
-        thread. An answer of another type is returned and not stored. The callable itself is no part of the key: calls
-        that mean different things need a different `version`, `system` or `params`.
+        named `decision`, it gets the router's choice; without a router, or where it failed, the parameter's default, or
+        None if it has none. A sync one runs in a thread. An answer of another type is returned and not stored. The
+        callable itself is no part of the key: calls that mean different things need a different `version`, `system` or
+        `params`.
 
         `model`, `system`, `messages` (the turns before the query, with or without the query as the last), `params`,
         `context` (documents that the answer draws on) and `version` can change the answer: requests that differ in one

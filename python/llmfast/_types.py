@@ -16,7 +16,11 @@ Source = Literal["exact_hit", "semantic_hit", "llm_call"]
 
 
 class Usage(NamedTuple):
-    """Tokens that a call took."""
+    """Tokens that a call took.
+
+    Counts that are no numbers, below 0 or beyond 2⁵³ are no error here, since the call was paid for: where a `Reply`
+    says so, its usage is unknown, and the failure "usage" is counted.
+    """
 
     input_tokens: int
     output_tokens: int
@@ -30,6 +34,9 @@ class Reply:
     served. `finish_reason` is how it ended, in the provider's word ("stop", "length", "content_filter", "end_turn",
     "max_tokens", ...): an answer that is not complete is returned and not stored. As an item of a stream
     a reply says so of the whole, and the last one counts; with the value None it is no item.
+
+    What cannot be read of usage and model is as if it had not been said, and counted as a failure: the answer was paid
+    for. A finish reason may be an enum of the provider's words.
     """
 
     value: Any

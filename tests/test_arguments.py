@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 import types
 from collections import deque
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+from functools import partial
 
+import numpy as np
 import pytest
 
 import llmfast
-from asking import Model, ask, sources
-from llmfast import Cache
-from llmfast._request import Ask
+from asking import Clock, Model, ask, sources
+from encoders import TopicEncoder
+from llmfast import PUBLIC, Cache, CachePolicy, Engine, MiniLM
+from llmfast._llmfast import NormalRequest
+from llmfast._request import _NOT_COUNTED, Ask
 
 TURN = {"role": "assistant", "content": "yes?"}
 
@@ -93,6 +102,145 @@ def test_any_mapping_and_any_sequence_will_do(keywords):
     assert cache.stats().failures == {}
 
 
+#: What is no number of seconds, and what is said of it.
+NO_SECONDS = [
+    ("1h", r"got '1h' \(str\)"),
+    (timedelta(hours=1), r"got datetime.timedelta.* \(timedelta\): pass its total_seconds\(\)"),
+    (True, r"got True \(bool\)"),
+    (10**400, r"got 1000.* \(int\)"),
+    (10**5000, r"got an object of type int"),
+    (1j, r"got 1j \(complex\)"),
+    ([5], r"got \[5\] \(list\)"),
+    (Decimal("NaN"), "got [Nn]a[Nn]"),
+    (Decimal(-1), "got -1"),
+]
+
+
+@pytest.mark.parametrize(("ttl", "got"), NO_SECONDS, ids=lambda value: str(type(value).__name__))
+def test_a_time_to_live_is_a_number_of_seconds(ttl, got):
+    for make in (lambda: ask(Cache(), "q", ttl=ttl), lambda: CachePolicy(ttl=ttl)):
+        with pytest.raises(llmfast.ConfigError, match=f"ttl must be a finite number of seconds above 0, {got}"):
+            make()
+
+
+@pytest.mark.parametrize("ttl", [5, 5.0, Decimal(5), Fraction(5), np.float32(5), np.int64(5)], ids=repr)
+def test_a_real_number_of_any_type_will_do(ttl):
+    for keywords, policy in (({"ttl": ttl}, CachePolicy(jitter=0.0)), ({}, CachePolicy(ttl=ttl, jitter=0.0))):
+        clock = Clock()
+        cache = Cache(clock=clock, policy=policy)
+        ask(cache, "q", **keywords)
+        clock.now += 4.9
+        assert sources(ask(cache, "q", **keywords)) == ["exact_hit"]
+        clock.now += 0.2
+        assert sources(ask(cache, "q", **keywords)) == ["llm_call"]
+
+
+class Lacks:
+    dim = 3
+
+    def encode(self, texts):
+        return []
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: CachePolicy(threshold="x"), r"threshold must be a cosine from -1 to 1, got 'x' \(str\)"),
+        (lambda: CachePolicy(threshold=None), r"threshold must be a cosine .* got None \(NoneType\)"),
+        (lambda: CachePolicy(jitter="x"), "jitter must be a share of the ttl"),
+        (lambda: CachePolicy(stale_if_error=timedelta(1)), r"stale_if_error .*: pass its total_seconds\(\)"),
+        (lambda: CachePolicy(max_temperature="hot"), "max_temperature must be 0 or more, or None, got 'hot'"),
+        (lambda: CachePolicy(read_only_tools=(1,)), r"read_only_tools must be names in a tuple, got \(1,\)"),
+        (lambda: Cache(capacity="a"), r"capacity must be a whole number from 1 to 2,147,483,648, got 'a' \(str\)"),
+        (lambda: Cache(capacity=1.5), r"capacity must be a whole number .* got 1.5 \(float\)"),
+        (lambda: Cache(encoder=MiniLM), r"encoder must be an encoder, got the class MiniLM: call it, MiniLM\(\)"),
+        (lambda: Cache(encoder="MiniLM"), r"encoder must be .* got 'MiniLM' \(str\), without dim, fingerprint"),
+        (lambda: Cache(encoder=Lacks()), "encoder must be .*, without fingerprint$"),
+        (lambda: Cache(secret="x" * 20), "secret must be bytes or None, got str$"),
+        (lambda: Cache(policies=[1]), r"policies must be a dict of policies by kind or None, got \[1\] \(list\)"),
+        (lambda: Engine(cache=5), r"cache must be a Cache or None, got 5 \(int\)"),
+        (lambda: Engine(cache=Cache), "cache must be a Cache or None, got <class .*Cache"),
+    ],
+)
+def test_what_is_made_of_a_wrong_type_says_which(make, message):
+    with pytest.raises(llmfast.ConfigError, match=message):
+        make()
+
+
+def test_whole_numbers_and_decimals_of_other_types_make_a_cache():
+    policy = CachePolicy(threshold=Decimal("0.5"), ttl=None, max_temperature=None)
+    cache = Cache(capacity=np.int64(2), policy=policy, encoder=TopicEncoder())
+    assert policy.threshold == 0.5
+    assert sources(ask(cache, "a", "a")) == ["llm_call", "exact_hit"]
+
+
+def test_outside_of_asyncio_a_miss_says_what_is_needed():
+    # As another library's loop drives it, such as trio's.
+    request = Cache().get_or_generate("q", Model())
+    with pytest.raises(RuntimeError, match=r"no event loop of asyncio runs .* get_or_generate_sync \(under trio"):
+        request.send(None)
+
+
+# ---- the keywords of a client library -------------------------------------------------------------------------------
+
+
+def chat(**more):
+    return Ask.from_keywords("openai.chat", {"messages": [{"role": "user", "content": "hi"}], **more}).normal
+
+
+class Shape:
+    """A model as pydantic makes it: the class tells its schema, an object of it its JSON."""
+
+    fields = ("a",)
+
+    @classmethod
+    def model_json_schema(cls):
+        return {"properties": dict.fromkeys(cls.fields, "int")}
+
+    def model_dump(self, *, mode, exclude_unset):
+        return {"a": 1}
+
+
+class Other(Shape):
+    fields = ("a", "b")
+
+
+def test_a_class_that_tells_its_schema_counts_as_it():
+    shapes = [chat(response_format=shape) for shape in (Shape, Other)]
+    assert shapes[0] == chat(response_format=Shape)
+    assert shapes[0] not in (shapes[1], chat(), chat(response_format=Shape.model_json_schema()))
+    with pytest.raises(
+        TypeError, match=r"keywords\.response_format must be JSON data, got the class int, which tells no"
+    ):
+        chat(response_format=int)
+
+
+@pytest.mark.parametrize("api", ["openai.chat", "openai.responses", "openai.embeddings", "anthropic.messages"])
+@pytest.mark.parametrize("name", sorted(_NOT_COUNTED))
+def test_what_does_not_count_need_not_be_json(api, name):
+    bare = NormalRequest.from_keywords(api, {"model": "m"})
+    assert NormalRequest.from_keywords(api, {"model": "m", name: {"any": "thing"}}) == bare, "it counts: mend the table"
+    assert Ask.from_keywords(api, {"model": "m", name: object()}).normal == bare
+
+
+def test_mappings_and_sequences_of_keywords_count_as_what_they_hold():
+    turns = [{"role": "user", "content": "hi"}]
+    assert chat(messages=deque(map(types.MappingProxyType, turns))) == chat(messages=turns)
+    with pytest.raises(TypeError, match=r"keywords\.stop must be JSON data .* got bytearray"):
+        chat(stop=bytearray(b"x"))
+
+
+# ---- PUBLIC ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, *(partial(pickle.dumps, protocol=protocol) for protocol in range(6))]
+)
+def test_a_copy_of_public_is_public(copied):
+    twin = copied(PUBLIC)
+    assert (pickle.loads(twin) if isinstance(twin, bytes) else twin) is PUBLIC
+
+
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
@@ -102,6 +250,8 @@ def test_any_mapping_and_any_sequence_will_do(keywords):
         ({"params": "{}"}, "params must be a mapping"),
         ({"context": object()}, r"context must be a list or another iterable of JSON data, got <object .* \(object\)"),
         ({"messages": object()}, "messages must be a list or another iterable"),
+        ({"model": None}, r"model must be a str, got None \(NoneType\)"),
+        ({"version": None}, r"version must be a str, got None \(NoneType\)"),
         ({"query": b"q"}, r"query must be a str, got b'q' \(bytes\)"),
     ],
     ids=repr,

@@ -140,7 +140,7 @@ _MODULE_OF = {
     "Neighbour": "_types",
     "OutOfMemoryError": "_errors",
     "OverloadedError": "_errors",
-    "PUBLIC": "_llmfast",
+    "PUBLIC": "_request",
     "Price": "_prices",
     "Prices": "_prices",
     "Reply": "_types",

@@ -91,3 +91,15 @@ def whole(name: str, value: Any, expected: str) -> int:
     if isinstance(value, bool) or not hasattr(type(value), "__index__"):
         raise refuse(name, value, expected)
     return int(value.__index__())
+
+
+def check_encoder(encoder: Any) -> None:
+    """Raise ConfigError for what lacks something that an encoder has."""
+    if isinstance(encoder, type):
+        raise ConfigError(
+            f"encoder must be an encoder, got the class {encoder.__name__}: call it, {encoder.__name__}()"
+        )
+    needed = ["encode", "dim", "fingerprint", *(["encode_async"] if getattr(encoder, "is_async", False) else [])]
+    missing = [name for name in needed if not hasattr(encoder, name)]
+    if missing:
+        raise ConfigError(f"{refuse('encoder', encoder, 'one such as MiniLM()')}, without {', '.join(missing)}")

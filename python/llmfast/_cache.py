@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from collections.abc import Mapping
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ._admission import Bursts
 from ._answers import ExactHit
-from ._arguments import Unreadable, names, number, refuse
+from ._arguments import Unreadable, check_encoder, names, number, refuse, whole
 from ._counts import Counts, TierStats
 from ._engine import Engine
 from ._errors import ConfigError, InvalidTextError, ScopeRequiredError
-from ._failures import Failures
+from ._failures import Failures, shown
 from ._flight import FlightTable
 from ._invalidation import Criteria, edition
 from ._llmfast import PUBLIC, Identifier, Identity, Row
@@ -28,7 +29,7 @@ from ._types import Answer, Explanation
 from ._values import pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ._encoder import Encoder
     from ._request import Scope
@@ -89,19 +90,27 @@ class Cache(Asking):
         secret: bytes | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        capacity = whole("capacity", capacity, f"a whole number from 1 to {_MOST_ROWS:,}")
         if not 1 <= capacity <= _MOST_ROWS:
-            raise ConfigError(f"capacity must be from 1 to {_MOST_ROWS:,}, got {capacity}")
+            raise ConfigError(f"capacity must be from 1 to {_MOST_ROWS:,}, got {shown(capacity)}")
+        if encoder is not None:
+            check_encoder(encoder)
         for name, function in (("clock", clock), ("admit", admit)):
             if not (callable(function) or function is admit is None):
                 raise ConfigError(f"{name} must be a function, got {function!r}")
         check_scope(scope)
+        if secret is not None and not isinstance(secret, bytes):
+            # Not shown: it may be a secret all the same.
+            raise ConfigError(f"secret must be bytes or None, got {type(secret).__name__}")
         if secret is not None and len(secret) < 16:
             raise ConfigError(f"secret must have at least 16 bytes, got {len(secret)}")
         self.encodes_on_loop = bool(getattr(encoder, "is_async", False))
+        if policies is not None and not isinstance(policies, Mapping):
+            raise refuse("policies", policies, "a dict of policies by kind or None")
         self.policies = {**POLICIES, **({} if policy is None else {"general": policy}), **(policies or {})}
         for kind, value in self.policies.items():
             if not isinstance(value, CachePolicy):
-                raise ConfigError(f"the policy of kind {kind!r} must be a CachePolicy, got {value!r}")
+                raise ConfigError(f"the policy of kind {kind!r} must be a CachePolicy, got {shown(value)}")
         self.clock = clock
         self.admits = admit
         self.disabled = os.environ.get("LLMFAST_DISABLE", "") not in ("", "0")
@@ -438,14 +447,19 @@ class Cache(Asking):
     ) -> tuple[Scope, CachePolicy, float | None, Identity, bytes] | None:
         """Check a request; return its scope, policy, time to live and identity, and the key that its row lies under."""
         # What is of a wrong type is refused here or by the identifier; nothing right is looked at twice.
-        if ask.user is not None or ask.feature is not None or ask.system is None:
+        if (
+            ask.user is not None
+            or ask.feature is not None
+            or ask.system is None
+            or ask.model is None
+            or ask.version is None
+        ):
             check(ask)
         kind = ask.kind
         policy = (self.policies.get(kind) if isinstance(kind, str) else None) or resolve(self.policies, kind)
         ttl = policy.ttl
         if ask.ttl is not None:
-            check_ttl(ask.ttl)
-            ttl = ask.ttl
+            ttl = check_ttl(ask.ttl)
         scope = ask.scope
         if scope is None:
             scope = self._scope

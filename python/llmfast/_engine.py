@@ -1,7 +1,8 @@
 """The way of a request.
 
 The way is one generator that never waits: it yields what has to be done (`Search`, `OffLoop`, `Await`, `Fly`, `Behind`,
-`Call`, `Pour`), and a driver in `_drivers` does it, asynchronously or in the calling thread, and sends the result back.
+`Call`, `Pour`, `Consult`), and a driver in `_drivers` does it, asynchronously or in the calling thread, and sends the
+result back.
 """
 
 from __future__ import annotations

@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ._arguments import number
 from ._errors import ConfigError
+from ._failures import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +17,16 @@ DAY = 86_400.0
 HOUR = 3_600.0
 
 MODES = ("guarded", "static", "shadow")
+
+#: The fields of a policy that are numbers, and what they must be.
+_NUMBERS = {
+    "threshold": "a cosine from -1 to 1",
+    "ttl": "a finite number of seconds above 0",
+    "jitter": "a share of the ttl from 0 to below 1",
+    "stale_if_error": "a finite number of seconds, 0 or more",
+    "stale_while_revalidate": "a finite number of seconds, 0 or more",
+    "max_temperature": "0 or more, or None",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,14 @@ class CachePolicy:
     read_only_tools: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name, expected in _NUMBERS.items():
+            value = getattr(self, name)
+            if value is None and name in ("ttl", "max_temperature"):
+                continue
+            found = number(name, value, expected)
+            if found is not value:
+                # Decimals and the like cannot be reckoned with in floats.
+                object.__setattr__(self, name, found)
         if not -1.0 <= self.threshold <= 1.0:
             raise ConfigError(f"threshold must be a cosine from -1 to 1, got {self.threshold}")
         if self.ttl is not None:
@@ -74,8 +94,9 @@ class CachePolicy:
             raise ConfigError(f"on_abandon must be 'cancel' or 'drain', got {self.on_abandon!r}")
         if self.max_temperature is not None and not self.max_temperature >= 0:
             raise ConfigError(f"max_temperature must be 0 or more, or None, got {self.max_temperature}")
-        if not isinstance(self.read_only_tools, tuple | list):
-            raise ConfigError(f"read_only_tools must be names in a tuple, got {self.read_only_tools!r}")
+        tools = self.read_only_tools
+        if not (isinstance(tools, tuple | list) and all(isinstance(tool, str) for tool in tools)):
+            raise ConfigError(f"read_only_tools must be names in a tuple, got {shown(tools)}")
 
     @property
     def stale_for(self) -> float:
@@ -83,10 +104,18 @@ class CachePolicy:
         return max(self.stale_if_error, self.stale_while_revalidate)
 
 
-def check_ttl(ttl: float) -> None:
-    """Raise ConfigError unless `ttl` is a finite number of seconds above 0."""
-    if not (math.isfinite(ttl) and ttl > 0):
+def check_ttl(ttl: float) -> float:
+    """Return a time to live, as a float if it is no int.
+
+    Raises ConfigError unless it is a finite number of seconds above 0.
+    """
+    # It is asked on the way of an exact hit.
+    if type(ttl) is float and 0.0 < ttl < math.inf:
+        return ttl
+    seconds = number("ttl", ttl, _NUMBERS["ttl"])
+    if not (math.isfinite(seconds) and seconds > 0):
         raise ConfigError(f"ttl must be a finite number of seconds above 0, got {ttl}")
+    return seconds
 
 
 def shortened(ttl: float, jitter: float, key: bytes) -> float:

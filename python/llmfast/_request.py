@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import copyreg
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from ._arguments import held, named, refuse
-from ._llmfast import NormalRequest, Public
+from ._llmfast import PUBLIC, NormalRequest, Public
 from ._loops import is_async_generator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
     from typing import Self, Unpack
 
     from ._engine import Engine
@@ -18,8 +19,18 @@ if TYPE_CHECKING:
 
     Scope = str | Public | None
 
+#: What context and tags are by default. There is one empty tuple; another one would only be looked at longer.
+_NOTHING = ()
+
+#: Arguments of the client libraries that no key counts, and that may be objects without a JSON form.
+_NOT_COUNTED = frozenset({"metadata", "timeout"})
+
 #: What the client libraries pass for an argument that was not given, by the names of its types.
 _NOT_GIVEN = frozenset({"NotGiven", "Omit"})
+
+
+# A copy of PUBLIC, or one of another process, is PUBLIC itself: which rows a scope sees goes by identity.
+copyreg.pickle(type(PUBLIC), lambda _: "PUBLIC")
 
 
 class Facts(TypedDict, total=False):
@@ -73,12 +84,12 @@ class Ask:
         self.feature = feature
         self.model = model
         self.system = system
-        # What comes most is told by its exact type.
+        # What comes most is told without a call: this is on the way of each exact hit.
         self.messages = messages if messages is None or type(messages) is list else held(messages)
         self.params = params if params is None or type(params) is dict else named(params)
-        self.context = context if type(context) is tuple or type(context) is list else held(context)
+        self.context = context if context is _NOTHING or type(context) is list else held(context)
         self.version = version
-        self.tags = tags if type(tags) is tuple or type(tags) is list else held(tags)
+        self.tags = tags if tags is _NOTHING or type(tags) is list else held(tags)
         self.kind = kind
         self.ttl = ttl
         self.normal = normal
@@ -88,8 +99,9 @@ class Ask:
         """Make the request of an SDK's keyword arguments, such as those of `client.chat.completions.create`.
 
         `api`: "openai.chat", "openai.responses", "openai.embeddings" or "anthropic.messages". Objects of the SDK
-        (messages that it returned) count as the JSON that it sends for them, arguments that it marks as not given do
-        not count.
+        (messages that it returned) count as the JSON that it sends for them, a class of pydantic's, such as a
+        `response_format`, as its name and JSON schema; arguments that it marks as not given do not count. Iterators are
+        no data: they would be empty when the call is made.
 
         Raises ConfigError for an unknown `api` and bottomless nesting, TypeError for data that is not JSON,
         InvalidTextError for lone surrogates.
@@ -98,7 +110,8 @@ class Ask:
         try:
             normal = NormalRequest.from_keywords(api, arguments)
         except TypeError:
-            normal = NormalRequest.from_keywords(api, _as_sent(arguments))
+            counted = {name: value for name, value in arguments.items() if name not in _NOT_COUNTED}
+            normal = NormalRequest.from_keywords(api, _as_sent(counted, "keywords"))
         return cls._of(normal, facts)
 
     @classmethod
@@ -115,12 +128,18 @@ class Ask:
         return cls("" if query is None else query, model=normal.model, system=normal.system, normal=normal, **facts)
 
 
-def _as_sent(value: Any) -> Any:
+def _as_sent(value: Any, place: str) -> Any:
     """Return data as the client libraries send it: without arguments that are not given, models as their JSON."""
-    if isinstance(value, dict):
-        return {name: _as_sent(item) for name, item in value.items() if type(item).__name__ not in _NOT_GIVEN}
-    if isinstance(value, list | tuple):
-        return [_as_sent(item) for item in value]
+    if isinstance(value, Mapping):
+        given = ((name, item) for name, item in value.items() if type(item).__name__ not in _NOT_GIVEN)
+        return {name: _as_sent(item, f"{place}.{name}") for name, item in given}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview):
+        return [_as_sent(item, place) for item in value]
+    if isinstance(value, type):
+        schema = getattr(value, "model_json_schema", None)
+        if schema is None:
+            raise TypeError(f"{place} must be JSON data, got the class {value.__name__}, which tells no JSON schema")
+        return {"class": f"{value.__module__}.{value.__qualname__}", "schema": schema()}
     dump = getattr(value, "model_dump", None)
     return value if dump is None else dump(mode="json", exclude_unset=True)
 

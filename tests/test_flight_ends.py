@@ -88,7 +88,9 @@ def test_a_thread_does_not_wait_for_a_loop_that_was_stopped():
 
 def test_an_encoder_may_ask_the_same_cache_from_the_worker_thread():
     def encode(texts):
-        asyncio.run(cache.get_or_generate("rewrite: " + texts[0], lambda query: {"text": query}, params={"temperature": 2}))
+        asyncio.run(
+            cache.get_or_generate("rewrite: " + texts[0], lambda query: {"text": query}, params={"temperature": 2})
+        )
         return np.array([[1.0, 2.0] for _ in texts])
 
     cache = Cache(encoder=CallableEncoder(encode, dim=2, name="asks"))

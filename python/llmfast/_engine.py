@@ -8,8 +8,6 @@ result back.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,10 +26,11 @@ from ._answers import (
 )
 from ._arguments import refuse
 from ._drivers import AsyncDriver, Await, Behind, Call, Consult, Fly, OffLoop, Pour, drive_sync
-from ._failures import Failures, shown, told
+from ._failures import Failures, told
 from ._flight import Abandoned, Failed
 from ._loops import running_loop
 from ._recording import Recording
+from ._reply import said
 from ._request import Asking
 from ._stream import NOTHING, Ending, Passage, Stream, is_stream
 from ._types import Answer, Reply, Usage
@@ -53,9 +52,6 @@ if TYPE_CHECKING:
     Outcome = Source | Literal["coalesced", "uncacheable", "renewal"]
     Stale = Generator[Behind, Any, Answer | None]
     Way = Generator[Step, Any, Answer]
-
-#: Tokens that a ledger takes of one call.
-_MOST_TOKENS = 2**53
 
 #: Characters or bytes of an answer that are packed in well under a millisecond.
 _SMALL = 64 * 1024
@@ -416,7 +412,7 @@ class Engine(Asking):
     def _unwrapped(self, ending: Ending, item: Any) -> Any:
         if not isinstance(item, Reply):
             return item
-        ending.note(*self._said(item))
+        ending.note(*said(item, self.failures))
         return NOTHING if item.value is None else item.value
 
     def _passed_on(self, called: Called) -> Called:
@@ -442,51 +438,9 @@ class Engine(Asking):
         chosen = getattr(route, "model", None) if tells else None
         model = chosen if isinstance(chosen, str) else ask.model
         if isinstance(result, Reply):
-            served, usage, finish_reason = self._said(result)
+            served, usage, finish_reason = said(result, self.failures)
             return Called(result.value, usage, served or model, route, finish_reason)
         return Called(result, None, model, route)
-
-    def _said(self, reply: Reply) -> tuple[str | None, Usage | None, str | None]:
-        """Return what a reply says beside the answer: model, usage and finish reason.
-
-        What cannot be read must not cost an answer that was paid for: it is as if it had not been said.
-        """
-        model: Any = reply.model
-        if model is not None:
-            try:
-                if not isinstance(model, str):
-                    raise refuse("the model of a Reply", model, "a str or None")  # noqa: TRY301 - told below
-                model.encode()
-            except Exception as error:  # noqa: BLE001 - see above
-                self.failures.note("reply", error)
-                model = None
-        reason: Any = reply.finish_reason
-        if isinstance(reason, Enum) and not isinstance(reason, str):
-            # As in the protocol buffers of some clients: numbers, whose names are the provider's words.
-            reason = reason.name
-        if reason is not None and not isinstance(reason, str):
-            # An end that nobody here knows is not known to be a good one.
-            reason = shown(reason)
-        return model, self._usage(reply.usage), reason or None
-
-    def _usage(self, usage: Any) -> Usage | None:
-        """Take the usage as ours or as a provider names it; None if it cannot be read."""
-        if usage is None:
-            return None
-        try:
-            if isinstance(usage, tuple | list):
-                return Usage(*map(_tokens, usage))
-            read = usage.get if isinstance(usage, Mapping) else partial(_attribute, usage)
-            names = ("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens")
-            return Usage(
-                *(
-                    _tokens(next((count for name in either if (count := read(name)) is not None), None))
-                    for either in names
-                )
-            )
-        except Exception as error:  # noqa: BLE001 - see above
-            self.failures.note("usage", error)
-            return None
 
     def _record(self, outcome: Outcome, ask: Ask, answer: Answer) -> None:
         if self.cache is not None:
@@ -524,22 +478,6 @@ def _parameter_for_decision(llm_callable: Callable[..., Any]) -> inspect.Paramet
     # Not `**rest`: who passes that on to a client would pass on a parameter that the client does not know.
     named = parameter is not None and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
     return parameter if named else None
-
-
-def _tokens(count: Any) -> int:
-    """Return a count of tokens; an error says what it is if it is none that a row and a ledger can hold."""
-    try:
-        tokens = int(count)
-    except (TypeError, ValueError, OverflowError):
-        tokens = -1
-    # JSON of protocol buffers has large integers as str.
-    if not 0 <= tokens <= _MOST_TOKENS or (tokens != count and not isinstance(count, str)):
-        raise refuse("a count of tokens", count, f"a whole number from 0 to {_MOST_TOKENS:,}")
-    return tokens
-
-
-def _attribute(holder: Any, name: str) -> Any:
-    return getattr(holder, name, None)
 
 
 def _store(

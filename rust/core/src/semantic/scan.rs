@@ -134,7 +134,8 @@ pub(super) fn scan(text: &str) -> Scan {
     // The mark of a list or a heading in front: "1. What is ...".
     let marks =
         |chunk: &str| matches!(chunk, "*" | ">" | "#" | "##" | "###" | "-" | "1." | "1)" | "Q:" | "Q." | "Question:");
-    if chunks.clone().nth(1).is_some() && chunks.peek().is_some_and(|chunk| marks(chunk)) {
+    let says = |chunk: &str| chunk.contains(char::is_alphabetic);
+    if chunks.clone().nth(1).is_some_and(says) && chunks.peek().is_some_and(|chunk| marks(chunk)) {
         chunks.next();
     }
     while let Some(chunk) = chunks.next() {

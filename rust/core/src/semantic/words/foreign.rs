@@ -60,7 +60,7 @@ pub(in crate::semantic) fn is_article(word: &str) -> bool {
 }
 
 /// Courtesies, which say nothing at either end of a text.
-pub(in crate::semantic) const COURTESIES: &str = "danke bitte hallo guten tag morgen hi hey servus moin vielen dank gracias por favor hola \
+pub(in crate::semantic) const COURTESIES: &str = "please thanks thank you hello danke bitte hallo guten tag morgen hi hey servus moin vielen dank gracias por favor hola \
      buenas buenos dias tardes muchas merci bonjour bonsoir salut svp stp beaucoup спасибо пожалуйста привет здравствуйте добрый день";
 
 /// Numbers in words that are no other word, without accents, from two to twelve.

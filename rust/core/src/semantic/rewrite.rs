@@ -292,7 +292,7 @@ fn courtesy(clause: &[Counted], lexicon: &Lexicon) -> bool {
     let asks = |(raw, _): &Counted| {
         matches!(
             raw.text.as_str(),
-            "who" | "what" | "which" | "where" | "why" | "he" | "him" | "his" | "she" | "her" | "they" | "them"
+            "who" | "what" | "which" | "where" | "why" | "or" | "he" | "him" | "his" | "she" | "her" | "they" | "them"
         )
     };
     clause.len() <= MAX_COURTESY

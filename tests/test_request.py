@@ -304,7 +304,7 @@ def test_an_ask_knows_its_facts():
     result = Ask.from_wire("openai.chat", b'{"messages": [{"role": "tool", "tool_call_id": "a", "content": "42"}]}')
     assert (result.query, result.normal.query) == ("", None)
     assert result.normal.exact_only == ("no_user_turn", "the last turn is not a user's")
-    assert result.normal.messages == [{"role": "tool", "tool_call_id": 0, "content": "42"}]
+    assert result.normal.messages == [{"role": "tool", "tool_call_id": "a", "content": "42"}]
 
 
 def test_context_version_router_and_case_are_the_application_s():

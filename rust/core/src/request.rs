@@ -7,6 +7,7 @@
 mod api;
 mod canonical;
 mod json;
+mod links;
 mod normal;
 mod text;
 mod turns;

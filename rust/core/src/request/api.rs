@@ -148,24 +148,37 @@ pub const UNCACHEABLE: &[(&[Api], &str, &str)] = &[
 /// Fields of a turn that may be null in chat completions, as the client library writes them.
 pub(super) const NULLABLE_IN_TURNS: &[&str] = &["audio", "content", "function_call", "name", "refusal", "tool_calls"];
 
-/// Items of the responses API whose `id` refers to nothing: `call_id` says which result belongs to which call.
-pub(super) const ITEMS_WITH_IDLE_ID: &[&str] = &[
-    "message",
-    "function_call",
-    "function_call_output",
-    "custom_tool_call",
-    "custom_tool_call_output",
-    "computer_call",
-    "computer_call_output",
+/// What an id in a turn does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    /// It refers to nothing, and nothing to it.
+    Idle,
+    /// It is the name of a call, to which results refer.
+    Defines,
+    /// It says which call the turn answers.
+    Refers,
+}
+
+/// The ids in items of the responses API, by the items' types. Those of other items stand for what the provider keeps
+/// (`item_reference`, `reasoning` without its content, images), and count.
+pub(super) const LINKS: &[(&[&str], &str, Link)] = &[
+    (&["message"], "id", Link::Idle),
+    (CALLS, "id", Link::Idle),
+    (CALLS, "call_id", Link::Defines),
+    (OUTPUTS, "id", Link::Idle),
+    (OUTPUTS, "call_id", Link::Refers),
+    (&["local_shell_call"], "id", Link::Defines),
+    (&["local_shell_call"], "call_id", Link::Defines),
+    // The reference says that `id` is the call's, its examples give a `call_id`.
+    (&["local_shell_call_output"], "id", Link::Refers),
+    (&["local_shell_call_output"], "call_id", Link::Refers),
+    (&["mcp_approval_request", "mcp_call"], "id", Link::Defines),
+    (&["mcp_approval_response"], "id", Link::Idle),
+    (&["mcp_approval_response", "mcp_call"], "approval_request_id", Link::Refers),
 ];
 
-/// Items of the responses API whose ids say which answer belongs to which call, and nothing else. The ids of other
-/// items stand for what the provider keeps (`item_reference`, `reasoning` without its content, images), and count.
-pub(super) const ITEMS_WITH_LINKS: &[&str] =
-    &["local_shell_call", "local_shell_call_output", "mcp_approval_request", "mcp_approval_response", "mcp_call"];
-
-/// Names of ids that link items of a conversation.
-pub(super) const LINKS: &[&str] = &["id", "call_id", "tool_call_id", "tool_use_id", "approval_request_id"];
+const CALLS: &[&str] = &["function_call", "custom_tool_call", "computer_call"];
+const OUTPUTS: &[&str] = &["function_call_output", "custom_tool_call_output", "computer_call_output"];
 
 /// Endings of the headers that can change an answer: versions and betas of the API. Others carry keys, traces and
 /// labels.

@@ -1,8 +1,7 @@
 //! Turns of a conversation in normal form: one way to write what can be written in several, and no random ids.
 
-use std::collections::BTreeMap;
-
-use super::api::{Api, ITEMS_WITH_IDLE_ID, ITEMS_WITH_LINKS, LINKS, NULLABLE_IN_TURNS};
+use super::api::{Api, NULLABLE_IN_TURNS};
+use super::links;
 use super::value::{Entries, Value, take};
 
 /// Why a request has no part that may match in other words.
@@ -48,70 +47,42 @@ pub(super) struct LastTurn {
 
 /// Brings `turns` into normal form.
 pub(super) fn normalise(api: Api, turns: &mut [Value]) {
-    let mut ids = Ids(BTreeMap::new());
+    links::renumber(api, turns);
     for turn in turns {
         let Value::Map(entries) = turn else { continue };
         match api {
-            Api::OpenAiResponses => item(entries, &mut ids),
-            _ => message(api, entries, &mut ids),
+            Api::OpenAiResponses => item(entries),
+            Api::OpenAiChat => {
+                entries.retain(|(name, value)| *value != Value::Null || !NULLABLE_IN_TURNS.contains(&name.as_str()));
+            }
+            _ => {}
         }
         if let Some((_, content)) = entries.iter_mut().find(|(name, _)| name == "content") {
-            parts(content, &mut ids);
+            parts(content);
         }
     }
 }
 
-/// A turn of chat completions or of Anthropic's messages.
-fn message(api: Api, entries: &mut Entries, ids: &mut Ids) {
-    if api == Api::OpenAiChat {
-        entries.retain(|(name, value)| *value != Value::Null || !NULLABLE_IN_TURNS.contains(&name.as_str()));
-    }
-    ids.renumber(entries, &["tool_call_id"]);
-    if let Some((_, Value::List(calls))) = entries.iter_mut().find(|(name, _)| name == "tool_calls") {
-        for call in calls {
-            if let Value::Map(call) = call {
-                ids.renumber(call, &["id"]);
-            }
-        }
-    }
-}
-
-/// An item of the responses API.
-fn item(entries: &mut Entries, ids: &mut Ids) {
-    let has_role = entries.iter().any(|(name, _)| name == "role");
-    let kind = match entries.iter().find(|(name, _)| name == "type") {
-        Some((_, Value::Text(kind))) => kind.clone(),
-        None if has_role => "message".into(),
-        _ => return,
-    };
-    if ITEMS_WITH_IDLE_ID.contains(&kind.as_str()) {
-        take(entries, "id");
-        ids.renumber(entries, LINKS);
-    } else if ITEMS_WITH_LINKS.contains(&kind.as_str()) {
-        ids.renumber(entries, LINKS);
-    }
-    if kind == "message" && has_role {
+/// An item of the responses API: a message need not say that it is one.
+fn item(entries: &mut Entries) {
+    let says = |name: &str| entries.iter().find(|(other, _)| other == name).map(|(_, value)| value);
+    if says("role").is_some() && says("type").and_then(Value::as_text) == Some("message") {
         take(entries, "type");
     }
 }
 
 /// The parts of a turn's content: marks for the provider's prompt cache go, and one part of nothing but text is the
 /// text.
-fn parts(content: &mut Value, ids: &mut Ids) {
+fn parts(content: &mut Value) {
     let Value::List(parts) = content else { return };
     for part in parts.iter_mut() {
         let Value::Map(entries) = part else { continue };
         take(entries, "cache_control");
         let kind = entries.iter().find(|(name, _)| name == "type").and_then(|(_, kind)| kind.as_text()).unwrap_or("");
-        if kind.ends_with("tool_use") {
-            ids.renumber(entries, &["id"]);
-        } else if kind.ends_with("tool_result") {
-            ids.renumber(entries, &["tool_use_id"]);
-            if let Some((_, Value::List(_))) = entries.iter().find(|(name, _)| name == "content") {
-                let mut inner = take(entries, "content").unwrap_or(Value::Null);
-                results(&mut inner);
-                entries.push(("content".into(), inner));
-            }
+        if kind.ends_with("tool_result")
+            && let Some((_, inner @ Value::List(_))) = entries.iter_mut().find(|(name, _)| name == "content")
+        {
+            results(inner);
         }
     }
     collapse(content);
@@ -181,21 +152,4 @@ fn take_text(turn: &mut Entries, at: usize) -> Option<Value> {
     let (_, Value::List(parts)) = turn.iter_mut().find(|(name, _)| name == "content")? else { return None };
     let Value::Map(part) = parts.get_mut(at)? else { return None };
     take(part, "text")
-}
-
-/// Random ids, by order of appearance.
-struct Ids(BTreeMap<String, usize>);
-
-impl Ids {
-    /// Replaces the texts of `names` by numbers, which no text equals.
-    fn renumber(&mut self, entries: &mut Entries, names: &[&str]) {
-        for (name, value) in entries {
-            if let Value::Text(id) = value
-                && names.contains(&name.as_str())
-            {
-                let next = self.0.len();
-                *value = Value::Integer(*self.0.entry(std::mem::take(id)).or_insert(next) as i128);
-            }
-        }
-    }
 }

@@ -147,6 +147,102 @@ fn responses_have_one_normal_form() {
     assert!(made.uncacheable.is_some_and(|why| why.contains("conversation")));
 }
 
+/// The items of a request to the responses API.
+fn items<const N: usize>(items: [&str; N]) -> String {
+    format!(r#"{{"model": "m", "previous_response_id": "r", "input": [{}]}}"#, items.join(", "))
+}
+
+#[test]
+fn ids_of_calls_that_are_not_in_the_request_count() {
+    let output = |kind: &str, name: &str, id: &str, says: &str| {
+        format!(r#"{{"type": "{kind}", "{name}": "{id}", "output": "{says}"}}"#)
+    };
+    let approval = |id: &str| {
+        items([&format!(r#"{{"type": "mcp_approval_response", "approval_request_id": "{id}", "approve": true}}"#)])
+    };
+    different_requests(Api::OpenAiResponses, [&approval("mcpr_read"), &approval("mcpr_delete_all")]);
+    let reference = [r#"{"type": "item_reference", "id": "fc_1"}"#, r#"{"type": "item_reference", "id": "fc_2"}"#];
+    for (kind, name) in [
+        ("function_call_output", "call_id"),
+        ("custom_tool_call_output", "call_id"),
+        ("computer_call_output", "call_id"),
+        ("local_shell_call_output", "call_id"),
+        ("local_shell_call_output", "id"),
+    ] {
+        let [a1, b2] = [output(kind, name, "a", "1"), output(kind, name, "b", "2")];
+        let [a2, b1] = [output(kind, name, "a", "2"), output(kind, name, "b", "1")];
+        different_requests(Api::OpenAiResponses, [&items([&a1]), &items([&b1])]);
+        different_requests(Api::OpenAiResponses, [&items([&a1, &b2]), &items([&b1, &a2])]);
+        let after = |one, other| items([reference[0], reference[1], one, other]);
+        different_requests(Api::OpenAiResponses, [&after(&a1, &b2), &after(&b1, &a2)]);
+    }
+    let chat = |id: &str| {
+        format!(r#"{{"model": "m", "messages": [{{"role": "tool", "tool_call_id": "{id}", "content": "1"}}]}}"#)
+    };
+    different_requests(Api::OpenAiChat, [&chat("a"), &chat("b")]);
+    let anthropic = |id: &str| {
+        let part = format!(r#"{{"type": "tool_result", "tool_use_id": "{id}", "content": "1"}}"#);
+        format!(r#"{{"model": "m", "messages": [{{"role": "user", "content": [{part}]}}]}}"#)
+    };
+    different_requests(Api::AnthropicMessages, [&anthropic("a"), &anthropic("b")]);
+}
+
+#[test]
+fn ids_of_calls_that_are_in_the_request_are_names_alone() {
+    let request = |id: &str| format!(r#"{{"type": "mcp_approval_request", "id": "{id}", "name": "f"}}"#);
+    let response =
+        |id: &str| format!(r#"{{"type": "mcp_approval_response", "approval_request_id": "{id}", "approve": true}}"#);
+    let with = |a: &str, b: &str| items([&request(a), &response(b)]);
+    same_request(Api::OpenAiResponses, [&with("a", "a"), &with("b", "b")]);
+    different_requests(Api::OpenAiResponses, [&with("a", "a"), &with("a", "b")]);
+    let shell = |id: &str| {
+        let call = format!(r#"{{"type": "local_shell_call", "id": "x{id}", "call_id": "{id}", "action": {{}}}}"#);
+        items([&call, &format!(r#"{{"type": "local_shell_call_output", "call_id": "{id}", "output": ""}}"#)])
+    };
+    same_request(Api::OpenAiResponses, [&shell("a"), &shell("b")]);
+}
+
+#[test]
+fn the_order_of_entries_does_not_number_ids() {
+    let call = |entries: &str| items([&format!(r#"{{"type": "mcp_call", "name": "f", {entries}}}"#)]);
+    let [forward, backward] = [r#""id": "x", "approval_request_id": "x""#, r#""approval_request_id": "x", "id": "x""#];
+    same_request(Api::OpenAiResponses, [&call(forward), &call(backward)]);
+    let made = |call: Value| {
+        let request = map([("type", text("mcp_approval_request")), ("id", text("y"))]);
+        let input = Value::List(vec![call, request]);
+        identity(&Normal::from_keywords(Api::OpenAiResponses, map([("input", input)])).unwrap())
+    };
+    let (kind, id, link) = (("type", text("mcp_call")), ("id", text("x")), ("approval_request_id", text("y")));
+    assert_eq!(made(map([kind.clone(), id.clone(), link.clone()])), made(map([link, id, kind])));
+}
+
+#[test]
+fn an_id_that_is_named_elsewhere_counts() {
+    let call = |id: &str, of: &str| {
+        format!(r#"{{"type": "function_call", "call_id": "{id}", "id": "i{id}", "name": "f", "arguments": "{of}"}}"#)
+    };
+    for other in [r#"{"type": "program_output", "call_id": "a"}"#, r#"{"type": "item_reference", "id": "ia"}"#] {
+        let with = |a: &str, b: &str| items([&call("a", a), &call("b", b), other]);
+        different_requests(Api::OpenAiResponses, [&with("1", "2"), &items([&call("b", "1"), &call("a", "2"), other])]);
+    }
+    // Server tools that are called by code name the code's call.
+    let parts = |one: &str, other: &str| {
+        let code = |id: &str, of: &str| {
+            format!(
+                r#"{{"type": "server_tool_use", "id": "{id}", "name": "code_execution", "input": {{"code": "{of}"}}}}"#
+            )
+        };
+        let tool =
+            r#"{"type": "tool_use", "id": "t", "name": "f", "input": {}, "caller": {"type": "c", "tool_id": "a"}}"#;
+        format!(
+            r#"{{"messages": [{{"role": "assistant", "content": [{}, {}, {tool}]}}]}}"#,
+            code(one, "1"),
+            code(other, "2")
+        )
+    };
+    different_requests(Api::AnthropicMessages, [&parts("a", "b"), &parts("b", "a")]);
+}
+
 #[test]
 fn messages_of_anthropic_have_one_normal_form() {
     same_request(

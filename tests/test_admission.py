@@ -24,6 +24,16 @@ COMPLETE = [
     {"choices": "of mine", "status": "incomplete", "stop_reason": "max_tokens"},
     {"error": "is a word", "and": "this is the caller's own JSON"},
     ["length", "incomplete"],
+    {"choices": [], "object": "mine"},
+    {"choices": [{"delta": {"words": 2}}, {"delta": 3}]},
+    {"type": "message", "content": "hello", "role": "assistant"},
+    {"type": "message", "content": [{"type": "text"}], "role": "assistant", "status": "done by me"},
+    {"type": "response.of.mine", "status": "queued"},
+    {"status": "queued", "object": "parcel"},
+    {"error": None, "answer": "fine"},
+    {"error": {}, "answer": "fine"},
+    {"object": "chat.completion", "choices": [{"message": {"content": "a", "refusal": None}, "finish_reason": "stop"}]},
+    [{"type": "delta", "text": "a"}, {"type": "delta", "text": "b"}],
 ]
 
 INCOMPLETE = [
@@ -42,6 +52,63 @@ INCOMPLETE = [
     ({"type": "message", "stop_reason": "refusal"}, "filtered"),
     ({"type": "error", "error": {"type": "overloaded_error"}}, "failed"),
     ({"error": {"message": "rate limit"}}, "failed"),
+    ({"error": {"code": 402, "message": "no credits"}, "user_id": "u"}, "failed"),
+    ({"object": "error", "message": "boom", "type": "BadRequestError", "param": None, "code": 400}, "failed"),
+    (Reply("a", finish_reason="in_progress"), "unfinished"),
+    ({"object": "response", "status": "queued", "output": [], "background": True}, "unfinished"),
+    ({"object": "response", "status": "in_progress", "output": []}, "unfinished"),
+    ({"object": "response", "output": []}, "unfinished"),
+    ({"object": "response", "status": "cancelled"}, "failed"),
+    (
+        {
+            "object": "response",
+            "status": "completed",
+            "output": [{"type": "message", "content": [{"type": "refusal"}]}],
+        },
+        "filtered",
+    ),
+    ({"object": "chat.completion", "choices": [{"message": {"content": "a"}, "finish_reason": None}]}, "unfinished"),
+    ({"object": "chat.completion", "choices": [{"message": {"content": "a"}}]}, "unfinished"),
+    ({"object": "chat.completion", "choices": []}, "unfinished"),
+    ({"choices": [{"message": {"content": "a"}, "finish_reason": None}]}, "unfinished"),
+    ({"choices": [{"message": {"content": None, "refusal": "I can't"}, "finish_reason": "stop"}]}, "filtered"),
+    ({"type": "message", "role": "assistant", "content": [], "stop_reason": None}, "unfinished"),
+    ({"type": "message", "role": "assistant", "content": [], "model": "m"}, "unfinished"),
+]
+
+
+def chunk(delta, finish_reason=None, index=0):
+    choice = {"index": index, "delta": delta, "finish_reason": finish_reason}
+    return {"object": "chat.completion.chunk", "choices": [choice]}
+
+
+USAGE = {"object": "chat.completion.chunk", "choices": [], "usage": {"prompt_tokens": 1}}
+MESSAGE = {"type": "message_start", "message": {"type": "message", "content": [], "stop_reason": None}}
+BLOCK = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hel"}}
+CREATED = {"type": "response.created", "response": {"object": "response", "status": "in_progress"}}
+TEXT = {"type": "response.output_text.delta", "delta": "Hel"}
+DONE = {"type": "response.completed", "response": {"object": "response", "status": "completed"}}
+
+STREAMS = [
+    (["Hel", "lo"], None),
+    ([], None),
+    ([{"text": "Hel"}, {"text": "lo", "choices": []}], None),
+    ([chunk({"role": "assistant"}), chunk({"content": "Hel"}), chunk({}, "stop"), USAGE], None),
+    ([chunk({"content": "Hel"}), chunk({}, "stop"), chunk({"role": "assistant", "content": ""})], None),
+    ([chunk({"role": "assistant"}), chunk({"content": "Hel"})], "unfinished"),
+    ([chunk({"content": "Hel"}), USAGE], "unfinished"),
+    ([USAGE], "unfinished"),
+    ([chunk({"content": "a"}), chunk({"content": "b"}, index=1), chunk({}, "stop")], "unfinished"),
+    ([chunk({"content": "a"}), chunk({}, "tool_calls"), chunk({"content": "b"})], "unfinished"),
+    ([{"choices": [{"delta": {"content": "Hel"}, "finish_reason": None}]}], "unfinished"),
+    ([chunk({"refusal": "I can't"}), chunk({}, "stop")], "filtered"),
+    ([chunk({"content": "Hel"}), {"error": {"code": 502}, "provider": "p"}], "failed"),
+    ([MESSAGE, BLOCK, {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, {"type": "message_stop"}], None),
+    ([MESSAGE, BLOCK], "unfinished"),
+    ([MESSAGE, BLOCK, {"type": "message_delta", "delta": {"stop_reason": None}}], "unfinished"),
+    ([CREATED, TEXT, DONE], None),
+    ([CREATED, TEXT], "unfinished"),
+    ([CREATED, {"type": "response.refusal.done", "refusal": "no"}, DONE], "filtered"),
 ]
 
 
@@ -58,6 +125,23 @@ def test_another_is_returned_and_not_stored(value, reason):
     assert sources((first, second)) == ["llm_call", "llm_call"]
     assert (cache.stats().not_stored, cache.stats().rows, cache.stats().vectors) == (2, 0, 0)
     assert cache.stats().reasons[f"not_stored:{reason}"] == 2
+
+
+@pytest.mark.parametrize(("items", "reason"), STREAMS, ids=repr)
+def test_a_stream_is_stored_if_it_says_that_it_ended_where_its_provider_does(items, reason):
+    async def model(_):
+        for item in items:
+            yield item
+
+    async def run():
+        for _ in range(2):
+            answer = await cache.get_or_generate("q", model)
+            assert [item async for item in answer.response] == items
+        return answer.source
+
+    cache = Cache()
+    assert asyncio.run(run()) == ("llm_call" if reason else "exact_hit")
+    assert cache.stats().reasons == ({f"not_stored:{reason}": 2} if reason else {})
 
 
 def test_those_who_waited_for_an_answer_that_is_not_stored_have_copies():

@@ -29,6 +29,13 @@ _TRUNCATED = frozenset({"incomplete", "length", "max_output_tokens", "max_tokens
 _FILTERED = frozenset(
     {"blocklist", "content_filter", "content_filtered", "prohibited_content", "recitation", "refusal", "safety"}
 )
+_UNFINISHED = frozenset({"in_progress", "queued"})
+
+#: Events of a stream of the responses API that are followed by others.
+_RESPONSE_GOES_ON = (
+    "response.content_part.", "response.created", "response.function_call_arguments.", "response.in_progress",
+    "response.output_item.", "response.output_text.", "response.queued", "response.reasoning", "response.refusal.",
+)  # fmt: skip
 
 #: Near-duplicates that one principal may store in `WINDOW` seconds; what it stores beyond them is found on exact
 #: repeats only.
@@ -40,51 +47,146 @@ _WATCHED = 10_000
 
 
 def why_not_complete(value: Any, finish_reason: str | None = None) -> str | None:
-    """Return why an answer is not to be stored ("truncated", "filtered", "failed"), None if nothing speaks against it.
+    """Return why an answer is not to be stored, None if nothing speaks against it.
 
-    `finish_reason` is what the caller said of it. Beside that, the JSON forms of OpenAI's chat completions and
-    responses and of Anthropic's messages say it themselves, whole or as the events of a stream.
+    "truncated", "filtered" (by the provider, or the model refused), "failed", or "unfinished": it is still being made,
+    was cut off, or does not say how it ended where the provider does. `finish_reason` is what the caller said of it.
+    Beside that, the JSON forms of OpenAI's chat completions and responses and of Anthropic's messages say it
+    themselves, whole or as the events of a stream.
     """
     if finish_reason is not None:
         return _why_not(finish_reason)
-    if type(value) is list:
-        return next((why for item in value if (why := _why_not_event(item)) is not None), None)
-    return _why_not_event(value)
+    ends = _Ends()
+    for item in value if type(value) is list else (value,):
+        if type(item) is dict:
+            why = _why_not_event(item)
+            if why is not None:
+                return why
+            ends.note(item)
+    return ends.why_not()
 
 
-def _why_not_event(value: Any) -> str | None:
-    if type(value) is not dict:
-        return None
+def _why_not_event(value: dict[str, Any]) -> str | None:
+    kind, error = value.get("type"), value.get("error")
+    # Compatible servers put other fields beside the error; a word of that name may be the caller's own.
     is_providers = "object" in value or "choices" in value or len(value) == 1
-    if value.get("type") == "error" or (is_providers and value.get("error")):
+    if kind == "error" or value.get("object") == "error" or (error and (is_providers or type(error) is dict)):
         return "failed"
-    for reason in _finish_reasons(value):
-        why = _why_not(reason)
-        if why is not None:
-            return why
-    return None
+    if _refuses(value):
+        return "filtered"
+    return next((why for reason in _finish_reasons(value) if (why := _why_not(reason)) is not None), None)
+
+
+def _refuses(value: dict[str, Any]) -> bool:
+    """Whether a provider's answer or event is a refusal: its end is a regular one, and its text stands elsewhere."""
+    if str(value.get("type")).startswith("response.refusal."):
+        return True
+    said = [choice.get(place) for choice in _maps(value, "choices") for place in ("message", "delta")]
+    if any(type(message) is dict and message.get("refusal") for message in said):
+        return True
+    response = _response(value)
+    parts = (part for item in _maps(response, "output") for part in _maps(item, "content")) if response else ()
+    return any(part.get("type") == "refusal" for part in parts)
 
 
 def _finish_reasons(value: dict[str, Any]) -> list[str]:
     """What a provider's answer or event says of its end; nothing of other JSON."""
-    found: list[Any] = []
-    choices = value.get("choices")
-    if type(choices) is list:
-        found += [choice.get("finish_reason") for choice in choices if type(choice) is dict]
+    found: list[Any] = [choice.get("finish_reason") for choice in _maps(value, "choices")]
     if value.get("type") in ("message", "message_delta"):
         holder = value.get("delta", value)
         found.append(holder.get("stop_reason") if type(holder) is dict else None)
-    response = value.get("response") if str(value.get("type", "")).startswith("response.") else value
-    if type(response) is dict and response.get("object") == "response":
+    response = _response(value)
+    if response is not None:
         status = response.get("status")
-        found.append(None if status in ("queued", "in_progress") else status)
+        # An event says how far the response was then.
+        found.append(None if response is not value and status in _UNFINISHED else status)
     return [reason for reason in found if type(reason) is str]
+
+
+class _Ends:
+    """What providers' answers and events say of their ends together: whether one was begun and none came."""
+
+    def __init__(self) -> None:
+        #: The parts of a stream: choices by index, or the one message or response. True while more is to come.
+        self._open: dict[Any, bool] = {}
+        self._is_unfinished = False
+
+    def note(self, value: dict[str, Any]) -> None:
+        kind, name = value.get("type"), value.get("object")
+        if type(kind) is str:
+            if kind.startswith("response."):
+                self._response_event(kind)
+            elif kind == "message":
+                self._is_unfinished |= _is_unfinished_message(value)
+            else:
+                self._message_event(kind, value)
+        if name == "response" and type(value.get("status")) is not str:
+            self._is_unfinished = True
+        elif name == "chat.completion":
+            choices = _maps(value, "choices")
+            self._is_unfinished |= not choices or any(choice.get("finish_reason") is None for choice in choices)
+        else:
+            self._choices(value)
+
+    def why_not(self) -> str | None:
+        return "unfinished" if self._is_unfinished or any(self._open.values()) else None
+
+    def _choices(self, value: dict[str, Any]) -> None:
+        """Note the choices of a chunk, or of an answer that does not name its form."""
+        if value.get("object") in ("chat.completion.chunk", "text_completion"):
+            # The last one may hold the usage alone; until a choice ends, the stream has not.
+            self._open.setdefault("choices", True)
+        for choice in _maps(value, "choices"):
+            delta, index = choice.get("delta"), ("choice", choice.get("index", 0))
+            if choice.get("finish_reason") is not None:
+                self._open[index] = self._open["choices"] = False
+            elif "finish_reason" not in choice and value.get("object") is None:
+                # Not a provider's.
+                continue
+            elif type(delta) is not dict or index not in self._open:
+                self._open[index] = True
+            elif any(part for name, part in delta.items() if name != "role"):
+                # Another answer begins. Without content it is what some servers send behind the end, beside the usage.
+                self._open[index] = True
+
+    def _message_event(self, kind: str, value: dict[str, Any]) -> None:
+        holder = value.get("delta") if kind == "message_delta" else value.get("message")
+        if kind.startswith("content_block_") or (kind == "message_start" and type(holder) is dict):
+            self._open["message"] = True
+        elif kind == "message_stop" or (kind == "message_delta" and type(holder) is dict and holder.get("stop_reason")):
+            self._open["message"] = False
+
+    def _response_event(self, kind: str) -> None:
+        if kind.startswith(_RESPONSE_GOES_ON):
+            self._open["response"] = True
+        elif kind in ("response.completed", "response.done"):
+            self._open["response"] = False
+
+
+def _is_unfinished_message(value: dict[str, Any]) -> bool:
+    """Whether this is a message of Anthropic's, not of others, that does not say why it stopped."""
+    is_anthropic_s = type(value.get("content")) is list and ("stop_reason" in value or "model" in value)
+    return is_anthropic_s and value.get("stop_reason") is None
+
+
+def _response(value: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the object of the responses API that this is or carries."""
+    response = value.get("response") if str(value.get("type", "")).startswith("response.") else value
+    return response if type(response) is dict and response.get("object") == "response" else None
+
+
+def _maps(value: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return the dicts in the list `name`, if there is one."""
+    items = value.get(name)
+    return [item for item in items if type(item) is dict] if type(items) is list else []
 
 
 def _why_not(reason: str) -> str | None:
     reason = reason.lower()
     if reason in _COMPLETE:
         return None
+    if reason in _UNFINISHED:
+        return "unfinished"
     # An end that nobody here knows is not known to be a good one.
     return "truncated" if reason in _TRUNCATED else "filtered" if reason in _FILTERED else "failed"
 

@@ -13,7 +13,7 @@ mod text;
 mod turns;
 mod value;
 
-pub use api::{Api, NULLABLE, UNCACHEABLE, VOLATILE};
+pub use api::{Api, NULLABLE, UNCACHEABLE, VOLATILE, VOLATILE_HEADERS};
 pub use normal::{Fields, Normal};
 pub use turns::ExactOnly;
 pub use value::Value;

@@ -74,12 +74,11 @@ pub const VOLATILE: &[(&[Api], &str, &str)] = &[
     (PROVIDERS, "idempotency_key", "a name for this one call and its retries"),
     (PROVIDERS, "timeout", "how long the client library waits"),
     (PROVIDERS, "max_retries", "how often the client library tries"),
-    (PROVIDERS, "extra_query", "the address, which the client is made for"),
     (GENERATION, "safety_identifier", "who the end user is, hashed"),
     (GENERATION, "prompt_cache_key", "where the provider looks for a prompt it has read already"),
     (GENERATION, "prompt_cache_retention", "how long the provider remembers that prompt"),
-    (GENERATION, "store", "whether the provider keeps the answer"),
-    (GENERATION, "stream_options", "how a stream is padded, and whether its last event tells the usage"),
+    // Not of responses: an answer that was not kept cannot be the `previous_response_id` of another request.
+    (&[OpenAiChat], "store", "whether the provider keeps the answer, to which no request refers"),
     (PROVIDERS, "cache_control", "a mark for the provider's prompt cache: price and latency alone"),
     (ANTHROPIC, "user_profile_id", "on whose behalf the request is made"),
 ];
@@ -103,6 +102,7 @@ pub const NULLABLE: &[(&[Api], &[&str])] = &[
             "seed",
             "stop",
             "stream",
+            "stream_options",
             "temperature",
             "top_logprobs",
             "top_p",
@@ -122,7 +122,9 @@ pub const NULLABLE: &[(&[Api], &[&str])] = &[
             "previous_response_id",
             "prompt",
             "reasoning",
+            "store",
             "stream",
+            "stream_options",
             "temperature",
             "top_logprobs",
             "top_p",
@@ -131,8 +133,8 @@ pub const NULLABLE: &[(&[Api], &[&str])] = &[
     ),
     (ANTHROPIC, &["container", "inference_geo"]),
     // What the client libraries take beside the API's own.
-    (OPENAI, &["extra_body", "extra_headers"]),
-    (ANTHROPIC, &["extra_body", "extra_headers"]),
+    (OPENAI, &["extra_body", "extra_headers", "extra_query"]),
+    (ANTHROPIC, &["extra_body", "extra_headers", "extra_query"]),
 ];
 
 /// Parameters after which the same request gets another answer, by what the provider keeps.
@@ -180,6 +182,40 @@ pub(super) const LINKS: &[(&[&str], &str, Link)] = &[
 const CALLS: &[&str] = &["function_call", "custom_tool_call", "computer_call"];
 const OUTPUTS: &[&str] = &["function_call_output", "custom_tool_call_output", "computer_call_output"];
 
-/// Endings of the headers that can change an answer: versions and betas of the API. Others carry keys, traces and
-/// labels.
-pub(super) const HEADERS_THAT_COUNT: &[&str] = &["-beta", "-version"];
+/// Headers that are no part of the identity, in lower case, and why; `*` stands for any ending. Others count: they may
+/// name a version or a beta of the API, or a provider behind a gateway.
+pub const VOLATILE_HEADERS: &[(&str, &str)] = &[
+    ("authorization", "the caller's key: scopes say who shares answers"),
+    ("proxy-authorization", "the key of a proxy on the way"),
+    ("x-api-key", "the caller's key"),
+    ("api-key", "the caller's key"),
+    ("idempotency-key", "a name for this one call and its retries"),
+    ("x-request-id", "a name for this one call"),
+    ("x-client-request-id", "a name for this one call"),
+    ("x-correlation-id", "a name for what this call is a part of"),
+    ("traceparent", "the call's place in a trace"),
+    ("tracestate", "the call's place in a trace"),
+    ("baggage", "labels that travel with a trace"),
+    ("b3", "the call's place in a trace"),
+    ("x-b3-*", "the call's place in a trace"),
+    ("sentry-trace", "the call's place in a trace"),
+    ("x-datadog-*", "the call's place in a trace"),
+    ("x-amzn-trace-id", "the call's place in a trace"),
+    ("x-cloud-trace-context", "the call's place in a trace"),
+    ("uber-trace-id", "the call's place in a trace"),
+    ("user-agent", "which program calls"),
+    ("x-stainless-*", "which client library calls, in which environment, and for which time"),
+    ("http-referer", "the application's address, for a gateway's rankings"),
+    ("x-title", "the application's name, for a gateway's rankings"),
+    ("accept-encoding", "how the answer is compressed on its way"),
+    ("connection", "what becomes of the connection afterwards"),
+    ("content-length", "how long the body is"),
+];
+
+/// Whether a header, its name in lower case, says nothing about the answer.
+pub(super) fn is_volatile_header(name: &str) -> bool {
+    VOLATILE_HEADERS.iter().any(|(pattern, _)| match pattern.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == *pattern,
+    })
+}

@@ -1,6 +1,6 @@
 //! One normal form for requests, however they are made: query and keywords, an SDK's keyword arguments, a wire body.
 
-use super::api::{Api, HEADERS_THAT_COUNT};
+use super::api::{Api, is_volatile_header};
 use super::turns::{ExactOnly, LastTurn, normalise, take_last};
 use super::value::{Entries, Value, set, take};
 use super::{Fingerprint, Identity, Request, Scope, Secret, json};
@@ -133,8 +133,8 @@ impl Secret {
 impl Normal {
     /// The normal form of an SDK's keyword arguments, a map.
     ///
-    /// `extra_body` counts as if its entries were arguments, which is how it is sent. Of `extra_headers` those count that
-    /// name a version or a beta of the API.
+    /// `extra_body` counts as if its entries were arguments, which is how it is sent. `extra_headers` count
+    /// but for those of [`super::VOLATILE_HEADERS`].
     ///
     /// # Errors
     /// `Config` if `keywords` is no map, or if `api` is [`Api::Plain`], which has no keywords of its own.
@@ -288,13 +288,16 @@ fn client_arguments(params: &mut Entries) {
         Some(Value::Null) | None => {}
         Some(other) => params.push(("extra_body".into(), other)),
     }
-    if let Some(Value::Map(headers)) = take(params, "extra_headers") {
-        let lower = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
-        let headers: Entries =
-            lower.filter(|(name, _)| HEADERS_THAT_COUNT.iter().any(|ending| name.ends_with(ending))).collect();
-        if !headers.is_empty() {
-            params.push(("extra_headers".into(), Value::Map(headers)));
+    match take(params, "extra_headers") {
+        Some(Value::Map(headers)) => {
+            let lower = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
+            let headers: Entries = lower.filter(|(name, _)| !is_volatile_header(name)).collect();
+            if !headers.is_empty() {
+                params.push(("extra_headers".into(), Value::Map(headers)));
+            }
         }
+        Some(Value::Null) | None => {}
+        Some(other) => params.push(("extra_headers".into(), other)),
     }
 }
 

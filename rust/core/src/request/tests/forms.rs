@@ -58,6 +58,43 @@ fn chat_completions_have_one_normal_form() {
 }
 
 #[test]
+fn headers_count_but_for_those_in_the_table() {
+    let with = |headers: &str| {
+        let messages = r#"[{"role": "user", "content": "hi"}]"#;
+        format!(r#"{{"model": "m", "messages": {messages}, "extra_headers": {headers}}}"#)
+    };
+    let volatile = VOLATILE_HEADERS.iter().map(|(name, _)| format!(r#""{}": "x""#, name.to_uppercase()));
+    let volatile = with(&format!("{{{}}}", volatile.collect::<Vec<_>>().join(", ")));
+    same_request(Api::OpenAiChat, [&with("{}"), &with("null"), &volatile]);
+    let provider = [r#"{"x-provider": "a"}"#, r#"{"X-Provider": "b"}"#, r#"{"x-provider": null}"#].map(with);
+    different_requests(Api::OpenAiChat, [&with("{}"), &provider[0], &provider[1], &provider[2]]);
+    same_request(Api::OpenAiChat, [&provider[0], &with(r#"{"X-PROVIDER": "a", "Authorization": "k"}"#)]);
+    different_requests(Api::OpenAiChat, [&with("{}"), &with(r#"[["x-provider", "a"]]"#)]);
+}
+
+#[test]
+fn what_changes_the_form_or_the_use_of_an_answer_counts() {
+    let chat = |more: &str| format!(r#"{{"messages": [{{"role": "user", "content": "hi"}}], "stream": true{more}}}"#);
+    different_requests(
+        Api::OpenAiChat,
+        [
+            &chat(""),
+            &chat(r#", "stream_options": {"include_usage": true}"#),
+            &chat(r#", "extra_query": {"api-version": "1"}"#),
+            &chat(r#", "extra_query": {"api-version": "2"}"#),
+        ],
+    );
+    same_request(
+        Api::OpenAiChat,
+        [&chat(""), &chat(r#", "stream_options": null, "extra_query": null, "store": true"#)],
+    );
+    let responses = |more: &str| format!(r#"{{"input": "hi"{more}}}"#);
+    let [kept, not_kept] = [r#", "store": true"#, r#", "store": false"#].map(responses);
+    different_requests(Api::OpenAiResponses, [&kept, &not_kept]);
+    same_request(Api::OpenAiResponses, [&responses(""), &responses(r#", "store": null"#)]);
+}
+
+#[test]
 fn texts_in_several_parts_do_not_run_into_each_other() {
     let parts = |a: &str, b: &str| {
         let part = |text: &str| format!(r#"{{"type": "text", "text": "{text}"}}"#);

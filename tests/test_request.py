@@ -324,6 +324,25 @@ def test_the_parts_of_an_identity_are_what_the_single_calls_say():
     assert identifier.identify("a", "what's x?", model="m", params={"n": 1}).normal_key is None
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("  x = 1\ny = 2", "x = 1\ny = 2"),
+        ("Count the lines\na\nb\n", "Count the lines\na\nb"),
+        ("a,b\t", "a,b"),
+        ("Explain the regex ab??", "Explain the regex ab?"),
+        ("Which Unicode code point is \uff21?", "Which Unicode code point is A?"),
+        ("Which dash is in 5\u20133?", "Which dash is in 5-3?"),
+        ("How many characters has '\ufb01'?", "How many characters has 'fi'?"),
+        ('Is "a  b" one word?', 'Is "a b" one word?'),
+        ("How many spaces are between a  and b?", "How many spaces are between a and b?"),
+    ],
+)
+def test_a_question_that_may_have_another_answer_is_another_one(one, other):
+    keys = [{made.key, made.normal_key} - {None} for made in (identifier.identify("a", text) for text in (one, other))]
+    assert not keys[0] & keys[1]
+
+
 def test_messages_may_end_with_the_query():
     turn = {"role": "user", "content": "q"}
     with_it, without = (identifier.identify(None, "q", messages=turns).key for turns in ([turn], []))

@@ -49,7 +49,7 @@ class CachePolicy:
     let it end and store its answer.
 
     `fold_case`: whether a question that differs in case alone is the same; white space, width and typographic signs
-    never count.
+    count only where they may change the answer, such as in code and quotations.
 
     `max_temperature`: a request above it (`params`) wants variety, and is served on exact repeats only; None: any.
     `read_only_tools`: names of tools whose use changes nothing; a request that offers others is served on exact repeats

@@ -10,8 +10,8 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// What can be written in several ways is written in one: a list of one part of text is the text, an optional parameter
 /// that is null is absent, ids that only link a call with its result, both of them in the request, count up from 0, and
-/// fields that say nothing about the answer are gone ([`super::VOLATILE`]). So `query`, `system`, `history` and so on are the same whichever builder
-/// made them.
+/// fields that say nothing about the answer are gone ([`super::VOLATILE`]). So `query`, `system`, `history` and so on are
+/// the same whichever builder made them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Normal {
     /// The form in which the request is made and answered.

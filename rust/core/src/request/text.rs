@@ -4,22 +4,21 @@ use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// The question in normal form; None if it is in normal form already.
 ///
-/// In a text of one line without code, runs of white space of any kind count as one space, and two or more question
-/// marks at the end as one. What stands at a letter or digit may be written in full or half width, as a typographic
-/// apostrophe, quotation mark, hyphen, minus or en dash, or as a ligature. White space around any text goes.
+/// What is folded cannot change an answer. In a text of one line of plain words runs of spaces of any kind count as one
+/// space, spaces and one line break around it go, apostrophes and quotation marks may be typographic, and letters and
+/// digits beside Chinese, Japanese or Korean ones may be full width.
 ///
-/// Left as they are, since they may be what is asked about or change what is said: case, accents, superscripts (`x²`),
-/// fractions, signs that stand alone, other punctuation, white space in text that is laid out (line breaks, tabs,
-/// backticks) or quoted. **Cost:** linear; no copy of a text in normal form, if it is ASCII.
+/// A text is left as it is, but for Unicode NFC, if it may be code or is about its own signs: with line breaks, tabs or
+/// an indentation, signs of code, single quotation marks, quotation marks that do not pair, or words that speak of
+/// characters ("space", "Unicode", "全角"). So is what stands in double quotation marks. Case, dashes, ligatures, soft
+/// hyphens, repeated question marks and all else stay in any text. **Cost:** linear; no copy of a text in normal form, if
+/// it is ASCII.
 pub(super) fn normal(text: &str) -> Option<String> {
     if text.is_ascii() && is_plainly_normal(text.as_bytes()) {
         return None;
     }
-    let trimmed = text.trim_matches(|c: char| c.is_whitespace() || is_nothing(c));
-    if trimmed.is_ascii() && is_plainly_normal(trimmed.as_bytes()) {
-        return Some(trimmed.to_owned());
-    }
-    let normal = if is_laid_out(trimmed) { trimmed.nfc().collect() } else { line(trimmed) };
+    let composed: String = text.nfc().collect();
+    let normal = plain_line(&composed).map(fold).unwrap_or(composed);
     (normal != text).then_some(normal)
 }
 
@@ -28,10 +27,32 @@ pub(super) fn folded(text: &str) -> String {
     normal(text).as_deref().unwrap_or(text).to_lowercase().nfc().collect()
 }
 
+/// Signs of code. No brackets, slashes and signs of money or numbers, which stand in plain questions too.
+const CODE: &[char] = &['`', '=', '<', '>', '{', '}', '[', ']', '|', '\\', '^', '~', '_', '*'];
+
+/// An indentation of so many spaces is one of code, as in Markdown.
+const INDENTATION: usize = 4;
+
+/// Parts of words, in lower case, with which people speak of the signs of a text. Too many of them are harmless: such a
+/// text is left as it is.
+#[rustfmt::skip] // one line a language, not one a word
+const ABOUT_SIGNS: &[&str] = &[
+    // English, and what other languages share with it.
+    "space", "blank", "indent", "character", "letter", "symbol", "glyph", "unicode", "ascii", "utf", "code point",
+    "codepoint", "encod", "punctuat", "quot", "apostroph", "curly", "typogra", "spell", "regex", "regular expression",
+    "width", "string",
+    // German, French, Spanish, Russian.
+    "zeichen", "buchstab", "abstand", "anführung", "schreibweise", "geschrieben", "espac", "caract", "carác", "lettre",
+    "guillemet", "letra", "comilla", "apóstrof", "пробел", "символ", "букв", "кавыч", "апостроф", "знак", "кодир",
+    // Chinese, Japanese, Korean.
+    "字", "記号", "记号", "符号", "符號", "全角", "半角", "全形", "半形", "空格", "空白", "スペース", "引号", "引號",
+    "编码", "編碼", "码点", "碼點", "문자", "글자", "기호", "공백", "띄어", "전각", "반각",
+];
+
 /// Whether an ASCII text has nothing that is written otherwise in normal form. Without a branch for each byte.
 fn is_plainly_normal(bytes: &[u8]) -> bool {
     let ends = [bytes.first(), bytes.last()];
-    if ends.into_iter().flatten().any(|byte| char::from(*byte).is_whitespace()) || bytes.ends_with(b"??") {
+    if ends.into_iter().flatten().any(|byte| char::from(*byte).is_whitespace()) {
         return false;
     }
     let following = bytes.get(1..).unwrap_or_default();
@@ -39,91 +60,118 @@ fn is_plainly_normal(bytes: &[u8]) -> bool {
     pairs.fold(0, |found, (a, b)| found | (u8::from(*a == b' ') & u8::from(*b == b' '))) == 0
 }
 
-/// Whether a text has such a byte. Without a branch for each, since most have none.
-fn has_byte(text: &str, is_such: impl Fn(u8) -> bool) -> bool {
-    text.bytes().fold(0, |found, byte| found | u8::from(is_such(byte))) != 0
+/// The text without the spaces around it, if it is one line of plain words that are not about their own signs.
+fn plain_line(text: &str) -> Option<&str> {
+    // The mark of a file in UTF-16 or UTF-8 is no part of its text.
+    let begun = text.trim_start_matches(|c| is_space(c) || c == '\u{feff}');
+    let indentation = text[..text.len() - begun.len()].chars().filter(|&c| is_space(c)).count();
+    let ended = begun.trim_end_matches(is_space);
+    let ended = ended.strip_suffix("\r\n").or_else(|| ended.strip_suffix('\n')).unwrap_or(ended);
+    let line = ended.trim_end_matches(is_space);
+    let stays = |c| is_layout(c) || CODE.contains(&c) || is_bracket(c);
+    let may_be_code = indentation >= INDENTATION || line.contains(stays);
+    let is_literal = may_be_code || is_singly_quoted(line) || !quotations_pair(line) || is_about_signs(line);
+    (!is_literal).then_some(line)
 }
 
-/// What is not read: where a word may be broken, and the mark that may stand before a text in UTF-16.
-fn is_nothing(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{feff}')
+fn is_space(c: char) -> bool {
+    c.is_whitespace() && !is_layout(c)
 }
 
-/// Whether white space is part of what the text says: code, tables, verse.
-fn is_laid_out(text: &str) -> bool {
-    if text.is_ascii() {
-        return has_byte(text, |byte| matches!(byte, b'`' | b'\t'..=b'\r'));
-    }
-    text.contains(|c: char| {
-        c == '`' || (c != ' ' && c.is_ascii_whitespace()) || matches!(c, '\u{b}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+/// White space that is part of what a text says: lines and columns.
+fn is_layout(c: char) -> bool {
+    matches!(c, '\t'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+/// Quotation marks that pair in ways of their own.
+fn is_bracket(c: char) -> bool {
+    matches!(c, '«' | '»' | '‹' | '›' | '「'..='』' | '《' | '》' | '〈' | '〉' | '〝'..='〟' | '＂' | '＇' | '｢' | '｣')
+}
+
+fn is_double(c: char) -> bool {
+    matches!(c, '"' | '\u{201c}'..='\u{201f}')
+}
+
+fn is_single(c: char) -> bool {
+    matches!(c, '\'' | '\u{2018}'..='\u{201b}')
+}
+
+/// Whether a single quotation mark opens; an apostrophe comes after a letter.
+fn is_singly_quoted(line: &str) -> bool {
+    let mut before = ' ';
+    line.chars().any(|c| {
+        let opens = is_single(c) && !before.is_alphanumeric();
+        before = c;
+        opens
     })
 }
 
-/// A text of one line.
-fn line(text: &str) -> String {
-    let quotes = is_quoted(text);
-    if text.is_ascii() && !quotes {
-        return one_question_mark(text.split_ascii_whitespace().collect::<Vec<_>>().join(" "));
-    }
-    let mut out = String::with_capacity(text.len());
-    let (mut before, mut chars) = (' ', text.chars().filter(|&c| !is_nothing(c)).peekable());
-    while let Some(c) = chars.next() {
-        let after = chars.peek().copied().unwrap_or(' ');
-        if c.is_whitespace() {
-            if quotes || !out.ends_with(' ') {
-                out.push(' ');
-            }
-        } else if c.is_ascii() {
-            out.push(c);
-        } else if is_combining_mark(c) {
-            // Belongs to the sign before it.
-            out.push(c);
-            continue;
-        } else {
-            push(&mut out, c, before.is_alphanumeric() || after.is_alphanumeric());
-        }
-        before = c;
-    }
-    one_question_mark(if out.is_ascii() { out } else { out.nfc().collect() })
+fn is_about_signs(line: &str) -> bool {
+    let lower = line.to_lowercase();
+    ABOUT_SIGNS.iter().any(|part| lower.contains(part))
 }
 
-/// Question marks at the end of a word at the end are one.
-fn one_question_mark(mut out: String) -> String {
-    let body = out.trim_end_matches('?').len();
-    if out.len() > body + 1 && out[..body].ends_with(char::is_alphanumeric) {
-        out.truncate(body + 1);
+/// Whether the double quotation marks of a line pair in one way only: all as they are typed, or all typographic.
+fn quotations_pair(line: &str) -> bool {
+    let marks: Vec<_> = line.match_indices(is_double).collect();
+    marks.chunks(2).all(|pair| {
+        let &[(at, opening), (end, closing)] = pair else { return false };
+        let inner = &line[at + opening.len()..end];
+        match (opening, closing) {
+            // Two ways to quote in one text may lie inside of each other.
+            ("\"", "\"") => marks[0].1 == "\"",
+            // A mark that touches no word may be what is asked about.
+            ("\u{201c}" | "\u{201f}", "\u{201d}") | ("\u{201e}", "\u{201c}" | "\u{201d}") => {
+                marks[0].1 != "\"" && inner.starts_with(char::is_alphanumeric) && !inner.ends_with(char::is_whitespace)
+            }
+            _ => false,
+        }
+    })
+}
+
+/// A line of plain words in normal form.
+fn fold(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let (mut before, mut is_quoted, mut folds_width) = (' ', false, None);
+    for (at, c) in line.char_indices() {
+        let mut rest = line[at + c.len_utf8()..].chars();
+        let is_marked = rest.clone().next().is_some_and(is_combining_mark);
+        if is_double(c) {
+            out.push('"');
+            is_quoted = !is_quoted;
+        } else if is_quoted || is_marked {
+            out.push(c);
+        } else if c.is_whitespace() {
+            if !out.ends_with(' ') {
+                out.push(' ');
+            }
+        } else if is_single(c) {
+            out.push('\'');
+        } else if let Some(narrow) = narrow(c) {
+            // A run of full-width signs has the neighbours of its ends.
+            let folds = *folds_width.get_or_insert_with(|| {
+                is_east_asian(before) || rest.find(|&c| self::narrow(c).is_none()).is_some_and(is_east_asian)
+            });
+            out.push(if folds { narrow } else { c });
+        } else {
+            out.push(c);
+        }
+        if narrow(c).is_none() {
+            (before, folds_width) = (c, None);
+        }
     }
     out
 }
 
-/// Appends a sign as it is usually typed. `touching`: a letter or digit stands next to it, so it is not itself the
-/// subject.
-fn push(out: &mut String, c: char, touching: bool) {
-    match c {
-        '\u{2018}' | '\u{2019}' | '\u{201b}' if touching => out.push('\''),
-        '\u{201c}' | '\u{201d}' | '\u{201e}' | '\u{201f}' if touching => out.push('"'),
-        '\u{2010}'..='\u{2013}' | '\u{2212}' if touching => out.push('-'),
-        // A macron would become white space with a mark on it.
-        '\u{ffe3}' => out.push(c),
-        // Full and half width, and ligatures: the letters that they are made of.
-        '\u{ff01}'..='\u{ffee}' if touching || c.is_alphanumeric() => out.extend(std::iter::once(c).nfkc()),
-        '\u{fb00}'..='\u{fb06}' => out.extend(std::iter::once(c).nfkc()),
-        _ => out.push(c),
-    }
+/// The ASCII letter or digit that is written in full width.
+fn narrow(c: char) -> Option<char> {
+    let wide = matches!(c, '\u{ff10}'..='\u{ff19}' | '\u{ff21}'..='\u{ff3a}' | '\u{ff41}'..='\u{ff5a}');
+    wide.then(|| char::from_u32(c as u32 - 0xfee0)).flatten()
 }
 
-/// Whether something in the text is quoted; an apostrophe inside of a word is none.
-fn is_quoted(text: &str) -> bool {
-    if text.is_ascii() && !has_byte(text, |byte| matches!(byte, b'"' | b'\'')) {
-        return false;
-    }
-    let mut before = ' ';
-    text.chars().filter(|&c| !is_nothing(c) && !is_combining_mark(c)).any(|c| {
-        let opens = matches!(c, '"' | '\u{201c}'..='\u{201f}' | '«' | '»')
-            || (matches!(c, '\'' | '\u{2018}'..='\u{201b}') && !before.is_alphanumeric());
-        before = c;
-        opens
-    })
+/// Letters of Chinese, Japanese and Korean, but for those that stand for digits or are written in half width.
+fn is_east_asian(c: char) -> bool {
+    matches!(c, '\u{3005}' | '\u{3041}'..='\u{30fe}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{323af}')
 }
 
 #[cfg(test)]
@@ -141,16 +189,15 @@ mod tests {
         for (text, expected) in [
             ("  what  is\u{a0}x ", "what is x"),
             ("what is\u{3000}\u{202f}x", "what is x"),
-            ("What's x??", "What's x?"),
-            ("What\u{2019}s a semi\u{2011}final???", "What's a semi-final?"),
+            ("what is x?\n", "what is x?"),
+            ("what is x? \r\n ", "what is x?"),
+            ("What\u{2019}s a dog\u{2019}s  name?", "What's a dog's name?"),
             ("say \u{201c}hi\u{201d}", "say \"hi\""),
-            ("\u{feff}caf\u{65}\u{301} o\u{fb03}ce", "caf\u{e9} office"),
-            ("\u{ff37}hat is \u{ff18}\u{ff1f}", "What is 8?"),
-            ("\u{ff8a}\u{ff9e}\u{ff7d}", "\u{30d0}\u{30b9}"),
-            ("auto\u{ad}matic", "automatic"),
-            ("\u{ffe0}\u{feff}a", "\u{a2}a"),
+            ("sag  \u{201e}a  b\u{201c} und  \u{201e}c\u{201c}", "sag \"a  b\" und \"c\""),
+            ("\u{feff}caf\u{65}\u{301}", "caf\u{e9}"),
+            ("\u{79c1}\u{306e}\u{ff21}\u{ff34}\u{ff2d}", "\u{79c1}\u{306e}ATM"),
+            ("\u{ff11}\u{ff10}\u{5186}", "10\u{5186}"),
             ("e\u{301}\u{2019}", "\u{e9}'"),
-            (" if x:\n    y\n", "if x:\n    y"),
         ] {
             assert_eq!(normal(text).as_deref(), Some(expected), "{text:?}");
         }
@@ -161,20 +208,49 @@ mod tests {
         for text in [
             "",
             "What is x?",
+            "What's x??",
+            "Explain the regex ab??",
             "x\u{b2}",
             "\u{bd} cup",
-            "what is ??",
             "what is \u{2013} called?",
+            "Which dash is in 5\u{2013}3?",
+            "semi\u{2011}final",
+            "5\u{2212}3",
             "what does \u{201c} mean",
+            "what are \u{201c} and \u{201d}",
             "what is \u{ff1f}",
             "\u{ffe3}a",
             "what?!",
             "yes!!",
             "a \u{2014} b",
             "if x:\n    y",
+            "  x = 1\ny = 2",
+            "    return x",
+            "Count the lines\na\nb\n\n",
+            "Count the lines\na\nb\n",
+            "\na",
+            "a\n\n",
+            "a,b\t",
+            "a\tb",
+            " x = 1",
+            "x  = 1",
             "does `a  b` compile",
+            "does `a\u{2019}b` compile",
             "print 'a  b' and \"a  b\"",
-            "\u{3a9} or \u{2126}\u{fe0f}",
+            "a 5\" pipe  of steel",
+            "is \"it\u{2019}s\" typed",
+            "is \"\u{fb01}\" one sign, \"\u{3042}\u{ff21}\" and \"a\u{a0}b\"",
+            "\u{ab}a  b\u{bb}",
+            "\u{300c}\u{ff21}\u{306f}\u{300d}",
+            "How many spaces are between a  and b?",
+            "Is the apostrophe in don\u{2019}t curly?",
+            "Which Unicode code point is \u{ff21}?",
+            "Which one is \u{ff21}?",
+            "\u{ff21}\u{306e}\u{6587}\u{5b57}\u{30b3}\u{30fc}\u{30c9}",
+            "o\u{fb03}ce",
+            "auto\u{ad}matic",
+            "\u{ff76}",
+            "\u{3a9}\u{fe0f}",
             "10\u{b5}m",
             "caf\u{e9}",
             "\u{1f468}\u{200d}\u{1f469}",
@@ -187,13 +263,13 @@ mod tests {
     #[test]
     fn case_is_folded_only_when_asked_for() {
         assert!(is_normal("Polish or polish?"));
-        assert_eq!(folded("What  IS \u{ff21}?"), "what is a?");
+        assert_eq!(folded("What  IS A?"), "what is a?");
     }
 
     /// Mostly one that is written in other ways or has a part in it, else any.
     fn sign() -> impl Strategy<Value = char> {
-        let special = "abc???\"'` \t\n\u{a0}\u{2019}\u{2013}\u{201c}\u{ff1f}\u{ff21}\u{301}\u{338}=\u{fb01}\u{ad}\u{feff}\
-            \u{ff8a}\u{ff9e}\u{ffe0}\u{ffe3}\u{ff40}";
+        let special = "abc???\"\"\"'` \t\n\u{a0}\u{2019}\u{2018}\u{2013}\u{201c}\u{201d}\u{201e}\u{ff1f}\u{ff21}\u{ff21}\u{301}\u{338}=\u{fb01}\
+            \u{ad}\u{feff}\u{ff8a}\u{ff9e}\u{3042}\u{6f22}\u{1fef}";
         prop_oneof![9 => prop::sample::select(special.chars().collect::<Vec<_>>()), 1 => any::<char>()]
     }
 
@@ -207,13 +283,20 @@ mod tests {
 
         #[test]
         fn the_short_way_for_ascii_agrees(text in "[a-b?\"' \t\n`]{0,10}") {
-            let trimmed = text.trim();
-            let slow = if is_laid_out(trimmed) { trimmed.to_owned() } else { line(trimmed) };
+            let slow = plain_line(&text).map_or_else(|| text.clone(), fold);
             prop_assert_eq!(normal(&text).unwrap_or_else(|| text.clone()), slow);
         }
 
         #[test]
+        fn quotations_are_as_they_were(inner in "[a-c \u{a0}\u{2019}\u{ff21}\u{3042}?\u{2013}\u{fb01}]{0,8}", spaces in " {0,3}") {
+            let quoted = format!("\"{inner}\"");
+            let text = format!("say{spaces}{quoted}{spaces}");
+            prop_assert!(normal(&text).unwrap_or(text).contains(&quoted));
+        }
+
+        #[test]
         fn other_white_space_between_words_is_one_text(words in prop::collection::vec("[a-z]{1,4}", 1..6), gaps in prop::collection::vec("[ \u{a0}\u{3000}]{1,3}", 6)) {
+            prop_assume!(!is_about_signs(&words.join(" ")));
             let text: String = words.iter().zip(&gaps).flat_map(|(word, gap)| [word.as_str(), gap]).collect();
             prop_assert_eq!(normal(&text).unwrap_or(text), words.join(" "));
         }

@@ -375,7 +375,7 @@ fn every_api_has_a_name_of_its_own() {
 fn questions_written_in_other_ways_meet_under_their_normal_keys() {
     let fold = |query: &str, fold| secret().identify(Scope::Single, &request(query, &Value::Null), fold).unwrap();
     let id = |query: &str| fold(query, false);
-    let (plain, spaced, typed) = (id("What's x?"), id(" What\u{2019}s  x??"), id("What's\u{a0}x?"));
+    let (plain, spaced, typed) = (id("What's x?"), id(" What\u{2019}s  x?"), id("What's\u{a0}x?"));
     assert_eq!(plain.normal_key, None);
     assert_ne!(spaced.key, typed.key);
     assert_eq!((spaced.normal_key, typed.normal_key), (Some(plain.key), Some(plain.key)));

@@ -5,7 +5,6 @@
 //! are judged by themselves.
 
 use super::align::align;
-use super::fnv::Set;
 use super::grammar::{Asks, grammar};
 use super::reading::{Reading, Role};
 use super::veto::{Rule, Veto};
@@ -15,8 +14,7 @@ const MAX_SENTENCES: usize = 8;
 
 /// What sentences that correspond say otherwise, as `judge` finds, in texts of which one has several.
 pub(super) fn sentences(a: &Reading, b: &Reading, judge: impl Fn(&Reading, &Reading) -> Option<Veto>) -> Option<Veto> {
-    let several = a.sentences.len().max(b.sentences.len()) > 1;
-    if !several || a.sentences.len().max(b.sentences.len()) > MAX_SENTENCES {
+    if a.sentences.len().max(b.sentences.len()) > MAX_SENTENCES || !(has_several(a) || has_several(b)) {
         return None;
     }
     let (x, y) = (cut(a), cut(b));
@@ -38,14 +36,21 @@ pub(super) fn sentences(a: &Reading, b: &Reading, judge: impl Fn(&Reading, &Read
     })
 }
 
+/// Whether words of several sentences are left without courtesies.
+fn has_several(reading: &Reading) -> bool {
+    reading.tokens.first().zip(reading.tokens.last()).is_some_and(|(first, last)| first.sentence != last.sentence)
+}
+
+/// Whether a reading has a word, by its key.
+fn has(reading: &Reading, key: u64) -> bool {
+    reading.by_key.binary_search_by_key(&key, |entry| entry.0).is_ok()
+}
+
 /// Which sentences correspond: of each as many words are common as not.
 fn counterparts(x: &[Reading], y: &[Reading]) -> Vec<(usize, usize)> {
     let mut taken = vec![false; y.len()];
     let counterpart = |(at, own): (usize, &Reading)| {
-        let shared = |other: &Reading| {
-            let known: Set<u64> = other.by_key.iter().map(|entry| entry.0).collect();
-            own.by_key.iter().filter(|entry| known.contains(&entry.0)).count()
-        };
+        let shared = |other: &Reading| own.by_key.iter().filter(|entry| has(other, entry.0)).count();
         let free = y.iter().enumerate().filter(|(place, _)| !taken[*place]);
         let (place, other, count) = free
             .map(|(place, other)| (place, other, shared(other)))
@@ -60,12 +65,33 @@ fn counterparts(x: &[Reading], y: &[Reading]) -> Vec<(usize, usize)> {
     x.iter().enumerate().filter_map(counterpart).collect()
 }
 
-/// The sentences of a reading that say something, each by itself.
+/// The sentences of a reading, each by itself, out of what was read: to read them anew took as long as the comparison.
+/// Numbers and names are left out, which were compared in the whole texts.
 fn cut(reading: &Reading) -> Vec<Reading> {
     let ends = reading.sentences.iter().skip(1).map(|end| *end as usize).chain([reading.folded.len()]);
     let spans = reading.sentences.iter().map(|from| *from as usize).zip(ends);
-    let texts = spans.filter_map(|(from, to)| reading.folded.get(from..to));
-    texts.map(Reading::new).filter(|one| one.language == reading.language).collect()
+    spans.zip(0..).map(|((from, to), number)| sentence(reading, number, reading.folded.get(from..to))).collect()
+}
+
+fn sentence(reading: &Reading, number: u32, folded: Option<&str>) -> Reading {
+    // Sentences follow one another; courtesies at the ends are gone.
+    let from = reading.tokens.partition_point(|token| token.sentence < number);
+    let to = reading.tokens.partition_point(|token| token.sentence <= number);
+    let tokens = reading.tokens[from..to].to_vec();
+    let inside = reading.by_key.iter().filter(|(_, at)| (from..to).contains(&(*at as usize)));
+    Reading {
+        language: reading.language,
+        folded: folded.unwrap_or_default().to_owned(),
+        by_key: inside.map(|(key, at)| (*key, at - from as u32)).collect(),
+        negators: reading.language.negators(tokens.iter().map(|token| token.text.as_str())),
+        tokens,
+        fillers: reading.fillers.clone(),
+        numbers: Vec::new(),
+        names: Vec::new(),
+        literals: Vec::new(),
+        sentences: vec![0],
+        cased: reading.cased,
+    }
 }
 
 /// Whether a word that only one of two sentences has stands in the rest of the other text: "I lost my card. How do I get it
@@ -78,7 +104,6 @@ fn explained(own: &Reading, other: &Reading, a: &Reading, b: &Reading) -> bool {
         };
         reading.tokens.iter().any(|token| token.role == Role::Function && is(&token.text))
     };
-    let has = |reading: &Reading, key: u64| reading.by_key.binary_search_by_key(&key, |entry| entry.0).is_ok();
     let stands = |one: &Reading, places: &[u32], whole: &Reading| {
         places.iter().any(|&at| has(whole, one.tokens[at as usize].key))
     };

@@ -84,12 +84,14 @@ class Ask:
         self.feature = feature
         self.model = model
         self.system = system
-        # What comes most is told without a call: this is on the way of each exact hit.
-        self.messages = messages if messages is None or type(messages) is list else held(messages)
-        self.params = params if params is None or type(params) is dict else named(params)
-        self.context = context if context is _NOTHING or type(context) is list else held(context)
+        if not (messages is None and params is None and context is _NOTHING and tags is _NOTHING):
+            # Apart: what comes most is on the way of each exact hit.
+            messages, params, context, tags = _held(messages, params, context, tags)
+        self.messages = messages
+        self.params = params
+        self.context = context
+        self.tags = tags
         self.version = version
-        self.tags = tags if tags is _NOTHING or type(tags) is list else held(tags)
         self.kind = kind
         self.ttl = ttl
         self.normal = normal
@@ -126,6 +128,16 @@ class Ask:
     def _of(cls, normal: NormalRequest, facts: Facts) -> Self:
         query = normal.query
         return cls("" if query is None else query, model=normal.model, system=normal.system, normal=normal, **facts)
+
+
+def _held(messages: Any, params: Any, context: Any, tags: Any) -> tuple[Any, Any, Any, Any]:
+    """Return what a request is made of, iterators read and mappings as dicts."""
+    return (
+        messages if messages is None or type(messages) is list else held(messages),
+        params if params is None or type(params) is dict else named(params),
+        context if context is _NOTHING or type(context) is list else held(context),
+        tags if tags is _NOTHING or type(tags) is list else held(tags),
+    )
 
 
 def _as_sent(value: Any, place: str) -> Any:

@@ -6,6 +6,7 @@ import asyncio
 import copy
 import pickle
 import types
+import warnings
 from collections import deque
 from datetime import timedelta
 from decimal import Decimal
@@ -181,11 +182,46 @@ def test_outside_of_asyncio_a_miss_says_what_is_needed():
         request.send(None)
 
 
-# ---- the keywords of a client library -------------------------------------------------------------------------------
+async def answered(query):
+    return query
 
 
-def chat(**more):
-    return Ask.from_keywords("openai.chat", {"messages": [{"role": "user", "content": "hi"}], **more}).normal
+async def parts(query):
+    yield query
+
+
+class Late:
+    def __await__(self):
+        yield
+
+
+@pytest.mark.parametrize(
+    ("make", "got"),
+    [
+        (lambda: answered("q"), "a coroutine: pass the function, not its call"),
+        (Late, "an object of type Late: pass the function, not its call"),
+        (lambda: parts("q"), "an object of type async_generator: pass the function, not its call"),
+        (lambda: "gpt-4o", r"'gpt-4o' \(str\)"),
+        (lambda: None, r"None \(NoneType\)"),
+    ],
+)
+def test_what_cannot_be_called_is_refused_on_a_hit_too(make, got):
+    async def run():
+        cache, message = Cache(), f"llm_callable must be a function of the query, got {got}"
+        ask_sync = partial(asyncio.to_thread, cache.get_or_generate_sync)
+        for begin in (cache.get_or_generate, cache.run, ask_sync):
+            for query in ("known", "new"):
+                await cache.get_or_generate("known", Model())
+                with pytest.raises(llmfast.ConfigError, match=message):
+                    await begin(Ask(query) if begin == cache.run else query, make())
+        assert cache.stats().rows == 1
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        asyncio.run(run())
+
+
+# ---- objects of client libraries in the ordinary way ----------------------------------------------------------------
 
 
 class Shape:
@@ -203,6 +239,53 @@ class Shape:
 
 class Other(Shape):
     fields = ("a", "b")
+
+
+class NotGiven:
+    """As client libraries mark an argument that was not given."""
+
+
+@pytest.mark.parametrize(
+    ("keywords", "plain"),
+    [
+        ({"messages": [TURN, Shape()]}, {"messages": [TURN, {"a": 1}]}),
+        ({"params": {"temperature": NotGiven(), "top_p": 1}}, {"params": {"top_p": 1}}),
+        ({"context": (Shape(),)}, {"context": [{"a": 1}]}),
+        ({"params": {"response_format": Shape}}, None),
+    ],
+    ids=["messages", "not given", "context", "class"],
+)
+def test_an_object_of_an_sdk_counts_as_what_it_sends(keywords, plain):
+    cache = Cache(encoder=TopicEncoder())
+    assert sources(ask(cache, "q", "q", **keywords)) == ["llm_call", "exact_hit"]
+    if plain is not None:
+        assert sources(ask(cache, "q", **plain)) == ["exact_hit"]
+    assert sources(ask(cache, "q")) == ["llm_call"]
+    assert (cache.stats().failures, cache.stats().uncacheable) == ({}, 0)
+
+
+def test_two_classes_of_an_sdk_are_two_requests():
+    cache = Cache()
+    asked = [ask(cache, "q", params={"response_format": shape})[0] for shape in (Shape, Other, Shape)]
+    assert sources(asked) == ["llm_call", "llm_call", "exact_hit"]
+
+
+def test_an_object_that_fails_to_say_what_it_sends_costs_the_hit_and_not_the_call(caplog):
+    class Broken:
+        def model_dump(self, **_):
+            raise OSError("no dump")
+
+    cache = Cache()
+    assert sources(ask(cache, "q", "q", messages=[Broken()])) == ["llm_call", "llm_call"]
+    assert (cache.stats().failures, cache.stats().uncacheable) == ({"identity": 2}, 2)
+    assert "no dump" in caplog.text
+
+
+# ---- the keywords of a client library -------------------------------------------------------------------------------
+
+
+def chat(**more):
+    return Ask.from_keywords("openai.chat", {"messages": [{"role": "user", "content": "hi"}], **more}).normal
 
 
 def test_a_class_that_tells_its_schema_counts_as_it():
@@ -250,6 +333,11 @@ def test_a_copy_of_public_is_public(copied):
         ({"params": "{}"}, "params must be a mapping"),
         ({"context": object()}, r"context must be a list or another iterable of JSON data, got <object .* \(object\)"),
         ({"messages": object()}, "messages must be a list or another iterable"),
+        ({"messages": "hi"}, r"messages must be a list of messages, each a dict with role .* got 'hi' \(str\)"),
+        ({"messages": TURN}, r"messages must be a list of messages, .* got \{'role': .*\(dict\)"),
+        ({"messages": [TURN, 2]}, r"messages must be a list of messages, .* got 2 \(int\)"),
+        ({"messages": ["hi"]}, r"messages must be a list of messages, .* got 'hi' \(str\)"),
+        ({"context": "doc1"}, r"context must be a list .* got 'doc1' \(str\): pass it in a list"),
         ({"model": None}, r"model must be a str, got None \(NoneType\)"),
         ({"version": None}, r"version must be a str, got None \(NoneType\)"),
         ({"query": b"q"}, r"query must be a str, got b'q' \(bytes\)"),

@@ -41,7 +41,7 @@ def test_a_repeat_is_an_exact_hit():
         ({"params": {"unknown": 0}}, {"params": {}}),
         ({"context": ["doc1"]}, {"context": ["doc2"]}),
         ({"context": {"doc": "old"}}, {"context": {"doc": "new"}}),
-        ({"messages": {"role": "a"}}, {"messages": {"role": "b"}}),
+        ({"messages": [{"role": "a"}]}, {"messages": [{"role": "b"}]}),
         ({"scope": "K"}, {"scope": "\u212a"}),
         ({"version": "1"}, {"version": "2"}),
         ({"scope": "a"}, {"scope": "b"}),
@@ -238,7 +238,7 @@ def test_a_tenants_own_row_wins_over_a_public_one_and_stays_its_own():
 
 def test_a_scope_can_be_required_and_preset():
     strict = Cache(require_scope=True)
-    with pytest.raises(llmfast.ScopeRequiredError, match="names no scope"):
+    with pytest.raises(llmfast.ScopeRequiredError, match=r"names no scope: pass scope= .*llmfast\.PUBLIC"):
         ask(strict, "q")
     assert sources(ask(strict, "q", scope="a")) == ["llm_call"]
     with pytest.raises(llmfast.ScopeRequiredError):

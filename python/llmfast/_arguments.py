@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import inspect
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ._errors import ConfigError
@@ -91,6 +92,36 @@ def whole(name: str, value: Any, expected: str) -> int:
     if isinstance(value, bool) or not hasattr(type(value), "__index__"):
         raise refuse(name, value, expected)
     return int(value.__index__())
+
+
+def uncallable(function: Any) -> ConfigError:
+    """Return the error that says what came in place of an `llm_callable`; a coroutine that came is closed."""
+    expected = "a function of the query"
+    if inspect.iscoroutine(function):
+        function.close()
+        got = "a coroutine"
+    elif isinstance(function, Awaitable) or hasattr(function, "__aiter__"):
+        got = f"an object of type {type(function).__name__}"
+    else:
+        return refuse("llm_callable", function, expected)
+    return ConfigError(f"llm_callable must be {expected}, got {got}: pass the function, not its call")
+
+
+def check_turns(messages: Any) -> None:
+    """Raise ConfigError for what cannot be the messages of a conversation, and would quietly be counted as such."""
+    expected = "a list of messages, each a dict with role and content"
+    if isinstance(messages, str | bytes | Mapping):
+        raise refuse("messages", messages, expected)
+    for turn in messages:
+        if turn is None or isinstance(turn, int | float | Sequence):
+            raise refuse("messages", turn, expected)
+
+
+def check_documents(context: Any) -> None:
+    """Raise ConfigError for one text in place of a list of documents: it would be read letter by letter."""
+    if isinstance(context, str | bytes):
+        expected = "a list or another iterable of JSON data"
+        raise ConfigError(f"{refuse('context', context, expected)}: pass it in a list")
 
 
 def check_encoder(encoder: Any) -> None:

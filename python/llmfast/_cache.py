@@ -23,7 +23,7 @@ from ._llmfast import PUBLIC, Identifier, Identity, Row
 from ._memory import MemoryTier, as_number
 from ._plan import Plan
 from ._policy import POLICIES, CachePolicy, check_ttl, resolve, shortened
-from ._request import Ask, Asking, check, check_scope
+from ._request import Ask, Asking, check, check_parts, check_scope
 from ._semantic import SemanticTier
 from ._types import Answer, Explanation
 from ._values import pack
@@ -46,7 +46,6 @@ _KEY_BYTES = 32
 
 #: Stored questions that `explain` shows.
 _SHOWN = 5
-
 
 #: What is data as it is; of anything else the items are.
 _DATA = (tuple, list, dict, str, bytes)
@@ -240,6 +239,7 @@ class Cache(Asking):
         """
         ask = Ask(query, scope, user, None, model, system, messages, params, context, version, (), kind, ttl)
         plan = self.plan(ask, router)
+        check_parts(ask)
         if plan is None:
             return Explanation("the cache is disabled" if self.disabled else "the request cannot be identified")
         found = self.exact(plan, peek=True)
@@ -464,11 +464,19 @@ class Cache(Asking):
         if scope is None:
             scope = self._scope
         if self._require_scope and (scope is None or scope == ""):
-            raise ScopeRequiredError("this cache was made with require_scope=True, and the request names no scope")
+            raise ScopeRequiredError(
+                "this cache was made with require_scope=True, and the request names no scope: pass scope= with a "
+                "tenant's name or llmfast.PUBLIC, or give the cache a default, Cache(scope=...)"
+            )
         if self.disabled or (ask.normal is not None and ask.normal.uncacheable is not None):
             return None
         try:
-            identity = self._identify(ask, scope, router, streams, policy.fold_case)
+            try:
+                identity = self._identify(ask, scope, router, streams, policy.fold_case)
+            except TypeError:
+                # Maybe an object of an SDK: most requests have none, and are not searched for one.
+                ask.become_as_sent()
+                identity = self._identify(ask, scope, router, streams, policy.fold_case)
         except Exception as error:  # noqa: BLE001 - whatever cannot be identified is called, not refused
             check(ask)
             unread = (part.error for part in (ask.messages, ask.params, ask.context) if isinstance(part, Unreadable))

@@ -31,7 +31,7 @@ from ._flight import Abandoned, Failed
 from ._loops import running_loop
 from ._recording import Recording
 from ._reply import said
-from ._request import Asking
+from ._request import Asking, check_parts
 from ._stream import NOTHING, Ending, Passage, Stream, is_stream
 from ._types import Answer, Reply, Usage
 from ._values import Events, size, thaw
@@ -135,6 +135,7 @@ class Engine(Asking):
         cache, flights = self.cache, self._flights
         assert cache is not None
         assert flights is not None
+        check_parts(ask)
         if plan.stale is not None:
             stale = yield from self._stale_while_renewed(ask, plan, llm_callable)
             if stale is not None:

@@ -6,6 +6,8 @@ import inspect
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ._arguments import uncallable
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterable
@@ -49,9 +51,14 @@ def resolve_all(futures: Iterable[asyncio.Future[None]]) -> None:
 
 
 def is_async_generator(function: Callable[..., Any]) -> bool:
-    """Whether calling a function makes an async iterator of items, as `async def` with `yield` does."""
+    """Whether calling a function makes an async iterator of items, as `async def` with `yield` does.
+
+    Raises ConfigError for what cannot be called.
+    """
     code = getattr(function, "__code__", None)
     if code is not None:
         return bool(code.co_flags & inspect.CO_ASYNC_GENERATOR)
+    if not callable(function):
+        raise uncallable(function)
     called = getattr(function, "__call__", None)  # noqa: B004 - a callable object, maybe of a generator function
     return inspect.isasyncgenfunction(function) or inspect.isasyncgenfunction(called)

@@ -6,7 +6,7 @@ import copyreg
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from ._arguments import held, named, refuse
+from ._arguments import check_documents, check_turns, held, named, refuse, uncallable
 from ._llmfast import PUBLIC, NormalRequest, Public
 from ._loops import is_async_generator
 
@@ -51,7 +51,9 @@ class Ask:
 
     `normal` is the request in normal form if it was made for a provider's API: then query, model and system prompt are
     taken from it, and `messages` and `params` stay None. Iterators are read here, once, so that a request can be made
-    again. Made for each request, so no dataclass: a frozen one takes five times as long.
+    again. Objects of an SDK in `messages`, `params` and `context` count as the JSON that it sends for them, by which
+    the request holds them once it was identified. Made for each request, so no dataclass: a frozen one takes five times
+    as long.
 
     Raises ConfigError for `params` that are no mapping.
     """
@@ -124,6 +126,14 @@ class Ask:
         """
         return cls._of(NormalRequest.from_wire(api, body), facts)
 
+    def become_as_sent(self) -> None:
+        """Hold `messages`, `params` and `context` as client libraries would send them.
+
+        Raises TypeError for a class that tells no JSON schema, and what the objects' own code raises.
+        """
+        names = ("messages", "params", "context")
+        self.messages, self.params, self.context = [_as_sent(getattr(self, name), name) for name in names]
+
     @classmethod
     def _of(cls, normal: NormalRequest, facts: Facts) -> Self:
         query = normal.query
@@ -173,6 +183,14 @@ def check(ask: Ask) -> None:
     check_scope(ask.scope)
 
 
+def check_parts(ask: Ask) -> None:
+    """Raise ConfigError for history or documents of a form that was hardly meant. For misses: hits need no look."""
+    if ask.messages is not None:
+        check_turns(ask.messages)
+    if ask.context is not _NOTHING:
+        check_documents(ask.context)
+
+
 def check_scope(scope: Scope) -> None:
     """Raise ConfigError unless `scope` is None, a name or `llmfast.PUBLIC`."""
     if scope is not None and not isinstance(scope, str | Public):
@@ -194,6 +212,8 @@ class Asking:
     def run_sync(self, ask: Ask, llm_callable: Callable[..., Any]) -> Answer:
         """Take `ask` the whole way in the calling thread."""
         engine = self.engine
+        if not callable(llm_callable):
+            raise uncallable(llm_callable)
         # Nothing streams in a thread that has no loop.
         plan, answer = engine.begin(ask, False)
         return engine.go_on_sync(ask, plan, llm_callable) if answer is None else answer
@@ -226,13 +246,14 @@ class Asking:
 
         `model`, `system`, `messages` (the turns before the query, with or without the query as the last), `params`,
         `context` (documents that the answer draws on) and `version` can change the answer: requests that differ in one
-        of them never share it. Only the query is compared by meaning. `scope` is the tenant whose answers may serve:
-        None, a name, or `llmfast.PUBLIC`. `user` and `feature` are for reports. `kind` picks the policy, `ttl`
-        (seconds) overrides its time to live.
+        of them never share it. Objects of a client library in them count as the JSON that it sends. Only the query is
+        compared by meaning. `scope` is the tenant whose answers may serve: None, a name, or `llmfast.PUBLIC`. `user`
+        and `feature` are for reports. `kind` picks the policy, `ttl` (seconds) overrides its time to live.
 
         Identical requests at the same time make one call; if it raises, all of them raise what it raised.
 
-        Raises ConfigError (unknown kind, bad ttl), ScopeRequiredError, and whatever `llm_callable` raises.
+        Raises ConfigError (an argument of a wrong type, unknown kind, bad ttl), ScopeRequiredError, and whatever
+        `llm_callable` raises.
         """
         ask = Ask(query, scope, user, feature, model, system, messages, params, context, version, tags, kind, ttl)
         # As `run` does, without a coroutine more.

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import asyncio
 
-from llmfast import Cache, MiniLM
+from llmfast import Cache, MiniLM, Reply, Usage
 
 
-async def ask_model(question: str) -> str:
-    """Stand in for your client: return `(await client.chat.completions.create(...)).choices[0].message.content`."""
-    return f"(an expensive answer to {question!r})"
+async def ask_model(question: str) -> Reply:
+    """Stand in for your client's call, and say beside the text how it ended: half an answer must not be stored.
+
+    With the SDK of OpenAI:
+
+        messages = [{"role": "user", "content": question}]
+        said = await client.chat.completions.create(model="gpt-4o-mini", messages=messages)
+        choice = said.choices[0]
+        return Reply(choice.message.content, usage=said.usage, model=said.model, finish_reason=choice.finish_reason)
+    """
+    text = f"(an expensive answer to {question!r})"
+    return Reply(text, usage=Usage(12, 80), model="gpt-4o-mini", finish_reason="stop")
 
 
 async def main() -> None:

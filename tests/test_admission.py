@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
@@ -109,6 +110,11 @@ STREAMS = [
     ([CREATED, TEXT, DONE], None),
     ([CREATED, TEXT], "unfinished"),
     ([CREATED, {"type": "response.refusal.done", "refusal": "no"}, DONE], "filtered"),
+    ([json.dumps(chunk({"content": "Hel"})), json.dumps(chunk({}, "stop"))], None),
+    ([json.dumps(chunk({"content": "Hel"})), json.dumps(chunk({}, "length"))], "truncated"),
+    ([json.dumps(chunk({"content": "Hel"})).encode()], "unfinished"),
+    (['{"a": ', '{"b": 1}', "}"], None),
+    ([json.dumps(chunk({"content": "x" * 70_000}))], "unfinished"),
 ]
 
 
@@ -125,6 +131,42 @@ def test_another_is_returned_and_not_stored(value, reason):
     assert sources((first, second)) == ["llm_call", "llm_call"]
     assert (cache.stats().not_stored, cache.stats().rows, cache.stats().vectors) == (2, 0, 0)
     assert cache.stats().reasons[f"not_stored:{reason}"] == 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(json.dumps(value) for value in COMPLETE if type(value) is dict),
+        '{"city": "Rome"}',
+        "{not JSON}",
+        b"{\xff",
+        "[" * 5_000,
+        '{"a":' * 5_000,
+        '{"a": ' + "9" * 5_000 + "}",
+        "{" + "long and no JSON " * 10_000,
+    ],
+    ids=lambda value: repr(value[:40]),
+)
+def test_text_that_is_json_is_stored_as_text_if_it_is_complete(value):
+    assert [answer.response for answer in ask(Cache(), "q", "q", llm=lambda _: value)] == [value, value]
+    assert sources(ask(Cache(), "q", "q", llm=lambda _: value)) == ["llm_call", "exact_hit"]
+
+
+@pytest.mark.parametrize("make", [str, str.encode, lambda text: "\n " + text, Reply])
+@pytest.mark.parametrize("padding", [0, 100_000])
+@pytest.mark.parametrize(("value", "reason"), [case for case in INCOMPLETE if type(case[0]) is dict], ids=repr)
+def test_a_provider_s_json_as_text_is_read_for_its_end(value, reason, padding, make):
+    cache = Cache()
+    text = make(json.dumps(value) + " " * padding)
+    assert cache.get_or_generate_sync("q", lambda _: text).response == getattr(text, "value", text)
+    assert cache.stats().reasons == {f"not_stored:{reason}": 1}
+
+
+@pytest.mark.parametrize("value", [None, Reply(None), Reply(None, finish_reason="tool_calls")], ids=repr)
+def test_a_call_that_returns_nothing_is_not_stored(value):
+    cache = Cache()
+    assert sources(ask(cache, "q", "q", llm=lambda _: value)) == ["llm_call", "llm_call"]
+    assert (cache.stats().reasons, cache.stats().rows) == ({"not_stored:nothing": 2}, 0)
 
 
 @pytest.mark.parametrize(("items", "reason"), STREAMS, ids=repr)

@@ -7,6 +7,7 @@ from collections import deque
 from typing import Any
 
 from ._llmfast import LruCache
+from ._provider_json import as_data, maps
 
 #: What providers call an answer that ended as it should.
 _COMPLETE = frozenset(
@@ -47,17 +48,17 @@ _WATCHED = 10_000
 
 
 def why_not_complete(value: Any, finish_reason: str | None = None) -> str | None:
-    """Return why an answer is not to be stored, None if nothing speaks against it.
+    """Return why an answer, given as data, is not to be stored; None if nothing speaks against it.
 
     "truncated", "filtered" (by the provider, or the model refused), "failed", or "unfinished": it is still being made,
     was cut off, or does not say how it ended where the provider does. `finish_reason` is what the caller said of it.
     Beside that, the JSON forms of OpenAI's chat completions and responses and of Anthropic's messages say it
-    themselves, whole or as the events of a stream.
+    themselves, whole or as the events of a stream; events may be the text of JSON too.
     """
     if finish_reason is not None:
         return _why_not(finish_reason)
     ends = _Ends()
-    for item in value if type(value) is list else (value,):
+    for item in map(as_data, value) if type(value) is list else (value,):
         if type(item) is dict:
             why = _why_not_event(item)
             if why is not None:
@@ -81,17 +82,17 @@ def _refuses(value: dict[str, Any]) -> bool:
     """Whether a provider's answer or event is a refusal: its end is a regular one, and its text stands elsewhere."""
     if str(value.get("type")).startswith("response.refusal."):
         return True
-    said = [choice.get(place) for choice in _maps(value, "choices") for place in ("message", "delta")]
+    said = [choice.get(place) for choice in maps(value, "choices") for place in ("message", "delta")]
     if any(type(message) is dict and message.get("refusal") for message in said):
         return True
     response = _response(value)
-    parts = (part for item in _maps(response, "output") for part in _maps(item, "content")) if response else ()
+    parts = (part for item in maps(response, "output") for part in maps(item, "content")) if response else ()
     return any(part.get("type") == "refusal" for part in parts)
 
 
 def _finish_reasons(value: dict[str, Any]) -> list[str]:
     """What a provider's answer or event says of its end; nothing of other JSON."""
-    found: list[Any] = [choice.get("finish_reason") for choice in _maps(value, "choices")]
+    found: list[Any] = [choice.get("finish_reason") for choice in maps(value, "choices")]
     if value.get("type") in ("message", "message_delta"):
         holder = value.get("delta", value)
         found.append(holder.get("stop_reason") if type(holder) is dict else None)
@@ -123,7 +124,7 @@ class _Ends:
         if name == "response" and type(value.get("status")) is not str:
             self._is_unfinished = True
         elif name == "chat.completion":
-            choices = _maps(value, "choices")
+            choices = maps(value, "choices")
             self._is_unfinished |= not choices or any(choice.get("finish_reason") is None for choice in choices)
         else:
             self._choices(value)
@@ -136,7 +137,7 @@ class _Ends:
         if value.get("object") in ("chat.completion.chunk", "text_completion"):
             # The last one may hold the usage alone; until a choice ends, the stream has not.
             self._open.setdefault("choices", True)
-        for choice in _maps(value, "choices"):
+        for choice in maps(value, "choices"):
             delta, index = choice.get("delta"), ("choice", choice.get("index", 0))
             if choice.get("finish_reason") is not None:
                 self._open[index] = self._open["choices"] = False
@@ -173,12 +174,6 @@ def _response(value: dict[str, Any]) -> dict[str, Any] | None:
     """Return the object of the responses API that this is or carries."""
     response = value.get("response") if str(value.get("type", "")).startswith("response.") else value
     return response if type(response) is dict and response.get("object") == "response" else None
-
-
-def _maps(value: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    """Return the dicts in the list `name`, if there is one."""
-    items = value.get(name)
-    return [item for item in items if type(item) is dict] if type(items) is list else []
 
 
 def _why_not(reason: str) -> str | None:

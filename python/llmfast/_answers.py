@@ -56,6 +56,8 @@ class Called:
     model: str
     route: Any
     finish_reason: str | None = None
+    #: The value, parsed if it is the text of a JSON object.
+    data: Any = None
 
 
 class _Hit(Answer):

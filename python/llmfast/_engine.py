@@ -29,6 +29,7 @@ from ._drivers import AsyncDriver, Await, Behind, Call, Consult, Fly, OffLoop, P
 from ._failures import Failures, told
 from ._flight import Abandoned, Failed
 from ._loops import running_loop
+from ._provider_json import as_data, may_be_data, signed
 from ._recording import Recording
 from ._reply import said
 from ._request import Asking, check_parts
@@ -374,10 +375,9 @@ class Engine(Asking):
         self, cache: Cache, plan: Plan, called: Called, flight: Flight
     ) -> Generator[OffLoop | Consult, Any, tuple[Row | None, bytes | None]]:
         """Store an answer if it may be stored; return its row, and the key if it lies in the cache now."""
-        value = called.value
-        if isinstance(value, Events):
-            value = [thaw(item) for item in value.items]
-        why_not = "size" if value is None and flight.detached else why_not_complete(value, called.finish_reason)
+        judge = partial(_judged, called, flight)
+        is_long = isinstance(called.value, Events) and not _is_small(called.value)
+        value, why_not = (yield OffLoop(judge)) if is_long else judge()
         if why_not is None and cache.admits is not None:
             try:
                 # Whether that is true is for what it returned to say, an array for one raises.
@@ -425,7 +425,7 @@ class Engine(Asking):
         stream = Stream(Passage(called.value, partial(self._unwrapped, ending), ending, loop))
         return Called(stream, None, called.model, called.route)
 
-    def _call(self, ask: Ask, llm_callable: Callable[..., Any]) -> Generator[Call, Any, Called]:
+    def _call(self, ask: Ask, llm_callable: Callable[..., Any]) -> Generator[Call | OffLoop, Any, Called]:
         route = None
         if self.router is not None:
             try:
@@ -436,12 +436,19 @@ class Engine(Asking):
         # Without a choice of ours a default stands, such as what `partial` has bound.
         tells = takes is not None and (route is not None or takes.default is takes.empty)
         result = yield Call(llm_callable, ask.query, {"decision": route} if tells else {})
+        reply = result if isinstance(result, Reply) else Reply(result)
+        data = reply.value
+        if may_be_data(data):
+            try:
+                data = as_data(data) if _is_small(data) else (yield OffLoop(partial(as_data, data)))
+            except Exception as error:  # noqa: BLE001 - a failure of ours costs what it would have told, never the call
+                self.failures.note("reply", error)
+        if reply is not result:
+            reply = signed(result, data)
+        served, usage, finish_reason = said(reply, self.failures)
         chosen = getattr(route, "model", None) if tells else None
         model = chosen if isinstance(chosen, str) else ask.model
-        if isinstance(result, Reply):
-            served, usage, finish_reason = said(result, self.failures)
-            return Called(result.value, usage, served or model, route, finish_reason)
-        return Called(result, None, model, route)
+        return Called(reply.value, usage, served or model, route, finish_reason, data)
 
     def _record(self, outcome: Outcome, ask: Ask, answer: Answer) -> None:
         if self.cache is not None:
@@ -479,6 +486,18 @@ def _parameter_for_decision(llm_callable: Callable[..., Any]) -> inspect.Paramet
     # Not `**rest`: who passes that on to a client would pass on a parameter that the client does not know.
     named = parameter is not None and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
     return parameter if named else None
+
+
+def _judged(called: Called, flight: Flight) -> tuple[Any, str | None]:
+    """Return an answer, a stream as the list of its items, and why it is not to be stored."""
+    value = called.value
+    if value is None:
+        # Of a stream that was too long to be kept, which is told while it goes on; or the call returned nothing.
+        return None, "size" if flight.told else "nothing"
+    if isinstance(value, Events):
+        value = [thaw(item) for item in value.items]
+        return value, why_not_complete(value, called.finish_reason)
+    return value, why_not_complete(called.data, called.finish_reason)
 
 
 def _store(

@@ -240,9 +240,13 @@ class Asking:
 
         `llm_callable(query)` is sync or async and returns str, bytes, JSON data or a `Reply`; if it has a parameter
         named `decision`, it gets the router's choice; without a router, or where it failed, the parameter's default, or
-        None if it has none. A sync one runs in a thread. An answer of another type is returned and not stored. The
-        callable itself is no part of the key: calls that mean different things need a different `version`, `system` or
-        `params`.
+        None if it has none. A sync one runs in a thread. An async iterator of these is a stream. None and answers of
+        other types are returned and not stored. The callable itself is no part of the key: calls that mean different
+        things need a different `version`, `system` or `params`.
+
+        Only whole answers are stored. JSON of OpenAI and Anthropic (data, or its text) says whether it is one; a text
+        that was taken out of it does not: return `Reply(text, finish_reason=...)`, and at the end of a stream of texts
+        `yield Reply(None, finish_reason=..., usage=...)`.
 
         `model`, `system`, `messages` (the turns before the query, with or without the query as the last), `params`,
         `context` (documents that the answer draws on) and `version` can change the answer: requests that differ in one

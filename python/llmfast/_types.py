@@ -32,8 +32,18 @@ class Reply:
 
     `value` is the answer (str, bytes or JSON data), `usage` the tokens that the call took, `model` the model that
     served. `finish_reason` is how it ended, in the provider's word ("stop", "length", "content_filter", "end_turn",
-    "max_tokens", ...): an answer that is not complete is returned and not stored. As an item of a stream
-    a reply says so of the whole, and the last one counts; with the value None it is no item.
+    "max_tokens", ...): an answer that is not complete is returned and not stored.
+
+    As an item of a stream a reply says so of the whole, and the last one counts; with the value None it is no item. A
+    stream of text that is cut off looks like a whole one, unless its last item says how it ended:
+
+        async def ask(question):
+            finish_reason = "incomplete"
+            async for chunk in await client.chat.completions.create(..., stream=True):
+                for choice in chunk.choices:
+                    yield choice.delta.content or ""
+                    finish_reason = choice.finish_reason or finish_reason
+            yield Reply(None, finish_reason=finish_reason)
 
     What cannot be read of usage and model is as if it had not been said, and counted as a failure: the answer was paid
     for. A finish reason may be an enum of the provider's words.

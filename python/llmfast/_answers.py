@@ -154,9 +154,12 @@ class SemanticHit(_Hit):
         return Explanation(reason, plan.policy.threshold, plan.nearest, None, plan.neighbours)
 
 
-def missed(plan: Plan, route: Any) -> Explanation:
+def missed(plan: Plan, route: Any, not_stored: str | None = None) -> Explanation:
     threshold = plan.policy.threshold
-    return Explanation(plan.why_not, threshold, plan.nearest, route, plan.neighbours, plan.refusal, plan.would_serve)
+    reason = plan.why_not if not_stored is None else f"{plan.why_not}; the answer was not stored: {not_stored}"
+    return Explanation(
+        reason, threshold, plan.nearest, route, plan.neighbours, plan.refusal, plan.would_serve, not_stored
+    )
 
 
 def stale_hit(row: Row, age: float, error: BaseException) -> Flown:

@@ -26,6 +26,7 @@ from ._policy import POLICIES, CachePolicy, check_ttl, resolve, shortened
 from ._request import Ask, Asking, check, check_parts, check_scope
 from ._semantic import SemanticTier
 from ._types import Answer, Explanation
+from ._uncopied import Uncopied
 from ._values import pack
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ class Cache(Asking):
         self.failures = Failures()
         self.flights = FlightTable()
         self.counts = Counts()
+        self.uncopied = Uncopied()
         self._scope = scope
         self._require_scope = require_scope
         self._identifier = Identifier(secrets.token_bytes(32) if secret is None else secret)

@@ -141,7 +141,8 @@ class Engine(Asking):
             stale = yield from self._stale_while_renewed(ask, plan, llm_callable)
             if stale is not None:
                 return stale
-        key: bytes | None = plan.key
+        # Nobody waits for what could not be handed over.
+        key: bytes | None = None if llm_callable in cache.uncopied else plan.key
         while True:
             flight, leads = flights.join(key, plan.loop, plan)
             try:
@@ -313,9 +314,9 @@ class Engine(Asking):
             if instead is None:
                 raise
             return instead
-        decision, recording = missed(plan, called.route), None
+        recording = None
         if is_stream(called.value):
-            recording = Recording(Ending(called.model, called.usage))
+            recording, decision = Recording(Ending(called.model, called.usage)), missed(plan, called.route)
             flight.on_land, flight.on_leave = recording.finish, recording.nudge
             flown = Flown("llm_call", None, None, called.model, None, None, None, decision, plan.key, recording)
             try:
@@ -334,13 +335,18 @@ class Engine(Asking):
         else:
             self._book_call(ask, plan, called)
         row, key = None, None
+        why_not: str | None = "failure"
         try:
-            row, key = yield from self._store(cache, plan, called, flight)
+            row, key, why_not = yield from self._store(cache, plan, called, flight)
+            if recording is None:
+                cache.uncopied.note(llm_callable, copied=row is not None)
         except Exception as error:  # noqa: BLE001 - a failure of ours costs the hit, never the call
             self.failures.note("admission", error)
-            cache.counts.reason("not_stored:failure")
+        if why_not is not None:
+            cache.counts.reason(f"not_stored:{why_not}")
         if recording is not None:
             return flown
+        decision = missed(plan, called.route, why_not)
         return Flown("llm_call", called.value, row, called.model, called.usage, None, None, decision, key)
 
     def _stale_instead(self, plan: Plan, error: BaseException) -> Flown | None:
@@ -373,8 +379,8 @@ class Engine(Asking):
 
     def _store(
         self, cache: Cache, plan: Plan, called: Called, flight: Flight
-    ) -> Generator[OffLoop | Consult, Any, tuple[Row | None, bytes | None]]:
-        """Store an answer if it may be stored; return its row, and the key if it lies in the cache now."""
+    ) -> Generator[OffLoop | Consult, Any, tuple[Row | None, bytes | None, str | None]]:
+        """Store an answer if it may be stored; return what `_store` does."""
         judge = partial(_judged, called, flight)
         is_long = isinstance(called.value, Events) and not _is_small(called.value)
         value, why_not = (yield OffLoop(judge)) if is_long else judge()
@@ -388,11 +394,9 @@ class Engine(Asking):
             why_not = None if admitted else "refused"
         store = partial(_store, cache, plan, called, why_not, flight)
         # A large answer takes milliseconds to pack, and the index may have to move all its rows.
+        stored: tuple[Row | None, bytes | None, str | None]
         stored = store() if plan.vector is None and _is_small(called.value) else (yield OffLoop(store))
-        row, key, why_not = stored
-        if why_not is not None:
-            cache.counts.reason(f"not_stored:{why_not}")
-        return row, key
+        return stored
 
     def _take(self, ask: Ask, plan: Plan, flight: Flight, flown: Flown, item: Any) -> bool:
         """Take an item of a stream; return whether there is room for more. The first one begins it for all who wait."""
@@ -509,6 +513,7 @@ def _store(
     """
     row = cache.row(plan, called.value, model=called.model, usage=called.usage)
     if row is None:
+        cache.uncopied.warn(called.value)
         return None, None, why_not or "type"
     if why_not is None:
         try:

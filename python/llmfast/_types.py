@@ -10,6 +10,7 @@ from ._stream import Stream
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ._llmfast import Decision
     from ._plan import Plan
 
 Source = Literal["exact_hit", "semantic_hit", "llm_call"]
@@ -78,16 +79,18 @@ class Explanation:
     cosine of the best one found; both are None where nothing was compared by meaning. `neighbours` are the stored
     questions that were looked at, nearest first. `refusal` names why the request was not compared by meaning, if it was
     not ("follow_up", "fresh", "tools", ...). `would_serve` is the neighbour that mode "shadow" kept from serving.
-    `route` is the router's decision, if one chose.
+    `route` is the router's decision, if one chose. `not_stored` names why the answer of a call was not stored ("type",
+    "truncated", "refused", ...); None where it was, and for a stream, which is stored after its end if at all.
     """
 
     reason: str
     threshold: float | None = None
     nearest: float | None = None
-    route: Any = None
+    route: Decision | None = None
     neighbours: tuple[Neighbour, ...] = ()
     refusal: str | None = None
     would_serve: Neighbour | None = None
+    not_stored: str | None = None
 
 
 class Answer:

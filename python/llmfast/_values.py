@@ -28,6 +28,10 @@ _BYTES, _DICT = "$bytes", "$json"
 _ESCAPED = (f'{{"{_BYTES}":', f'{{"{_DICT}":')
 
 
+#: No value stands in the way of an answer; or none does, but JSON has no form for the whole.
+_NONE, _NO_FORM = object(), object()
+
+
 class Json(str):
     """The JSON text of an item that is neither str nor bytes."""
 
@@ -75,6 +79,17 @@ def unpack(row: Row) -> Any:
         usage = None if row.usage is None else Usage(*row.usage)
         return Stream(Replay([_from_event(event) for event in json.loads(row.payload)], row.model, usage))
     return json.loads(row.payload) if row.codec == "json" else row.payload
+
+
+def foreign(value: Any) -> Any:
+    """Return what keeps an answer that `pack` refuses from being data: itself, or an object inside of it.
+
+    None if JSON has no form for it although all its types are JSON's: it is too deep or too large, or holds a NaN.
+    """
+    if type(value) is Events:
+        value = next((item.value for item in value.items if type(item) is Opaque), None)
+    obstacle = _obstacle(value)
+    return None if obstacle is _NONE or obstacle is _NO_FORM else obstacle
 
 
 def freeze(item: Any) -> Frozen:
@@ -125,21 +140,23 @@ def _from_event(event: Any) -> Any:
     return event
 
 
-def _is_json(root: Any) -> bool:
+def _is_json(value: Any) -> bool:
+    return _obstacle(value) is _NONE
+
+
+def _obstacle(root: Any) -> Any:
+    """Return the first value of a type that JSON would not bring back, or `_NO_FORM`; `_NONE` if all is well."""
     left = [(root, 0)]
     for _ in range(MAX_VALUES):
         if not left:
-            return True
+            return _NONE
         value, depth = left.pop()
         kind = type(value)
         if kind in (str, int, float, bool) or value is None:
             continue
-        if depth == MAX_DEPTH:
-            return False
-        if kind is list:
-            left.extend((item, depth + 1) for item in value)
-        elif kind is dict and all(type(name) is str for name in value):
-            left.extend((item, depth + 1) for item in value.values())
-        else:
-            return False
-    return False
+        if kind is not list and kind is not dict:
+            return value
+        if depth == MAX_DEPTH or (kind is dict and not all(type(name) is str for name in value)):
+            return _NO_FORM
+        left.extend((item, depth + 1) for item in (value if kind is list else value.values()))
+    return _NO_FORM

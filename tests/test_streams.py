@@ -7,7 +7,7 @@ import gc
 import os
 import threading
 import weakref
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -166,6 +166,38 @@ def test_a_stream_hits_by_meaning_too():
         for question, source in [("t/=", "llm_call"), ("t/other", "semantic_hit"), ("u/=", "llm_call")]:
             answer = await cache.get_or_generate(question, model)
             assert (answer.source, await read(answer)) == (source, ["a", "b"])
+
+    run(main)
+
+
+@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_block_closes_its_stream_as_those_of_client_libraries_do(cached, fails):
+    async def main():
+        tap, asked = Tap(), Cache() if cached else Engine()
+        tap.give("a", "b")
+        answer = await asked.get_or_generate("q", tap)
+        with pytest.raises(ZeroDivisionError) if fails else nullcontext():
+            async with answer.response as stream:
+                assert stream is answer.response
+                assert await anext(stream) == "a"
+                if fails:
+                    raise ZeroDivisionError
+        await tap.closed.wait()
+        assert [item async for item in stream] == []
+
+    run(main)
+
+
+def test_a_stream_may_be_closed_by_either_name():
+    async def main():
+        tap, cache = Tap(), Cache()
+        tap.give("a", "b")
+        answer = await cache.get_or_generate("q", tap)
+        assert await anext(answer.response) == "a"
+        await answer.response.close()
+        await tap.closed.wait()
+        assert await read(answer) == []
 
     run(main)
 

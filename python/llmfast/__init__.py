@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from ._ledger import (
         Ledger as Ledger,
         Summary as Summary,
+        Totals as Totals,
     )
     from ._llmfast import (
         PUBLIC as PUBLIC,
@@ -82,6 +83,10 @@ if TYPE_CHECKING:
     from ._prices import (
         Price as Price,
         Prices as Prices,
+    )
+    from ._request import (
+        Ask as Ask,
+        Scope as Scope,
     )
     from ._router import (
         Decision as Decision,
@@ -101,6 +106,7 @@ if TYPE_CHECKING:
 
 _MODULE_OF = {
     "Answer": "_types",
+    "Ask": "_request",
     "BatchSizeError": "_errors",
     "BatchStats": "_batch",
     "Batched": "_batch",
@@ -145,6 +151,7 @@ _MODULE_OF = {
     "Prices": "_prices",
     "Reply": "_types",
     "Router": "_router",
+    "Scope": "_request",
     "ScopeRequiredError": "_errors",
     "SentenceTransformerEncoder": "_adapters",
     "Signal": "_router",
@@ -152,6 +159,7 @@ _MODULE_OF = {
     "Summary": "_ledger",
     "TextTooLongError": "_errors",
     "TierStats": "_counts",
+    "Totals": "_ledger",
     "UnknownIdError": "_errors",
     "UnknownPriceError": "_errors",
     "UnsupportedModelError": "_errors",
@@ -164,6 +172,7 @@ _MODULE_OF = {
 __all__ = [
     "PUBLIC",
     "Answer",
+    "Ask",
     "BatchSizeError",
     "BatchStats",
     "Batched",
@@ -207,6 +216,7 @@ __all__ = [
     "Prices",
     "Reply",
     "Router",
+    "Scope",
     "ScopeRequiredError",
     "SentenceTransformerEncoder",
     "Signal",
@@ -214,6 +224,7 @@ __all__ = [
     "Summary",
     "TextTooLongError",
     "TierStats",
+    "Totals",
     "UnknownIdError",
     "UnknownPriceError",
     "UnsupportedModelError",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copyreg
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from ._arguments import check_documents, check_turns, held, named, refuse, uncallable
 from ._llmfast import PUBLIC, NormalRequest, Public
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from ._engine import Engine
     from ._types import Answer
 
-    Scope = str | Public | None
+#: The tenant whose answers may serve: a name, `llmfast.PUBLIC` for answers that serve every tenant, or None for the one
+#: scope of an application that has no tenants.
+Scope: TypeAlias = str | Public | None
 
 #: What context and tags are by default. There is one empty tuple; another one would only be looked at longer.
 _NOTHING = ()
@@ -47,7 +49,7 @@ class Facts(TypedDict, total=False):
 
 
 class Ask:
-    """A request as the caller made it; nobody changes one.
+    """A request as the caller made it, for `run` and `run_sync` of a cache or an engine; nobody changes one.
 
     `normal` is the request in normal form if it was made for a provider's API: then query, model and system prompt are
     taken from it, and `messages` and `params` stay None. Iterators are read here, once, so that a request can be made

@@ -32,10 +32,10 @@ class Stream:
     loop. str and bytes come as they are, JSON data as a fresh copy; an object of another type, which keeps the stream
     from being stored, is the same one for all who read along.
 
-    Who stops early says so with `aclose()` (or `contextlib.aclosing`); cancelling a read or dropping the stream does
-    the same. The call behind it is stopped when nobody reads it any more (see `CachePolicy.on_abandon`). If the call
-    fails midway, everybody gets the items that came before, then its error, or ClosedError if the event loop that it
-    ran on has ended.
+    Who stops early says so with `aclose()`, or reads inside of `async with answer.response as stream`; cancelling a
+    read or dropping the stream does the same. The call behind it is stopped when nobody reads it any more (see
+    `CachePolicy.on_abandon`). If the call fails midway, everybody gets the items that came before, then its error, or
+    ClosedError if the event loop that it ran on has ended.
     """
 
     __slots__ = ("__weakref__", "_source")
@@ -53,6 +53,17 @@ class Stream:
 
     async def aclose(self) -> None:
         """Stop reading; there are no items after that."""
+        await self._source.close()
+
+    async def close(self) -> None:
+        """Do the same as `aclose`: so the streams of client libraries call it."""
+        await self._source.close()
+
+    async def __aenter__(self) -> Self:
+        """Return the stream itself, which is closed when the block ends."""
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
         await self._source.close()
 
     @property

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 import llmfast
 from llmfast import (
     Answer,
+    Ask,
     BertEncoder,
     Cache,
     CachePolicy,
     CallableEncoder,
+    Decision,
     Engine,
     FlatIndex,
     Hit,
@@ -22,7 +24,9 @@ from llmfast import (
     LruCache,
     MiniLM,
     Reply,
+    Scope,
     SentenceTransformerEncoder,
+    Totals,
     Usage,
     batch,
 )
@@ -44,6 +48,12 @@ async def cache_and_engine() -> None:
             print(item)
         await answer.response.aclose()
         assert_type(answer.response.usage, Usage | None)
+        async with answer.response as stream:
+            assert_type(stream, llmfast.Stream)
+    assert_type(answer.decision.route, Decision | None)
+    assert_type(answer.decision.not_stored, str | None)
+    for tenant in tenants():
+        await engine.run(Ask("q", scope=tenant), lambda query: query)
     await cache.get_or_generate("q", streamed)
     await cache.feedback(answer, ok=False)
     assert_type(await cache.invalidate(tag="doc", scope=None, dry_run=True), int)
@@ -52,6 +62,14 @@ async def cache_and_engine() -> None:
     await cache.feedback(answer)  # type: ignore[call-arg]
     CachePolicy(mode="strict")  # type: ignore[arg-type]
     await cache.get_or_generate("q", lambda query: query, threshold=0.9)  # type: ignore[call-arg]
+
+
+def tenants() -> list[Scope]:
+    return [None, "a", llmfast.PUBLIC]
+
+
+def booked(ledger: llmfast.Ledger) -> list[Totals]:
+    return [ledger.summary(), *ledger.summary().models.values()]
 
 
 async def streamed(query: str) -> AsyncIterator[str | Reply]:

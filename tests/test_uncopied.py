@@ -25,12 +25,12 @@ class Completion:
 
 
 class Model:
-    """Answers with what it is given, once `width` calls are under way."""
+    """Answers with what it is given, once as many calls are under way as `barrier` says."""
 
-    def __init__(self, value, width=1):
+    def __init__(self, value):
         self.value = value
         self.calls = 0
-        self.barrier = asyncio.Barrier(width)
+        self.barrier = asyncio.Barrier(1)
 
     async def __call__(self, query):
         self.calls += 1
@@ -69,7 +69,7 @@ def test_once_its_answer_could_not_be_copied_nobody_waits_for_a_call(make):
     async def run():
         cache, model = Cache(), Model(object())
         await cache.get_or_generate("q", make(model))
-        model = Model(Completion(), width=5)
+        model.value, model.barrier, model.calls = Completion(), asyncio.Barrier(5), 0
         # Each call ends when all five are under way.
         answers = await together(cache, lambda: make(model), 5)
         assert model.calls == 5
@@ -121,6 +121,16 @@ def test_what_is_remembered_is_bounded():
     assert (remembered[-256:], sum(remembered)) == ([True] * 256, 256)
     uncopied.note(kinds[-1](), copied=True)
     assert kinds[-1]() not in uncopied
+
+
+def test_a_method_of_another_object_is_another_call():
+    async def run():
+        uncopied, models = Uncopied(), [Model(object()), Model("text")]
+        uncopied.note(models[0].method, copied=False)
+        assert [model.method in uncopied for model in models] == [True, False]
+        assert [partial(decorated(model.method)) in uncopied for model in models] == [True, False]
+
+    asyncio.run(run())
 
 
 def test_classes_and_functions_of_c_are_told_apart():

@@ -25,28 +25,28 @@ class Uncopied:
     """Remembers which calls returned what cannot be copied, so that nobody waits for what they could not have.
 
     A call is known by its code, or by its type if it is an object: lambdas and partials are made anew for each request.
-    Safe from any thread.
+    A method is known by its object as well, since what it returns is often that one's choice. Safe from any thread.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        #: What calls are known by, under its `id`, which is nobody else's while it is here.
-        self._calls: dict[int, Any] = {}
+        #: What calls are known by, under its `id`, which is nobody else's while it is here, and that of its object.
+        self._calls: dict[tuple[int, int], Any] = {}
         self._warned: set[str] = set()
 
     def __contains__(self, function: Any) -> bool:
-        return bool(self._calls) and id(_known_by(function)) in self._calls
+        return bool(self._calls) and _known_by(function)[0] in self._calls
 
     def note(self, function: Any, *, copied: bool) -> None:
         """Note whether the last answer of a call could be copied."""
         if copied and not self._calls:
             return
-        known_by = _known_by(function)
+        key, known_by = _known_by(function)
         with self._lock:
             if copied:
-                self._calls.pop(id(known_by), None)
+                self._calls.pop(key, None)
                 return
-            self._calls[id(known_by)] = known_by
+            self._calls[key] = known_by
             if len(self._calls) > _MOST_CALLS:
                 del self._calls[next(iter(self._calls))]
 
@@ -71,18 +71,21 @@ class Uncopied:
             logger.warning("%s %s %s are not stored: %s", what, held, name, instead)
 
 
-def _known_by(function: Any) -> Any:
-    """Return what stays the same where a callable is made anew: its code, else its type."""
+def _known_by(function: Any) -> tuple[tuple[int, int], Any]:
+    """Return what stays the same where a callable is made anew, its code or else its type, and a key for it."""
+    owner = None
     try:
         for _ in range(_WRAPPERS):
             inner = function.func if isinstance(function, partial) else getattr(function, "__wrapped__", None)
             if inner is None:
                 break
             function = inner
-        code = getattr(function, "__code__", None)
+        known_by = getattr(function, "__code__", None)
+        # Not kept: it may be large, and another one in its place is told apart by its next answer.
+        owner = getattr(function, "__self__", None)
     except Exception:  # noqa: BLE001 - code of the caller's, which must not cost the call
-        code = None
-    if code is not None:
-        return code
-    # Of these the type says nothing.
-    return function if isinstance(function, type | BuiltinFunctionType) else type(function)
+        known_by = None
+    if known_by is None:
+        # Of these the type says nothing.
+        known_by = function if isinstance(function, type | BuiltinFunctionType) else type(function)
+    return (id(known_by), id(owner)), known_by

@@ -8,6 +8,7 @@ import pytest
 
 from asking import ask
 from llmfast import Cache, Engine, Ledger, Reply, Usage
+from llmfast._worker import Worker
 
 CHAT = {
     "object": "chat.completion",
@@ -80,3 +81,14 @@ def test_what_cannot_be_read_costs_nothing_but_itself(usage, caplog):
         ("llm_call", "asked", None),
         ("exact_hit", "asked", None),
     ]
+
+
+def test_what_fails_while_a_long_answer_is_read_does_not_cost_it(monkeypatch, caplog):
+    def full(worker, job):
+        raise RuntimeError("cannot start new threads")
+
+    monkeypatch.setattr(Worker, "submit", full)
+    cache, text = Cache(), json.dumps({**CHAT, "padding": "x" * 100_000})
+    (answer,) = ask(cache, "q", llm=lambda _: text)
+    assert (answer.response, answer.usage, answer.decision.not_stored) == (text, None, "failure")
+    assert cache.stats().failures == {"reply": 1, "admission": 1}

@@ -6,12 +6,12 @@ import hashlib
 import inspect
 import json
 import math
-import threading
 from typing import TYPE_CHECKING, Any
 
 from ._batch import Batched
 from ._drivers import is_async, loop_is_running
 from ._errors import BatchSizeError, ConfigError, DimensionMismatchError, InvalidVectorError, MissingPackageError
+from ._forks import new_lock
 from ._loop_thread import LoopThread
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class SentenceTransformerEncoder:
         self._prompt = _prompt(self._model) if prompt is None else prompt
         self._batch_size = batch_size
         # The tokenizer fails when two threads set its truncation at a time.
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self.dim = int(dim)
         self.fingerprint = _digest(_identity(self._model, self._prompt))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from typing import Any
 
+from ._forks import new_lock
 from ._llmfast import LruCache
 from ._provider_json import as_data, maps
 
@@ -193,7 +193,7 @@ class Bursts:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._times: LruCache[int, deque[float]] = LruCache(_WATCHED)
 
     def floods(self, principal: int | None, now: float) -> bool:

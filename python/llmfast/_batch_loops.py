@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import threading
 import weakref
 from typing import TYPE_CHECKING
 
 from ._batch_calls import is_async
 from ._batch_queue import LoopQueue
 from ._batch_stats import BatchStats
+from ._forks import new_lock
 from ._llmfast import BatchEntrance, BatchTotals
 from ._loop_thread import LoopThread
 
@@ -37,7 +37,7 @@ class Queues:
         _ALL.add(self)
 
     def _begin(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._totals = BatchTotals()
         # By identity, which is faster than by weak references, and a reference that takes the entry out.
         self._by_loop = _ByLoop()

@@ -14,7 +14,7 @@ from contextvars import Context
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, final
 
-from ._llmfast import Arrival, CompletionQueue, LookupWorker, after_fork, before_fork
+from ._llmfast import Arrival, CompletionQueue, LookupWorker
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 #: How long, in seconds, completions are delivered in one turn of a loop, and how many: with each a task goes on.
 BUDGET = 0.0005
 MOST = 16
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=before_fork, after_in_parent=after_fork, after_in_child=after_fork)
 
 
 @final

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from ._forks import new_lock
 
 if TYPE_CHECKING:
     from ._llmfast import CacheStats
@@ -16,7 +17,7 @@ class Counts:
     """Counters that any thread may raise."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._outcomes = dict.fromkeys(OUTCOMES, 0)
         self._exact_hits = 0
         self._reasons: dict[str, int] = {}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-import threading
 from contextlib import suppress
 from typing import Any
+
+from ._forks import new_lock
 
 logger = logging.getLogger("llmfast")
 
@@ -31,7 +32,7 @@ class Failures:
     """Counts by step what went wrong inside llmfast while the call went on."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._counts: dict[str, int] = {}
 
     def note(self, step: str, error: BaseException) -> None:

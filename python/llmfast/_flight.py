@@ -7,12 +7,12 @@ answers, and the waking of those who wait.
 from __future__ import annotations
 
 import os
-import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ._forks import new_lock
 from ._llmfast import FlightState
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class FlightTable:
     def _reset(self) -> None:
         self._process = os.getpid()
         # Guards what the state machine does together with the flights, which followers look up by number.
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._state = FlightState()
         self._flights: dict[int, Flight] = {}
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, TypeAlias
 
+from ._forks import new_lock
 from ._groups import SHELVES, Groups
 from ._ids import Ids
 from ._invalidation import Invalidations
@@ -49,7 +49,7 @@ class MemoryTier:
         #: The keys of the rows in the index, and their ids there. `key_of` may be asked like the exact tier.
         self.ids = Ids()
         # Guards the pairing of keys with ids; the cache and the index have locks of their own.
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         #: Vectors of rows that are not to be found by meaning yet.
         self._held: dict[bytes, np.ndarray | _Encoding] = {}
         self._groups = Groups()

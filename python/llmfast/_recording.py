@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from ._errors import ClosedError
 from ._flight import Abandoned, Failed
+from ._forks import new_lock
 from ._loops import on_loop, resolve_all, running_loop, wake
 from ._stream import TURN, Ending, breathe
 from ._values import Events, freeze, size, thaw
@@ -44,7 +44,7 @@ class Recording:
         self.overflown = False
         self._limit = limit
         self._process = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._items: list[Frozen] = []
         #: How many items were dropped before the first that is there.
         self._dropped = 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 from typing import TYPE_CHECKING
 
 from ._bridge import Search
 from ._encoder import encode_for_index, is_native
+from ._forks import new_lock
 from ._llmfast import PUBLIC, FlatIndex, LruCache, Reading, _Encoding, refusal
 from ._memory import BREADTH
 from ._plan import SERVES, as_neighbour
@@ -269,7 +269,7 @@ class WrongAnswers:
     """
 
     def __init__(self, dim: int) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._dim = dim
         self.clear()
 

@@ -7,6 +7,8 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from ._forks import new_lock
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
@@ -17,7 +19,7 @@ class Worker:
     """A thread that starts with the first job and ends with its owner. A forked child gets its own."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._pool: ThreadPoolExecutor | None = None
         self._process = 0
         self._thread = 0
@@ -38,7 +40,9 @@ class Worker:
                 self._pool = ThreadPoolExecutor(1, thread_name_prefix="llmfast", initializer=self._note)
                 self._process = os.getpid()
                 weakref.finalize(self, self._pool.shutdown, wait=False)
-            return self._pool.submit(job)
+            pool = self._pool
+        # Not under the lock: the pool takes one of all pools', which who forks may have taken before this one.
+        return pool.submit(job)
 
 
 class _CallThreads:
@@ -48,7 +52,7 @@ class _CallThreads:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._process = 0
         self._pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, ThreadPoolExecutor]
 

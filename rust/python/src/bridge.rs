@@ -106,10 +106,10 @@ impl PyWorker {
     }
 }
 
-/// For `os.register_at_fork`: waits for native searches, and holds up those that follow.
+/// For `os.register_at_fork`: waits for what holds locks without the interpreter, and holds up what follows.
 #[pyfunction]
-fn before_fork() {
-    fork::before();
+fn before_fork(py: Python<'_>) {
+    py.detach(fork::before);
 }
 
 /// For `os.register_at_fork`, in the parent and in the child.

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::errors::to_py;
+use crate::support::forks::detached;
 use crate::support::indexes::{index_methods, kernel_to_load};
 use crate::support::vectors;
 
@@ -67,15 +68,15 @@ impl PyFlatIndex {
     }
 
     fn remove(&self, py: Python<'_>, id: u64) -> PyResult<bool> {
-        py.detach(|| self.0.remove(id)).map_err(to_py)
+        detached(py, || self.0.remove(id)).map_err(to_py)
     }
 
     fn __contains__(&self, py: Python<'_>, id: u64) -> PyResult<bool> {
-        py.detach(|| self.0.contains(id)).map_err(to_py)
+        detached(py, || self.0.contains(id)).map_err(to_py)
     }
 
     fn compact(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        py.detach(|| self.0.compact(&path)).map_err(to_py)
+        detached(py, || self.0.compact(&path)).map_err(to_py)
     }
 
     #[staticmethod]

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 use crate::errors::to_py;
 use crate::flat_index::{PyHit, hits};
+use crate::support::forks::detached;
 use crate::support::indexes::{index_methods, kernel_to_load};
 use crate::support::vectors;
 
@@ -22,11 +23,11 @@ impl PyHnswIndex {
     }
 
     fn remove(&self, py: Python<'_>, id: u64) -> bool {
-        py.detach(|| self.0.remove(id))
+        detached(py, || self.0.remove(id))
     }
 
     fn __contains__(&self, py: Python<'_>, id: u64) -> bool {
-        py.detach(|| self.0.contains(id))
+        detached(py, || self.0.contains(id))
     }
 
     #[staticmethod]

@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
 use crate::errors::to_py;
+use crate::support::forks::detached;
 
 const OUTCOMES: [(&str, Outcome); 5] = [
     ("exact_hit", Outcome::ExactHit),
@@ -109,13 +110,13 @@ impl LedgerState {
     }
 
     fn summary(&self, py: Python<'_>) -> (TotalsTuple, Vec<(Option<String>, TotalsTuple)>) {
-        let (total, models) = py.detach(|| self.0.summary());
+        let (total, models) = detached(py, || self.0.summary());
         (tuple(&total), tuples(models))
     }
 
     fn split(&self, py: Python<'_>, by: &str) -> PyResult<Vec<(Option<String>, TotalsTuple)>> {
         let by = named(&DIMENSIONS, "by", by).map_err(to_py)?;
-        Ok(tuples(py.detach(|| self.0.split(by))))
+        Ok(tuples(detached(py, || self.0.split(by))))
     }
 }
 

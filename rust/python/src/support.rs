@@ -17,6 +17,7 @@ pub(crate) mod collected;
 pub(crate) mod durations;
 pub(crate) mod fast_calls;
 pub(crate) mod flights;
+pub(crate) mod forks;
 pub(crate) mod indexes;
 pub(crate) mod keys;
 pub(crate) mod loops;

@@ -1,27 +1,33 @@
 //! Forks, which copy a lock as it is and the thread that holds it not at all.
 //!
-//! An index that is being searched at that moment could never be written to in the child. So who forks waits until the
-//! searches of the workers have ended, and they until it has forked. Encoding locks nothing and goes on.
+//! An index that is being searched at that moment could never be written to in the child. So who forks waits until all
+//! that holds locks apart from the interpreter has ended, and the next of its kind until it has forked. Encoding locks
+//! nothing and goes on.
 
 use std::cell::RefCell;
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
-static SEARCHES: RwLock<()> = RwLock::new(());
+static APART: RwLock<()> = RwLock::new(());
 
 thread_local! {
     static FORKING: RefCell<Option<RwLockWriteGuard<'static, ()>>> = const { RefCell::new(None) };
 }
 
-/// Does `search` while nobody forks.
-pub(crate) fn apart<T>(search: impl FnOnce() -> T) -> T {
-    let _apart = SEARCHES.read().unwrap_or_else(PoisonError::into_inner);
-    search()
+/// Does `work` while nobody forks. For what holds locks where a fork could come in between; never inside of itself.
+///
+/// The thread that forks does it at once: other libraries have hooks of their own at a fork.
+pub fn apart<T>(work: impl FnOnce() -> T) -> T {
+    if FORKING.with_borrow(Option::is_some) {
+        return work();
+    }
+    let _apart = APART.read().unwrap_or_else(PoisonError::into_inner);
+    work()
 }
 
-/// To be called by the thread that forks: waits for searches that go on, and holds up those that follow.
+/// To be called by the thread that forks: waits for what goes on apart, and holds up what follows.
 pub fn before() {
     FORKING.with_borrow_mut(|forking| {
-        forking.get_or_insert_with(|| SEARCHES.write().unwrap_or_else(PoisonError::into_inner));
+        forking.get_or_insert_with(|| APART.write().unwrap_or_else(PoisonError::into_inner));
     });
 }
 
@@ -61,6 +67,7 @@ mod tests {
         });
         before();
         before();
+        apart(|| ());
         after();
         apart(|| ());
     }

@@ -16,7 +16,7 @@ pub(crate) fn kernel_to_load(path: &Path) -> PyResult<Kernel> {
 }
 
 /// The methods of a class around an index of the core, the same in all of them. Names are those of the file that asks for
-/// them: `PathBuf`, `Bound` and the like, `to_py`, `vectors`, `PyHit`, `hits`.
+/// them: `PathBuf`, `Bound` and the like, `to_py`, `detached`, `vectors`, `PyHit`, `hits`.
 macro_rules! index_methods {
     ($class:ident) => {
         #[pymethods]
@@ -24,7 +24,7 @@ macro_rules! index_methods {
             #[pyo3(signature = (id, vector, *, partition = 0))]
             fn add(&self, py: Python<'_>, id: u64, vector: &Bound<'_, PyAny>, partition: u128) -> PyResult<()> {
                 let vector = vectors::vector(vector)?;
-                py.detach(|| self.0.add(id, &vector, partition)).map_err(to_py)
+                detached(py, || self.0.add(id, &vector, partition)).map_err(to_py)
             }
 
             #[pyo3(signature = (ids, matrix, *, partition = 0))]
@@ -36,12 +36,12 @@ macro_rules! index_methods {
                 partition: u128,
             ) -> PyResult<()> {
                 let (ids, matrix) = (vectors::ids(ids)?, vectors::matrix(matrix, self.0.dim())?);
-                py.detach(|| self.0.add_many(&ids, &matrix, partition)).map_err(to_py)
+                detached(py, || self.0.add_many(&ids, &matrix, partition)).map_err(to_py)
             }
 
             fn update(&self, py: Python<'_>, id: u64, vector: &Bound<'_, PyAny>) -> PyResult<()> {
                 let vector = vectors::vector(vector)?;
-                py.detach(|| self.0.update(id, &vector)).map_err(to_py)
+                detached(py, || self.0.update(id, &vector)).map_err(to_py)
             }
 
             #[pyo3(signature = (vector, k = 1, *, min_score = -1.0, partition = 0))]
@@ -54,7 +54,7 @@ macro_rules! index_methods {
                 partition: u128,
             ) -> PyResult<Vec<PyHit>> {
                 let query = vectors::vector(vector)?;
-                py.detach(|| self.0.search(&query, k, min_score, partition)).map(hits).map_err(to_py)
+                detached(py, || self.0.search(&query, k, min_score, partition)).map(hits).map_err(to_py)
             }
 
             #[pyo3(signature = (matrix, k = 1, *, min_score = -1.0, partition = 0))]
@@ -67,12 +67,12 @@ macro_rules! index_methods {
                 partition: u128,
             ) -> PyResult<Vec<Vec<PyHit>>> {
                 let queries = vectors::matrix(matrix, self.0.dim())?;
-                let found = py.detach(|| self.0.search_many(&queries, k, min_score, partition)).map_err(to_py)?;
+                let found = detached(py, || self.0.search_many(&queries, k, min_score, partition)).map_err(to_py)?;
                 Ok(found.into_iter().map(hits).collect())
             }
 
             fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-                py.detach(|| self.0.save(&path)).map_err(to_py)
+                detached(py, || self.0.save(&path)).map_err(to_py)
             }
 
             #[getter]
@@ -82,11 +82,11 @@ macro_rules! index_methods {
 
             #[getter]
             fn memory_bytes(&self, py: Python<'_>) -> usize {
-                py.detach(|| self.0.memory_bytes())
+                detached(py, || self.0.memory_bytes())
             }
 
             fn __len__(&self, py: Python<'_>) -> usize {
-                py.detach(|| self.0.len())
+                detached(py, || self.0.len())
             }
         }
     };

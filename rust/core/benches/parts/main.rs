@@ -96,10 +96,17 @@ fn request() {
     measure("request: fingerprint", || secret.fingerprint(&request));
     measure("request: exact key, 1 kB", || secret.exact_key(scope, &fingerprint, &query));
     measure("request: identity, 1 kB", || secret.identify(scope, &request, false));
-    let odd = format!("{query} ");
-    measure("request: identity, 1 kB, not in normal form", || {
-        secret.identify(scope, &Request { query: Some(&odd), ..request }, false)
-    });
+    for (what, odd) in [
+        ("a space at its end", format!("{query} ")),
+        ("a double space", query.replacen(' ', "  ", 1)),
+        ("an apostrophe", query.replacen("is the", "\u{2019}s the", 1)),
+        ("in NFC", query.replacen('e', "\u{e9}", 100)),
+        ("Chinese", "\u{6211}\u{7684}\u{5361}\u{ff1f}".repeat(84)),
+    ] {
+        measure(&format!("request: identity, 1 kB, {what}"), || {
+            secret.identify(scope, &Request { query: Some(&odd), ..request }, false)
+        });
+    }
     let cache: LruCache<ExactKey, u64> =
         LruCache::new(Limits { capacity: 100_000, ..Limits::default() }).expect("the limits are not zero");
     let hash = |key: &ExactKey| u64::from_le_bytes(*key.first_chunk().expect("a key has 32 bytes"));

@@ -1,63 +1,102 @@
 //! Questions in normal form: what says the same to any reader is written in one way.
 
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use unicode_normalization::char::is_combining_mark;
+
+use super::canonical::nfc;
 
 /// The question in normal form; None if it is in normal form already.
 ///
-/// What is folded cannot change an answer. In a text of one line of plain words runs of spaces of any kind count as one
+/// What is folded changes no answer, if the question is not about its own signs. In a text of one line of plain words runs of spaces of any kind count as one
 /// space, spaces and one line break around it go, apostrophes and quotation marks may be typographic, and letters and
 /// digits beside Chinese, Japanese or Korean ones may be full width.
 ///
 /// A text is left as it is, but for Unicode NFC, if it may be code or is about its own signs: with line breaks, tabs or
 /// an indentation, signs of code, single quotation marks, quotation marks that do not pair, or words that speak of
 /// characters ("space", "Unicode", "全角"). So is what stands in double quotation marks. Case, dashes, ligatures, soft
-/// hyphens, repeated question marks and all else stay in any text. **Cost:** linear; no copy of a text in normal form, if
-/// it is ASCII.
+/// hyphens, repeated question marks and all else stay in any text. **Cost:** linear; no copy of a text in which nothing
+/// is written otherwise.
 pub(super) fn normal(text: &str) -> Option<String> {
-    if text.is_ascii() && is_plainly_normal(text.as_bytes()) {
-        return None;
+    let composed = nfc(text);
+    if !may_be_folded(&composed) {
+        return changed(composed);
     }
-    let composed: String = text.nfc().collect();
-    let normal = plain_line(&composed).map(fold).unwrap_or(composed);
-    (normal != text).then_some(normal)
+    match plain_line(&composed).map(fold) {
+        Some(line) => (line != text).then_some(line),
+        None => changed(composed),
+    }
 }
 
 /// The question in lower case. Its normal form first: some signs become letters of either case in it.
 pub(super) fn folded(text: &str) -> String {
-    normal(text).as_deref().unwrap_or(text).to_lowercase().nfc().collect()
+    nfc(&normal(text).as_deref().unwrap_or(text).to_lowercase()).into_owned()
+}
+
+/// A text's NFC, if that is another text.
+fn changed(composed: Cow<'_, str>) -> Option<String> {
+    match composed {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(text) => Some(text),
+    }
 }
 
 /// Signs of code. No brackets, slashes and signs of money or numbers, which stand in plain questions too.
-const CODE: &[char] = &['`', '=', '<', '>', '{', '}', '[', ']', '|', '\\', '^', '~', '_', '*'];
+fn is_code(c: char) -> bool {
+    matches!(c, '`' | '=' | '<' | '>' | '{' | '}' | '[' | ']' | '|' | '\\' | '^' | '~' | '_' | '*')
+}
 
 /// An indentation of so many spaces is one of code, as in Markdown.
 const INDENTATION: usize = 4;
 
-/// Parts of words, in lower case, with which people speak of the signs of a text. Too many of them are harmless: such a
-/// text is left as it is.
+/// Parts of words, in lower case, with which people speak of the signs of a text, or of what depends on each of them. Too
+/// many of them are harmless: such a text is left as it is, and found by meaning. A space in front is the line's begin too.
 #[rustfmt::skip] // one line a language, not one a word
 const ABOUT_SIGNS: &[&str] = &[
     // English, and what other languages share with it.
     "space", "blank", "indent", "character", "letter", "symbol", "glyph", "unicode", "ascii", "utf", "code point",
     "codepoint", "encod", "punctuat", "quot", "apostroph", "curly", "typogra", "spell", "regex", "regular expression",
     "width", "string",
+    // What is done to a text sign by sign.
+    "hash", "sha-", "sha1", "sha2", "sha3", "md5", "crc", "checksum", "digest", "base64", "base32", "base58", "cipher",
+    "crypt", "byte", "token", "length", "how long is", " count ", " count the", "verbatim", "exactly", "word for word",
+    "repeat", "echo", "revers", "backward", "palindrom", "password", "passphrase", "pass phrase", "seed phrase",
+    "mnemonic", " gap", "align", "column", "typed", "typo", "diff",
+    // Code without its signs.
+    "python", " pep ", "javascript", "typescript", "yaml", "json", "toml", "csv", " sql", "html", "xml", "markdown",
+    "latex", "bash", "shell", "syntax", "pars", "compil", "lint", "snippet", "command",
     // German, French, Spanish, Russian.
-    "zeichen", "buchstab", "abstand", "anführung", "schreibweise", "geschrieben", "espac", "caract", "carác", "lettre",
-    "guillemet", "letra", "comilla", "apóstrof", "пробел", "символ", "букв", "кавыч", "апостроф", "знак", "кодир",
+    "zeichen", "buchstab", "abstand", "anführung", "schreibweise", "geschrieben", "wie lang ist", "länge", "wörtlich",
+    "wiederhol", "rückwärts", "passwort", "kennwort", "espac", "caract", "carác", "lettre", "guillemet", "longueur",
+    "mot à mot", "répèt", "mot de passe", "letra", "comilla", "apóstrof", "longitud", "literalmente", "repite",
+    "contraseña", "пробел", "символ", "букв", "кавыч", "апостроф", "знак", "кодир", "длин", "дослов", "повтор", "парол",
+    "хэш", "хеш",
     // Chinese, Japanese, Korean.
     "字", "記号", "记号", "符号", "符號", "全角", "半角", "全形", "半形", "空格", "空白", "スペース", "引号", "引號",
     "编码", "編碼", "码点", "碼點", "문자", "글자", "기호", "공백", "띄어", "전각", "반각",
 ];
 
-/// Whether an ASCII text has nothing that is written otherwise in normal form. Without a branch for each byte.
-fn is_plainly_normal(bytes: &[u8]) -> bool {
-    let ends = [bytes.first(), bytes.last()];
-    if ends.into_iter().flatten().any(|byte| char::from(*byte).is_whitespace()) {
-        return false;
-    }
+/// One search for all [`ABOUT_SIGNS`].
+static SIGNS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let builder = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(ABOUT_SIGNS);
+    builder.expect("the parts are few")
+});
+
+/// Whether a text may have something that [`plain_line`] or [`fold`] writes otherwise. ASCII without a branch for each byte.
+fn may_be_folded(text: &str) -> bool {
+    let bytes = text.as_bytes();
     let following = bytes.get(1..).unwrap_or_default();
     let pairs = bytes.iter().zip(following);
-    pairs.fold(0, |found, (a, b)| found | (u8::from(*a == b' ') & u8::from(*b == b' '))) == 0
+    let is_doubled = pairs.fold(0, |found, (a, b)| found | (u8::from(*a == b' ') & u8::from(*b == b' '))) != 0;
+    let is_padded = text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace);
+    is_doubled || is_padded || !text.is_ascii() && text.chars().any(is_folded)
+}
+
+/// Whether a character that is not ASCII is written otherwise in normal form, wherever it may be.
+fn is_folded(c: char) -> bool {
+    !c.is_ascii() && (is_space(c) || is_double(c) || is_single(c) || narrow(c).is_some() || c == '\u{feff}')
 }
 
 /// The text without the spaces around it, if it is one line of plain words that are not about their own signs.
@@ -68,9 +107,16 @@ fn plain_line(text: &str) -> Option<&str> {
     let ended = begun.trim_end_matches(is_space);
     let ended = ended.strip_suffix("\r\n").or_else(|| ended.strip_suffix('\n')).unwrap_or(ended);
     let line = ended.trim_end_matches(is_space);
-    let stays = |c| is_layout(c) || CODE.contains(&c) || is_bracket(c);
-    let may_be_code = indentation >= INDENTATION || line.contains(stays);
-    let is_literal = may_be_code || is_singly_quoted(line) || !quotations_pair(line) || is_about_signs(line);
+    let (mut may_be_code, mut has_single, mut has_double) = (indentation >= INDENTATION, false, false);
+    for c in line.chars().filter(|c| !c.is_ascii_alphanumeric()) {
+        may_be_code |= is_layout(c) || is_code(c) || is_bracket(c);
+        has_single |= is_single(c);
+        has_double |= is_double(c);
+    }
+    let is_literal = may_be_code
+        || has_single && is_singly_quoted(line)
+        || has_double && !quotations_pair(line)
+        || is_about_signs(line);
     (!is_literal).then_some(line)
 }
 
@@ -107,8 +153,7 @@ fn is_singly_quoted(line: &str) -> bool {
 }
 
 fn is_about_signs(line: &str) -> bool {
-    let lower = line.to_lowercase();
-    ABOUT_SIGNS.iter().any(|part| lower.contains(part))
+    SIGNS.is_match(&format!(" {} ", line.to_lowercase()))
 }
 
 /// Whether the double quotation marks of a line pair in one way only: all as they are typed, or all typographic.
@@ -134,6 +179,11 @@ fn fold(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let (mut before, mut is_quoted, mut folds_width) = (' ', false, None);
     for (at, c) in line.char_indices() {
+        if c.is_ascii_alphanumeric() {
+            out.push(c);
+            (before, folds_width) = (c, None);
+            continue;
+        }
         let mut rest = line[at + c.len_utf8()..].chars();
         let is_marked = rest.clone().next().is_some_and(is_combining_mark);
         if is_double(c) {
@@ -177,6 +227,7 @@ fn is_east_asian(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use unicode_normalization::UnicodeNormalization;
 
     use super::*;
 
@@ -193,6 +244,7 @@ mod tests {
             ("what is x? \r\n ", "what is x?"),
             ("What\u{2019}s a dog\u{2019}s  name?", "What's a dog's name?"),
             ("say \u{201c}hi\u{201d}", "say \"hi\""),
+            ("My account  in which country?", "My account in which country?"),
             ("sag  \u{201e}a  b\u{201c} und  \u{201e}c\u{201c}", "sag \"a  b\" und \"c\""),
             ("\u{feff}caf\u{65}\u{301}", "caf\u{e9}"),
             ("\u{79c1}\u{306e}\u{ff21}\u{ff34}\u{ff2d}", "\u{79c1}\u{306e}ATM"),
@@ -246,6 +298,14 @@ mod tests {
             "Is the apostrophe in don\u{2019}t curly?",
             "Which Unicode code point is \u{ff21}?",
             "Which one is \u{ff21}?",
+            "What is the SHA-256 of hello  world",
+            "Base64 of a  b please",
+            "Repeat after me: a  b",
+            "Is correct horse  battery a strong password?",
+            "How many bytes does don\u{2019}t take?",
+            "Does PEP 8 allow x  y?",
+            "Count the words in a  b",
+            "Wie lang ist hallo  welt?",
             "\u{ff21}\u{306e}\u{6587}\u{5b57}\u{30b3}\u{30fc}\u{30c9}",
             "o\u{fb03}ce",
             "auto\u{ad}matic",
@@ -266,6 +326,12 @@ mod tests {
         assert_eq!(folded("What  IS A?"), "what is a?");
     }
 
+    /// The normal form without looking first whether there is anything to do.
+    fn in_full(text: &str) -> String {
+        let composed: String = text.nfc().collect();
+        plain_line(&composed).map(fold).unwrap_or(composed)
+    }
+
     /// Mostly one that is written in other ways or has a part in it, else any.
     fn sign() -> impl Strategy<Value = char> {
         let special = "abc???\"\"\"'` \t\n\u{a0}\u{2019}\u{2018}\u{2013}\u{201c}\u{201d}\u{201e}\u{ff1f}\u{ff21}\u{ff21}\u{301}\u{338}=\u{fb01}\
@@ -283,8 +349,13 @@ mod tests {
 
         #[test]
         fn the_short_way_for_ascii_agrees(text in "[a-b?\"' \t\n`]{0,10}") {
-            let slow = plain_line(&text).map_or_else(|| text.clone(), fold);
-            prop_assert_eq!(normal(&text).unwrap_or_else(|| text.clone()), slow);
+            prop_assert_eq!(normal(&text).unwrap_or_else(|| text.clone()), in_full(&text));
+        }
+
+        #[test]
+        fn the_short_way_agrees(signs in prop::collection::vec(sign(), 0..12)) {
+            let text = String::from_iter(signs);
+            prop_assert_eq!(normal(&text).unwrap_or_else(|| text.clone()), in_full(&text));
         }
 
         #[test]

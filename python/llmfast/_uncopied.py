@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from functools import partial
 from types import BuiltinFunctionType
 from typing import Any
 
 from ._failures import logger
+from ._forks import new_lock
 from ._values import Events, foreign
 
 #: Calls that are remembered; the one that was noted first is forgotten.
@@ -29,7 +29,7 @@ class Uncopied:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         #: What calls are known by, under its `id`, which is nobody else's while it is here, and that of its object.
         self._calls: dict[tuple[int, int], Any] = {}
         self._warned: set[str] = set()

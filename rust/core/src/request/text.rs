@@ -1,12 +1,12 @@
 //! Questions in normal form: what says the same to any reader is written in one way.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use unicode_normalization::char::is_combining_mark;
 
 use super::canonical::nfc;
+use crate::sync::OnceLock;
 
 /// The question in normal form; None if it is in normal form already.
 ///
@@ -78,12 +78,6 @@ const ABOUT_SIGNS: &[&str] = &[
     "编码", "編碼", "码点", "碼點", "문자", "글자", "기호", "공백", "띄어", "전각", "반각",
 ];
 
-/// One search for all [`ABOUT_SIGNS`].
-static SIGNS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    let builder = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(ABOUT_SIGNS);
-    builder.expect("the parts are few")
-});
-
 /// Whether a text may have something that [`plain_line`] or [`fold`] writes otherwise. ASCII without a branch for each byte.
 fn may_be_folded(text: &str) -> bool {
     let bytes = text.as_bytes();
@@ -153,7 +147,12 @@ fn is_singly_quoted(line: &str) -> bool {
 }
 
 fn is_about_signs(line: &str) -> bool {
-    SIGNS.is_match(&format!(" {} ", line.to_lowercase()))
+    static SIGNS: OnceLock<AhoCorasick> = OnceLock::new();
+    let signs = SIGNS.get_or_init(|| {
+        let built = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(ABOUT_SIGNS);
+        built.expect("the parts are few")
+    });
+    signs.is_match(&format!(" {} ", line.to_lowercase()))
 }
 
 /// Whether the double quotation marks of a line pair in one way only: all as they are typed, or all typographic.

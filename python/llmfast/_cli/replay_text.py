@@ -30,12 +30,13 @@ def headlines(report: Mapping[str, Any]) -> list[str]:
     """Return the three lines that matter most."""
     money, wrong = report["money"], report["wrong"]
     whole = money["without"]
-    lines = [f"{words.percent(report['hits']['share'])} of the requests answered without a call"]
-    if money["without"] is not None:
-        lines.append(
-            f"{words.usd(whole)} -> {words.usd(money['with'], whole)}: {words.usd(money['saved'], whole)} saved "
-            f"({words.percent(money['saved_share'])}){', estimated' if money['estimated'] else ''}"
-        )
+    lines = [
+        f"{words.percent(report['hits']['share'])} of the requests answered without a call",
+        f"{words.usd(whole)} -> {words.usd(money['with'], whole)}: {words.usd(money['saved'], whole)} saved "
+        f"({words.percent(money['saved_share'])}){words.priced(report)}{', estimated' if money['estimated'] else ''}"
+        if whole is not None
+        else f"saved: unknown (no price is known for any of {report['requests']:,} requests)",
+    ]
     rate = wrong["wrong_of_all"]
     lines.append(
         f"wrong answers: {words.percent(rate['rate'], 2)} of all requests (95 % interval {words.interval(rate)})"
@@ -96,22 +97,20 @@ def _spread_row(label: str, spread: Mapping[str, Any]) -> list[str]:
 def _money(report: Mapping[str, Any]) -> Table:
     money, tokens = report["money"], report["tokens"]
     table = Table("Money and tokens", ["", ">USD", ">share", ">input tokens", ">output tokens"])
-    whole = money["without"] or 0.0
+    whole = money["without"]
     for name, label in (("without", "without llmfast"), ("with", "with llmfast")):
-        part = money[name] / whole if whole else None
         table.rows.append(
             [
                 label,
                 words.usd(money[name], whole),
-                _share(part),
+                _share(words.part(money[name], whole)),
                 *(words.count(tokens[name][way]) for way in ("input", "output")),
             ]
         )
     for saver, label in words.SAVERS.items():
         amount = money["saved_by"][saver]
-        table.rows.append(
-            [f"  saved by {label}", words.usd(amount, whole), _share(amount / whole if whole else None), "", ""]
-        )
+        part = _share(words.part(amount, whole))
+        table.rows.append([f"  saved by {label}", words.usd(amount, whole), part, "", ""])
     table.notes += words.money_notes(report)
     return table
 

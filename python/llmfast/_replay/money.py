@@ -17,22 +17,23 @@ if TYPE_CHECKING:
 def money(ledger: Ledger, baseline: str, served: Sequence[Served]) -> dict[str, Any]:
     """Return amounts in US dollars, and as exact integers of pico-dollars beside them.
 
-    Requests without a known price are in none of them: they are counted, and their models named.
+    Requests without a known price are in none of them: they are counted, and their models named. Where that is every
+    request, each amount is None.
     """
     sums = ledger.summary()
-    without, spent = float(sums.without_usd), float(sums.with_usd)
+    unknown = 0 < sums.requests == sums.unpriced
     return {
         "baseline": baseline,
         "prices_as_of": str(ledger.prices.as_of),
-        "without": without,
-        "with": spent,
-        "saved": float(sums.saved_usd),
+        "without": None if unknown else float(sums.without_usd),
+        "with": None if unknown else float(sums.with_usd),
+        "saved": None if unknown else float(sums.saved_usd),
         "saved_share": float(sums.saved_usd / sums.without_usd) if sums.without_pico else None,
-        "saved_by": {source: float(amount) for source, amount in sums.saved.items()},
+        "saved_by": {source: None if unknown else float(amount) for source, amount in sums.saved.items()},
         "exact_pico": {
-            "without": sums.without_pico,
-            "with": sums.with_pico,
-            "saved_by": dict(sums.saved_pico),
+            "without": None if unknown else sums.without_pico,
+            "with": None if unknown else sums.with_pico,
+            "saved_by": {source: None if unknown else pico for source, pico in sums.saved_pico.items()},
         },
         "estimated": sums.estimated > 0,
         "unpriced_requests": sums.unpriced,

@@ -80,15 +80,19 @@ def _header(report: Report) -> str:
 def _heads(report: Report) -> str:
     money, wrong, hits = report["money"], report["wrong"], report["hits"]
     rate, whole, by = wrong["wrong_of_all"], money["without"], money["saved_by"]
-    cache = money["saved"] - by["router"]
     return (
         '<div class="heads">'
-        + _head(
-            words.usd(money["saved"], whole),
-            "saved" + (", estimated" if money["estimated"] else ""),
-            f"{words.percent(money['saved_share'])} of {words.usd(whole)}; by the cache {words.usd(cache, whole)}, "
-            f"by the router {words.usd(by['router'], whole)}",
-            "good",
+        + (
+            _head(
+                words.usd(money["saved"], whole),
+                "saved" + words.priced(report) + (", estimated" if money["estimated"] else ""),
+                f"{words.percent(money['saved_share'])} of {words.usd(whole)}; "
+                f"by the cache {words.usd(money['saved'] - by['router'], whole)}, "
+                f"by the router {words.usd(by['router'], whole)}",
+                "good",
+            )
+            if whole is not None
+            else _head("unknown", "saved", f"no price is known for any of {report['requests']:,} requests")
         )
         + _head(
             words.percent(hits["share"]),
@@ -143,8 +147,8 @@ def _tier(tier: Mapping[str, Any]) -> list[str]:
 def _money(report: Report) -> str:
     money, tokens = report["money"], report["tokens"]
     whole = money["without"]
-    parts = [(f"saved by {SAVERS[saver]}", share(money["saved_by"][saver], whole), saver) for saver in SAVERS]
-    parts.append(("still spent", share(money["with"], whole), "rest"))
+    parts = [(f"saved by {SAVERS[saver]}", words.part(money["saved_by"][saver], whole), saver) for saver in SAVERS]
+    parts.append(("still spent", words.part(money["with"], whole), "rest"))
     rows = [_row(["without llmfast", words.usd(whole), "", *_both(tokens["without"])], colour="blank", kind="total")]
     rows += [
         _row(
@@ -155,21 +159,23 @@ def _money(report: Report) -> str:
     spent = [
         "with llmfast",
         words.usd(money["with"], whole),
-        _part(share(money["with"], whole)),
+        _part(words.part(money["with"], whole)),
         *_both(tokens["with"]),
     ]
     rows.append(_row(spent, colour="rest", kind="total"))
     table = _table(["", "USD", "share", "input tokens", "output tokens"], rows)
     notes = [note[0].upper() + note[1:] for note in money_notes(report)]
-    return _section("Money", charts.bar(parts, "where the money went") + table, *notes)
+    drawn = [(label, known or 0.0, colour) for label, known, colour in parts]
+    bar = charts.bar(drawn, "where the money went") if whole else ""
+    return _section("Money", bar + table, *notes)
 
 
 def _both(tokens: Mapping[str, int]) -> list[str]:
     return [words.count(tokens["input"]), words.count(tokens["output"])]
 
 
-def _part(part: float) -> str:
-    return words.percent(part)
+def _part(part: float | None) -> str:
+    return "-" if part is None else words.percent(part)
 
 
 def _wrong(report: Report) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
+
+from .statistics import share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,10 +53,15 @@ def lifetime(seconds: float | None) -> str:
     return "without end" if seconds is None else f"{seconds / 3600:g} h"
 
 
-def usd(amount: float, beside: float | None = None) -> str:
-    """Return dollars with as many decimals as the amount, or the larger one `beside` it, needs: "$12.30", "$0.0123"."""
+def usd(amount: float | None, beside: float | None = None) -> str:
+    """Return dollars with as many decimals as the amount, or the larger one `beside` it, needs: "$12.30", "$0.0123".
+
+    "unknown" for None.
+    """
+    if amount is None:
+        return "unknown"
     size = max(abs(amount), abs(beside or 0.0))
-    digits = 2 if size >= 1 or size == 0 else 4 if size >= 0.01 else 6
+    digits = 2 if size >= 1 or size == 0 else 4 if size >= 0.01 else max(6, 1 - math.floor(math.log10(size)))
     return f"{'-' if amount < 0 else ''}${abs(amount):,.{digits}f}"
 
 
@@ -65,6 +73,17 @@ def count(number: int | None) -> str:
 def threshold(value: float | None) -> str:
     """Return a threshold as ".95", and "exact only" for None."""
     return "exact only" if value is None else f"{value:.4f}".rstrip("0").ljust(4, "0")
+
+
+def part(amount: float | None, whole: float | None) -> float | None:
+    """Return the share of `whole` that `amount` is; None where either is unknown or there is no whole."""
+    return None if amount is None or not whole else share(amount, whole)
+
+
+def priced(report: Mapping[str, Any]) -> str:
+    """Return which requests the amounts are of, where that is not all: " of 2 of 4 requests"."""
+    unpriced, requests = report["money"]["unpriced_requests"], report["requests"]
+    return f" of {requests - unpriced:,} of {requests:,} requests" if unpriced else ""
 
 
 def money_notes(report: Mapping[str, Any]) -> list[str]:

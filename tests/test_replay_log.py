@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 
 import pytest
 from hypothesis import example, given, strategies as st
 
 from llmfast import ConfigError
 from llmfast._replay.log import SHOWN, BadLineError, Log, Request, parse_body
+from llmfast._replay.run import Replay, Settings
 
 
 def read(data: bytes, **options) -> tuple[list[Request], Log]:
@@ -46,10 +48,13 @@ def test_a_full_body_becomes_a_request():
     assert log.form == "jsonl"
     assert request == Request(
         "second",
-        system="be brief",
-        history=[{"role": "user", "content": "first"}, {"role": "assistant", "content": "yes"}],
+        body={
+            "model": "gpt-4o",
+            "messages": json.loads(line)["messages"],
+            "temperature": 0.5,
+            "tools": [{"type": "function"}],
+        },
         model="gpt-4o",
-        params={"temperature": 0.5, "tools": [{"type": "function"}]},
         user="u1",
         intent="greeting",
         time=12.5,
@@ -61,35 +66,101 @@ def test_a_full_body_becomes_a_request():
 
 def test_a_body_with_messages_alone_is_enough():
     (request,), _ = read(body())
-    assert request == Request("hello", line=1)
+    assert request == Request("hello", body={"messages": [{"role": "user", "content": "hello"}]}, line=1)
 
 
-def test_the_answer_may_be_the_last_turn_or_a_response_object():
-    turns = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+USER = {"role": "user", "content": "q"}
+
+
+def turns_of(request: Request) -> list:
+    return request.body["messages"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "response"),
+    [
+        ([{"role": "assistant", "content": "a"}], "a"),
+        ([{"role": "assistant", "content": [{"type": "text", "text": "a"}]}], "a"),
+        ([{"role": "assistant", "content": None, "tool_calls": []}], None),
+        ([{"role": "assistant", "content": None}, {"role": "assistant", "content": "a"}], "a"),
+        ([{"role": "assistant", "content": "a"}, {"role": "assistant", "content": "b"}], "a\nb"),
+    ],
+)
+def test_the_assistants_turns_at_the_end_are_the_answer(answer, response):
+    (request,), _ = read(json.dumps({"messages": [USER, *answer]}).encode())
+    assert (request.query, turns_of(request), request.response, request.finish_reason) == ("q", [USER], response, None)
+
+
+def test_a_refusal_is_an_answer_that_is_not_stored():
+    turns = [USER, {"role": "assistant", "content": None, "refusal": "I can't"}]
     (request,), _ = read(json.dumps({"messages": turns}).encode())
-    assert (request.query, request.history, request.response) == ("q", None, "a")
-    answer = {"choices": [{"message": {"content": "b"}}], "usage": {"input_tokens": 1, "output_tokens": 2}}
-    (request,), _ = read(body(response=answer))
-    assert (request.response, request.usage) == ("b", (1, 2))
+    assert (turns_of(request), request.response, request.finish_reason) == ([USER], None, "content_filter")
 
 
-def test_turns_after_the_question_count_as_history():
+def test_what_a_tool_returned_goes_on_from_the_question():
     turns = [
-        {"role": "user", "content": "q"},
+        USER,
         {"role": "assistant", "content": None, "tool_calls": []},
         {"role": "tool", "content": "42"},
     ]
-    (request,), _ = read(json.dumps({"messages": turns}).encode())
-    assert request.query == "q"
-    assert request.history == turns[1:]
+    (request,), _ = read(json.dumps({"messages": [*turns, {"role": "assistant", "content": "It is 42"}]}).encode())
+    assert (request.query, turns_of(request), request.response) == ("q", turns, "It is 42")
 
 
-def test_text_parts_are_joined_and_other_parts_refused():
-    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
-    assert parse_body(json.dumps({"messages": [{"role": "user", "content": parts}]}).encode()).query == "a\nb"
-    image = [{"type": "image_url", "image_url": {"url": "x"}}]
-    with pytest.raises(BadLineError, match="not text"):
-        parse_body(json.dumps({"messages": [{"role": "user", "content": image}]}).encode())
+CUT = {"object": "chat.completion", "choices": [{"finish_reason": "length", "message": {"content": "b"}}]}
+MESSAGE = {"type": "message", "model": "m", "content": [{"type": "text", "text": "b"}], "stop_reason": "end_turn"}
+
+
+@pytest.mark.parametrize(
+    ("response", "finish_reason"),
+    [
+        ("b", None),
+        ({"choices": [{"message": {"content": "b"}}]}, None),
+        (CUT, "length"),
+        ({**CUT, "choices": [{"finish_reason": "stop", "message": {"content": "b"}}]}, None),
+        ({**CUT, "choices": [{"finish_reason": "content_filter", "message": {"content": "b"}}]}, "content_filter"),
+        ({**CUT, "choices": [{"message": {"content": "b"}}]}, "in_progress"),
+        (MESSAGE, None),
+        ({**MESSAGE, "stop_reason": "max_tokens"}, "length"),
+        ({"role": "assistant", "content": [{"type": "text", "text": "b"}]}, None),
+    ],
+)
+def test_a_response_may_be_what_the_provider_returned(response, finish_reason):
+    (request,), _ = read(body(response=response))
+    assert (request.response, request.finish_reason) == ("b", finish_reason)
+
+
+def test_tokens_and_the_finish_reason_are_told_by_the_response_or_beside_it():
+    usage = {"input_tokens": 1, "output_tokens": 2}
+    (request,), _ = read(body(response={"usage": usage}, finish_reason="max_tokens"))
+    assert (request.usage, request.finish_reason) == ((1, 2), "max_tokens")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"system": "be brief"},
+        {"model": "claude-sonnet-4"},
+        {"stop_sequences": ["x"]},
+        {"tools": [{"name": "f", "input_schema": {}}]},
+        {"messages": [{"role": "user", "content": [{"type": "tool_result", "content": "42"}]}]},
+    ],
+)
+def test_a_body_of_anthropics_is_recognised(fields):
+    assert read(body(**fields))[0][0].api == "anthropic.messages"
+    system = {"role": "system", "content": "be brief"}
+    turns = [system, *json.loads(body(**fields))["messages"]]
+    assert read(body(**{**fields, "messages": turns}))[0][0].api == "openai.chat"
+
+
+def test_text_parts_are_joined_and_images_stay_in_the_body():
+    parts = [{"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "x"}}]
+    request = parse_body(json.dumps({"messages": [{"role": "user", "content": [*parts, parts[0]]}]}).encode())
+    assert request.query == "a\na"
+    assert turns_of(request)[0]["content"][1] == parts[1]
+    for content in ([], ["a"], [{"text": "a"}], 7, None):
+        with pytest.raises(BadLineError, match="not text"):
+            parse_body(json.dumps({"messages": [{"role": "user", "content": content}]}).encode())
 
 
 @pytest.mark.parametrize(
@@ -104,6 +175,22 @@ def test_text_parts_are_joined_and_other_parts_refused():
 )
 def test_the_first_line_decides_the_format(first, form):
     assert read(b"\n \n" + first)[1].form == form
+
+
+@pytest.mark.parametrize("first", [b'tail of a rotated line"}]}', b"# comment", b"null", b"\xff", b"7\n" * 17 + b"7"])
+def test_a_body_among_the_first_lines_makes_a_log_of_bodies(first):
+    requests, log = read(first + b"\n" + body() + b"\n" + body())
+    assert log.form == "jsonl"
+    assert [request.query for request in requests] == ["hello", "hello"]
+    assert log.skipped.lines == first.count(b"\n") + 1
+
+
+def test_objects_in_a_text_are_questions_and_are_noted():
+    requests, log = read(b"what is this?\n" * 30 + body() + b'\n{"a": 1}\n{not so}')
+    assert (log.form, len(requests)) == ("text", 33)
+    (note,) = log.notes()
+    assert note.startswith("2 lines of this text are JSON objects (the first is line 31), and count as questions")
+    assert read(body(), form="text")[1].notes() == []
 
 
 def test_the_format_can_be_forced():
@@ -162,19 +249,11 @@ def test_usage_that_cannot_be_counts_is_no_usage(usage):
     assert read(body(usage=usage))[0][0].usage is None
 
 
-@pytest.mark.parametrize(
-    ("time", "seconds"),
-    [
-        (5, 5.0),
-        ("1970-01-01T00:01:00+00:00", 60.0),
-        ("1970-01-01T00:01:00Z", 60.0),
-        ("soon", None),
-        (True, None),
-        (1e300, None),
-    ],
-)
-def test_times_are_seconds_or_iso_8601(time, seconds):
-    assert read(body(time=time))[0][0].time == seconds
+def test_times_that_cannot_be_read_are_noted():
+    requests, log = read(b"\n".join([body(time=5), body(time="soon"), body(time=None), body(), body(time=True)]))
+    assert [request.time for request in requests] == [5.0, None, None, None, None]
+    (note,) = log.notes()
+    assert note.startswith("2 times cannot be read (the first, in line 2: 'soon')")
 
 
 def test_gzip_is_opened_whatever_its_name():
@@ -223,6 +302,9 @@ ODD = st.fixed_dictionaries(
         "user": JSON,
         "usage": JSON,
         "time": JSON,
+        "system": JSON,
+        "tools": JSON,
+        "finish_reason": JSON,
         "intent": JSON,
         "response": JSON,
         "temperature": JSON,
@@ -235,11 +317,15 @@ def test_any_json_is_a_request_or_counted(values):
     lines = [json.dumps(value).encode() for value in values]
     requests, log = read(b"\n".join(lines), form="jsonl")
     assert len(requests) + log.skipped.lines == len(lines)
+    replay = Replay(Settings(), None)
+    replay.run(requests, log.skipped)
+    assert len(replay.trace.served) + log.skipped.lines == len(lines)
 
 
 @given(st.binary(max_size=300), st.sampled_from(["auto", "jsonl", "text"]))
 @example(b"\xfe\xff", "auto")
 @example(b"[", "auto")
+@example(b"[ {", "auto")
 @example(b"\n [\n", "auto")
 def test_any_bytes_are_requests_or_counted(data, form):
     lines = [line.strip(b" \t\r\n") for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
@@ -247,7 +333,7 @@ def test_any_bytes_are_requests_or_counted(data, form):
     if form == "auto" and data.startswith((b"\xff\xfe", b"\xfe\xff")):
         with pytest.raises(ConfigError, match="UTF-16"):
             read(data, form=form)
-    elif form == "auto" and full and (full[0] == b"[" or full[0].startswith(b"[{")):
+    elif form == "auto" and full and re.match(rb"\[\s*(\{|$)", full[0]):
         with pytest.raises(ConfigError, match="JSON list"):
             read(data, form=form)
     else:

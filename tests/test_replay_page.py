@@ -9,6 +9,7 @@ import pytest
 
 from llmfast._cli.replay_text import sheet
 from llmfast._cli.sheet import plain
+from llmfast._replay import words
 from llmfast._replay.curve import curve
 from llmfast._replay.log import Request, Skipped
 from llmfast._replay.neighbours import find_neighbours
@@ -114,6 +115,23 @@ def test_what_a_log_holds_is_shown_escaped():
     text = page(CASES["hostile"]())
     assert "<script" not in text
     assert "&lt;script&gt;" in text
+
+
+@pytest.mark.parametrize(("form", "shown"), [("jsonl", "log (JSON lines)"), ("text", "log (plain text)")])
+def test_the_format_of_the_log_is_said(form, shown):
+    replay = Replay(Settings(), None)
+    replay.run([Request("a")], Skipped())
+    made = build(replay, Source("log", bundled=False, format=form), Skipped(), Curve([], 0))
+    assert plain(sheet(made)).startswith(f"llmfast replay: {shown}, 1 requests")
+    assert shown in page(made)
+
+
+def test_a_long_name_of_a_model_loses_its_middle_and_shows_it():
+    names = [f"openrouter/anthropic/claude-sonnet-4-2025{day}" for day in ("0514", "0601")]
+    text = plain(sheet(report([Request("a", model=name) for name in names], router=False)))
+    for name in names:
+        assert f"{name[:17]}…{name[-18:]} " in text
+    assert words.shortened("x" * 36, 36) == "x" * 36
 
 
 def test_figures_of_the_report_are_on_the_page():

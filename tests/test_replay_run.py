@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from llmfast import ConfigError, FlatIndex
 from llmfast._replay.curve import covered, curve
 from llmfast._replay.guards import Guards
-from llmfast._replay.log import Request, Skipped
+from llmfast._replay.log import Request, Skipped, parse_body
 from llmfast._replay.model import ANSWER_TOKENS, seconds, tokens
 from llmfast._replay.neighbours import find_neighbours
 from llmfast._replay.policy import simulate
-from llmfast._replay.run import Replay, Settings, VirtualClock
+from llmfast._replay.run import Replay, Settings
 from llmfast._replay.trace import CALL, EXACT, SEMANTIC
 from llmfast._replay.traffic import traffic
 from replay_tools import TopicEncoder, questions
@@ -23,6 +25,11 @@ def run(requests, encoder=None, **settings) -> Replay:
     return replay
 
 
+def asked(query: str, *, messages=(), **fields) -> Request:
+    turns = [*messages, {"role": "user", "content": query}]
+    return parse_body(json.dumps({"messages": turns, **fields}).encode())
+
+
 def outcomes(replay: Replay) -> list[tuple[str, int]]:
     return [(row.outcome, row.origin) for row in replay.trace.served]
 
@@ -30,9 +37,9 @@ def outcomes(replay: Replay) -> list[tuple[str, int]]:
 def simulated(replay: Replay, threshold: float) -> list[tuple[str, int]]:
     trace, settings = replay.trace, replay.settings
     near = find_neighbours(replay.vectors, trace.partitions, lambda: FlatIndex(TopicEncoder.dim))
-    keys, times = [row.key for row in trace.served], [row.time for row in trace.served]
+    keys, times, stored = ([getattr(row, name) for row in trace.served] for name in ("key", "time", "stored"))
     guards = {"asks_the_same": Guards(trace.texts)} if settings.mode == "guarded" else {}
-    return simulate(keys, times, near, threshold=threshold, ttl=settings.ttl, **guards)
+    return simulate(keys, times, near, threshold=threshold, ttl=settings.ttl, stored=stored, **guards)
 
 
 def mixed(count: int) -> list[Request]:
@@ -41,13 +48,15 @@ def mixed(count: int) -> list[Request]:
     contexts = [
         {},
         {"model": "gpt-4o-mini"},
-        {"system": "be brief"},
-        {"history": [{"role": "user", "content": "before"}]},
-        {"params": {"temperature": 0.5}},
-        {"params": {"temperature": 1}},
+        {"messages": [{"role": "system", "content": "be brief"}]},
+        {"messages": [{"role": "user", "content": "before"}]},
+        {"temperature": 0.5},
+        {"temperature": 1},
+        {"temperature": 1.5},
+        {"finish_reason": "length"},
     ]
     return [
-        Request(request.query, intent=request.intent, user=f"u{n % 5}", **contexts[n * n % 7 % 6])
+        asked(request.query, intent=request.intent, user=f"u{n % 5}", **contexts[n * n % 11 % 8])
         for n, request in enumerate(plain)
     ]
 
@@ -125,13 +134,6 @@ def test_an_answer_ends_with_its_time_to_live():
     assert outcomes(run(requests, ttl=60.0)) == [(CALL, 0), (EXACT, 0), (CALL, 2)]
 
 
-def test_the_virtual_clock_never_goes_back():
-    clock = VirtualClock()
-    assert [clock.move(stamp) for stamp in (None, 10.0, 5.0, None, 12.5)] == [0.0, 10.0, 10.0, 11.0, 12.5]
-    assert clock() == 12.5
-    assert VirtualClock().move(-5.0) == 0.0
-
-
 def test_the_router_chooses_the_model_of_a_call():
     replay = run(list(traffic(questions(20, 20), 40, 1)), router=True)
     called = {row.model for row in replay.trace.served if row.outcome == CALL}
@@ -155,20 +157,42 @@ def test_a_request_that_the_engine_refuses_is_counted_and_the_others_go_on(monke
     assert skipped.first == ["line 2: refused by the engine (not this one)"]
 
 
-def test_a_request_without_an_identity_is_served_uncached_and_the_others_go_on():
+def test_a_request_without_an_identity_is_counted_as_the_engine_refuses_it_and_the_others_go_on():
     deep: list = []
     for _ in range(500):
         deep = [deep]
-    strange = Request("b", params={"x": deep})
-    replay = run([Request("a"), strange, strange, Request("a")], TopicEncoder())
-    assert outcomes(replay) == [(CALL, 0), (CALL, 1), (CALL, 2), (EXACT, 0)]
+    strange, skipped = asked("b", x=deep), Skipped()
+    replay = Replay(Settings(router=False), TopicEncoder())
+    replay.run([asked("a"), strange, strange, asked("a")], skipped)
+    assert outcomes(replay) == [(CALL, 0), (EXACT, 0)]
+    assert skipped.reasons == {"refused by the engine": 2}
+
+
+def test_what_is_not_compared_is_near_to_nothing_at_any_threshold():
+    requests = [asked("topic one"), asked("topic one", temperature=1.5), asked("topic one", temperature=1.7)]
+    requests += [asked("topic 1"), asked("topic 1", temperature=1.5)]
+    replay = run(requests, TopicEncoder(spread=0.0), threshold=0.9)
+    assert outcomes(replay) == [(CALL, 0), (CALL, 1), (CALL, 2), (SEMANTIC, 0), (CALL, 4)]
+    assert [vector is not None for vector in replay.vectors] == [True, False, False, True, False]
+    assert simulated(replay, 0.9) == outcomes(replay)
+
+
+def test_an_answer_that_is_not_complete_serves_nobody():
+    requests = [asked("a", finish_reason="length"), asked("a"), asked("a", finish_reason="length"), asked("b")]
+    replay = run(requests, TopicEncoder())
+    assert outcomes(replay) == [(CALL, 0), (CALL, 1), (EXACT, 1), (CALL, 3)]
     assert simulated(replay, 0.95) == outcomes(replay)
 
 
 def test_tokens_come_from_the_log_else_from_the_characters():
     assert tokens(Request("q", usage=(7, 3))) == ((7, 3), False)
-    assert tokens(Request("12345678", system="1234", response="12345")) == ((3, 2), True)
+    system = {"role": "system", "content": "1234"}
+    assert tokens(asked("12345678", messages=[system], response="12345")) == ((3, 2), True)
     assert tokens(Request("1")) == ((1, ANSWER_TOKENS), True)
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 10_000}}
+    before = {"role": "user", "content": [image, {"type": "text", "text": "1234"}]}
+    assert tokens(asked("5678", messages=[before]))[0][0] == 2
+    assert tokens(asked("5678", system=[{"type": "text", "text": "1234"}]))[0][0] == 2
     assert seconds(60) == pytest.approx(1.35)
 
 

@@ -1,9 +1,10 @@
 """Stream a request log through llmfast with a simulated model, and report what it would have saved.
 
-Without LOG: the bundled traffic (Banking77). LOG is JSON lines of OpenAI-style bodies, {"messages": [...]} and maybe
-"model", "response", "usage", "intent", "time", "user" (other keys are parameters of the request), or plain text with
-one question a line; "-" is standard input, gzip is opened. Answers age by the log's times, else by one second a
-request. Requests are fed one after the other; nothing is sent anywhere.
+Without LOG: the bundled traffic (Banking77). LOG is JSON lines of bodies for OpenAI's chat completions or Anthropic's
+messages, {"messages": [...]} and maybe "model", "response", "finish_reason", "usage", "intent", "time", "user" (other
+keys are parameters of the request, as far as the API counts them), or plain text with one question a line; "-" is
+standard input, gzip is opened. Assistant turns at the end are the answer. Answers age by the log's times (without a
+zone: UTC), else by one second a request. Requests are fed one after the other; nothing is sent anywhere.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
     add = parser.add_argument
     add("log", nargs="?", metavar="LOG", help="the log, - for standard input; default: the bundled traffic")
-    add("--format", choices=FORMATS, default="auto", help="of LOG; auto: by its first line")
+    add("--format", choices=FORMATS, default="auto", help="of LOG; auto: by its first lines")
     add("--requests", type=positive, metavar="N", help=f"stop after this many; bundled traffic: default {REQUESTS:,}")
     add("--seed", type=int, metavar="N", default=1, help="of the bundled traffic; default 1")
     add("--threshold", type=cosine, metavar="X", help="cosine for a hit by meaning, -1 to 1; default: the kind's, .95")
@@ -79,8 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
         curve = _curve(replay, progress)
     if not complete:
         notes.append(f"interrupted after {served:,} requests: this is the report of these")
-    if log is not None and log.cut_short:
-        notes.append(log.cut_short)
+    if log is not None:
+        notes += log.notes()
     report = build(replay, _source(arguments, log), skipped, curve, notes=notes)
     code = _emit(report, arguments)
     return code if complete else INTERRUPTED

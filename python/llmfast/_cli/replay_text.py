@@ -10,6 +10,9 @@ from .sheet import Sheet, Table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# Characters of a model's name that fit beside its figures.
+_NAME = 36
+
 
 def sheet(report: Mapping[str, Any]) -> Sheet:
     """Return the sheet of a report."""
@@ -23,7 +26,7 @@ def heading(report: Mapping[str, Any]) -> str:
     """Return what was replayed, in one line."""
     source = report["source"]
     seed = f", seed {source['seed']}" if source["bundled"] else ""
-    return f"llmfast replay: {source['name']}, {report['requests']:,} requests{seed}"
+    return f"llmfast replay: {words.source_name(report)}, {report['requests']:,} requests{seed}"
 
 
 def headlines(report: Mapping[str, Any]) -> list[str]:
@@ -126,7 +129,9 @@ def _models(report: Mapping[str, Any]) -> Table:
     for name in {**models["called"], **models["requested"]}:
         called = models["called"].get(name, 0)
         part = words.percent(called / calls) if calls else "-"
-        table.rows.append([name[:36], words.count(called), part, words.count(models["requested"].get(name, 0))])
+        table.rows.append(
+            [words.shortened(name, _NAME), words.count(called), part, words.count(models["requested"].get(name, 0))]
+        )
     return table
 
 

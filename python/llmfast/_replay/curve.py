@@ -28,7 +28,7 @@ def curve(
 
     `served` must hold the covered requests only.
     """
-    keys, times = [row.key for row in served], [row.time for row in served]
+    keys, times, stored = ([getattr(row, name) for row in served] for name in ("key", "time", "stored"))
     thresholds: list[float | None] = list(GRID)
     if own is not None and own >= FLOOR and own not in GRID:
         thresholds = [*sorted([*GRID, own]), None]
@@ -37,7 +37,7 @@ def curve(
     return [
         point(
             served,
-            simulate(keys, times, neighbours, threshold=threshold, ttl=ttl, asks_the_same=asks_the_same),
+            simulate(keys, times, neighbours, threshold=threshold, ttl=ttl, stored=stored, asks_the_same=asks_the_same),
             threshold,
         )
         for threshold in thresholds

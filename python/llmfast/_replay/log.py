@@ -1,4 +1,4 @@
-"""Reads a request log: JSON lines with OpenAI-style bodies, or plain text with one question a line.
+"""Reads a request log: JSON lines with bodies of OpenAI's or Anthropic's, or plain text with one question a line.
 
 A line that cannot be used is counted with its reason, never fatal. Reading is lazy: a log of any length, or a pipe that
 is still being written, takes the memory of one line.
@@ -9,49 +9,56 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import math
 import zlib
 from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, cast
 
 from .._errors import ConfigError
+from .times import NAMES as TIMES, read_time
+from .turns import api_of, is_content, said_in, text_of, without_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 FORMATS = ("auto", "jsonl", "text")
 SHOWN = 5
 MAX_TOKENS = 2**31
 
-# What a body says beside the request itself. Every other key changes the answer, so it is a parameter of the request.
-_ABOUT = frozenset(
-    ("messages", "model", "response", "usage", "intent", "time", "timestamp", "created", "user", "id", "request_id")
-)
+# Lines that are looked at for the format of a log whose first one is no JSON object: it may be the end of a line that a
+# rotation cut, or a comment.
+LOOKED_AT = 20
+
+# What no turn has for its content.
+_NO_TURN = object()
+
+# What a body says beside the request itself. Every other key is a parameter, as far as the API counts it.
+_ABOUT = frozenset(("response", "usage", "intent", "finish_reason", "user", "id", "request_id", *TIMES))
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request of a log, in the terms of `Engine.get_or_generate`.
+    """One request of a log.
 
-    `query` is the text of the last user turn and `history` every other turn but the system's. `usage` is (input,
-    output) tokens, `time` is in seconds, `intent` is the label that decides whether a hit was right; each is None where
-    the log does not say.
+    `query` is the text of the last user turn, and the whole request unless there is a `body`: that is the request in
+    the form of its `api`, without what the log says about it. `usage` is (input, output) tokens, `time` is in seconds,
+    `intent` is the label that decides whether a hit was right; each is None where the log does not say. `unread_time`
+    is what stands where a time should, `finish_reason` how the answer ended, in a provider's word.
     """
 
     query: str
-    system: str = ""
-    history: list[dict[str, Any]] | None = None
+    api: str = "openai.chat"
+    body: dict[str, Any] | None = None
     model: str | None = None
-    params: dict[str, Any] | None = None
     user: str | None = None
     intent: str | None = None
     time: float | None = None
+    unread_time: str | None = None
     usage: tuple[int, int] | None = None
     response: str | None = None
+    finish_reason: str | None = None
     line: int = 0
 
 
@@ -83,10 +90,25 @@ class BadLineError(ValueError):
         self.detail = detail
 
 
+@dataclass
+class _Examples:
+    """How often something was met, and where first."""
+
+    count: int = 0
+    line: int = 0
+    detail: str = ""
+
+    def add(self, line: int, detail: str = "") -> None:
+        self.count += 1
+        if self.count == 1:
+            self.line, self.detail = line, detail
+
+
 class Log:
     """The requests of an opened log.
 
-    Iterate it once. `skipped` fills meanwhile; `cut_short` says why it ended early (a damaged gzip file), or is None.
+    Iterate it once. `form` is known from the first request on. `skipped` fills meanwhile; `cut_short` says why it ended
+    early (a damaged gzip file), or is None.
     """
 
     def __init__(self, stream: BinaryIO, *, name: str = "log", form: str = "auto", size: int | None = None) -> None:
@@ -95,6 +117,8 @@ class Log:
         self.form = form
         self.skipped = Skipped()
         self.cut_short: str | None = None
+        self._unread_times = _Examples()
+        self._objects = _Examples()
         self._below = stream
         self._size = size
         self._lines: Iterator[bytes] = iter(_decompressed(stream))
@@ -117,19 +141,46 @@ class Log:
 
     def __iter__(self) -> Iterator[Request]:
         """Yield the requests in the order of the log."""
-        parse = None
+        lines = self._full_lines()
+        ahead: list[tuple[int, bytes]] = []
+        detects = self.form == "auto"
+        if detects:
+            self.form, ahead = _detect(lines)
+        parse = parse_body if self.form == "jsonl" else parse_text
+        for number, body in chain(ahead, lines):
+            if detects and parse is parse_text and _is_object(body):
+                self._objects.add(number)
+            try:
+                request = parse(body, number)
+            except BadLineError as error:
+                self.skipped.add(number, error.reason, error.detail)
+                continue
+            if request.unread_time is not None:
+                self._unread_times.add(number, request.unread_time)
+            yield request
+
+    def notes(self) -> list[str]:
+        """Return what has to be known of the lines that were read, in sentences."""
+        notes = [] if self.cut_short is None else [self.cut_short]
+        if self._objects.count:
+            notes.append(
+                f"{self._objects.count:,} lines of this text are JSON objects (the first is line "
+                f"{self._objects.line:,}), and count as questions: --format jsonl reads them as requests"
+            )
+        if self._unread_times.count:
+            notes.append(
+                f"{self._unread_times.count:,} times cannot be read (the first, in line {self._unread_times.line:,}: "
+                f"{self._unread_times.detail}): these requests come one second after the one before"
+            )
+        return notes
+
+    def _full_lines(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the lines that are not blank, with their numbers from 1."""
         for number, raw in enumerate(self._readable(), start=1):
             body = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
             body = body.strip(b" \t\r\n")
-            if not body:
-                continue
-            if parse is None:
-                self.form = _detect(body) if self.form == "auto" else self.form
-                parse = parse_body if self.form == "jsonl" else parse_text
-            try:
-                yield parse(body, number)
-            except BadLineError as error:
-                self.skipped.add(number, error.reason, error.detail)
+            if body:
+                yield number, body
 
     def _readable(self) -> Iterator[bytes]:
         try:
@@ -151,20 +202,24 @@ def parse_body(raw: bytes, line: int = 0) -> Request:
     messages = body.get("messages")
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         raise BadLineError("no list of messages")
-    turns, answer = _without_answer(messages)
-    query, system, history = _split(turns)
-    response, usage = _response(body.get("response"))
+    turns, answer = without_answer(messages)
+    query = _query(turns)
+    asked = {key: value for key, value in body.items() if key not in _ABOUT} | {"messages": turns}
+    response = body.get("response")
+    said = said_in(response)
+    seconds, unread_time = read_time(body)
     return Request(
         query,
-        system=system,
-        history=history or None,
+        api=api_of(asked, turns),
+        body=asked,
         model=_text_or_none(body.get("model")),
-        params={key: value for key, value in body.items() if key not in _ABOUT} or None,
         user=_text_or_none(body.get("user")),
         intent=_label(body.get("intent")),
-        time=_seconds(next((body[key] for key in ("time", "timestamp", "created") if key in body), None)),
-        usage=_usage(body.get("usage")) or usage,
-        response=answer if response is None else response,
+        time=seconds,
+        unread_time=unread_time,
+        usage=_usage(body.get("usage")) or _usage(response.get("usage") if isinstance(response, dict) else None),
+        response=answer.text if said.text is None else said.text,
+        finish_reason=_text_or_none(body.get("finish_reason")) or said.finish_reason or answer.finish_reason,
         line=line,
     )
 
@@ -175,12 +230,41 @@ def _decompressed(stream: BinaryIO) -> Iterable[bytes]:
     return gzip.GzipFile(fileobj=buffered) if buffered.peek(2)[:2] == b"\x1f\x8b" else buffered
 
 
-def _detect(body: bytes) -> str:
-    if body.startswith((b"\xff\xfe", b"\xfe\xff")):
+def _detect(lines: Iterator[tuple[int, bytes]]) -> tuple[str, list[tuple[int, bytes]]]:
+    """Return the format of a log, and the lines that were read to tell."""
+    ahead: list[tuple[int, bytes]] = []
+    for number, body in islice(lines, LOOKED_AT):
+        if not ahead:
+            _refuse_other_forms(body)
+        ahead.append((number, body))
+        if (body.startswith(b"{") and len(ahead) == 1) or _is_request(body):
+            return "jsonl", ahead
+    return "text", ahead
+
+
+def _refuse_other_forms(first: bytes) -> None:
+    if first.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise ConfigError("the log is UTF-16: convert it to UTF-8, for example with iconv -f utf-16 -t utf-8")
-    if body == b"[" or body.startswith(b"[{"):
+    if first == b"[" or (first.startswith(b"[") and first[1:].lstrip().startswith(b"{")):
         raise ConfigError("the log is one JSON list: write one request a line, for example with jq -c '.[]'")
-    return "jsonl" if body.startswith(b"{") else "text"
+
+
+def _is_object(body: bytes) -> bool:
+    return _parsed(body) is not None
+
+
+def _is_request(body: bytes) -> bool:
+    return "messages" in (_parsed(body) or ())
+
+
+def _parsed(body: bytes) -> dict[str, Any] | None:
+    """Return the JSON object that a line is, or None."""
+    if not (body.startswith(b"{") and body.endswith(b"}")):
+        return None
+    try:
+        return _json_object(_decoded(body))
+    except BadLineError:
+        return None
 
 
 def _decoded(raw: bytes) -> str:
@@ -215,51 +299,14 @@ def _refuse_surrogates(body: dict[str, Any]) -> None:
         raise BadLineError("a lone surrogate, which is not text") from None
 
 
-def _without_answer(messages: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str | None]:
-    """Split off an answer that the log keeps as the last turn."""
-    if len(messages) > 1 and messages[-1].get("role") == "assistant" and isinstance(messages[-1].get("content"), str):
-        return messages[:-1], messages[-1]["content"]
-    return messages, None
-
-
-def _split(turns: list[dict[str, Any]]) -> tuple[str, str, list[dict[str, Any]]]:
-    """Return the last user turn's text, the system's text and all other turns."""
-    last = next((at for at in reversed(range(len(turns))) if turns[at].get("role") == "user"), None)
-    if last is None:
+def _query(turns: Sequence[Mapping[str, Any]]) -> str:
+    """Return the text of the last user turn."""
+    content = next((turn.get("content") for turn in reversed(turns) if turn.get("role") == "user"), _NO_TURN)
+    if content is _NO_TURN:
         raise BadLineError("no user turn")
-    system = [_content(turn) for turn in turns if _is_system(turn)]
-    history = [turn for turn in chain(turns[:last], turns[last + 1 :]) if not _is_system(turn)]
-    return _content(turns[last]), "\n\n".join(system), history
-
-
-def _is_system(turn: dict[str, Any]) -> bool:
-    return turn.get("role") in ("system", "developer")
-
-
-def _content(turn: dict[str, Any]) -> str:
-    content = turn.get("content")
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list) and content and all(_is_text_part(part) for part in content):
-        return "\n".join(part["text"] for part in content)
-    raise BadLineError("content that is not text")
-
-
-def _is_text_part(part: Any) -> bool:
-    return isinstance(part, dict) and part.get("type") in ("text", "input_text") and isinstance(part.get("text"), str)
-
-
-def _response(response: Any) -> tuple[str | None, tuple[int, int] | None]:
-    """Return the text and usage of a logged response: a string, or an OpenAI-style response object."""
-    if isinstance(response, str):
-        return response, None
-    if not isinstance(response, dict):
-        return None, None
-    try:
-        text = response["choices"][0]["message"]["content"]
-    except (KeyError, IndexError, TypeError):
-        text = None
-    return (text if isinstance(text, str) else None), _usage(response.get("usage"))
+    if not is_content(content):
+        raise BadLineError("content that is not text")
+    return text_of(content)
 
 
 def _usage(usage: Any) -> tuple[int, int] | None:
@@ -272,21 +319,6 @@ def _usage(usage: Any) -> tuple[int, int] | None:
     # bool is an int; counts beyond MAX_TOKENS are damage, and the estimate is nearer the truth.
     if all(type(count) is int and 0 <= count <= MAX_TOKENS for count in pair):
         return pair  # type: ignore[return-value]
-    return None
-
-
-def _seconds(time: Any) -> float | None:
-    if isinstance(time, str):
-        try:
-            return datetime.fromisoformat(time).timestamp()
-        except (ValueError, OverflowError, OSError):
-            return None
-    if isinstance(time, int | float) and not isinstance(time, bool) and abs(time) < 1e20 and math.isfinite(time):
-        seconds = float(time)
-        # Milliseconds, microseconds or nanoseconds since 1970: no log is from the year 5138.
-        while abs(seconds) >= 1e11:
-            seconds /= 1000
-        return seconds
     return None
 
 

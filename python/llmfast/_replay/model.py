@@ -5,9 +5,11 @@ It never sleeps. Its duration is computed and reported apart from what was measu
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .._types import Reply, Usage
+from .turns import characters
 
 if TYPE_CHECKING:
     from .log import Request
@@ -30,13 +32,13 @@ class SimulatedModel:
     def expect(self, position: int, request: Request, usage: tuple[int, int]) -> None:
         """Prepare the answer to `request`, the one at `position` of the run, which takes `usage` tokens."""
         text = request.response if request.response is not None else "(simulated)"
-        self._reply = Reply(f"{position}\n{text}", usage=Usage(*usage))
+        self._reply = Reply(f"{position}\n{text}", usage=Usage(*usage), finish_reason=request.finish_reason)
 
     async def __call__(self, query: str, *, decision: Any = None) -> Reply:  # noqa: ARG002
         """Return the prepared answer, as the model that the router chose, if one did."""
         self.calls += 1
         reply = self._reply
-        return reply if decision is None else Reply(reply.value, usage=reply.usage, model=decision.model)
+        return reply if decision is None else replace(reply, model=decision.model)
 
 
 def origin_of(answer: str) -> int:
@@ -48,8 +50,7 @@ def tokens(request: Request) -> tuple[tuple[int, int], bool]:
     """Return the (input, output) tokens of `request` and whether they are an estimate."""
     if request.usage is not None:
         return request.usage, False
-    history = sum(len(str(turn.get("content") or "")) for turn in request.history or ())
-    asked = _tokens_of(len(request.query) + len(request.system) + history)
+    asked = _tokens_of(len(request.query) if request.body is None else characters(request.body))
     answered = ANSWER_TOKENS if request.response is None else _tokens_of(len(request.response))
     return (asked, answered), True
 

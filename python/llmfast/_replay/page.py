@@ -261,9 +261,9 @@ def _models(report: Report) -> str:
 
 
 def _provenance(report: Report) -> str:
-    source, settings, tokens = report["source"], report["settings"], report["tokens"]
+    settings, tokens = report["settings"], report["tokens"]
     given = {
-        "requests": source["name"] + ("" if source["bundled"] else f" ({source['format']})"),
+        "requests": words.source_name(report),
         "policy": f"kind {settings['kind']}, {settings['mode']}, threshold {words.threshold(settings['threshold'])}, "
         f"time to live {words.lifetime(settings['ttl'])}, capacity {settings['capacity']:,}",
         "encoder": _encoder(settings["encoder"]),

@@ -2,7 +2,8 @@
 
 An answer under the request's own key is an exact hit. Else the nearest stored request with a cosine of at least the
 threshold is a semantic hit, which stores nothing; of equally near ones the first stored wins, and one that the guards
-veto is passed by. Else the model is called and its answer is stored until its time to live is over. Nothing is evicted.
+veto is passed by. Else the model is called and its answer is stored, if it is complete, until its time to live is over.
+Nothing is evicted.
 """
 
 from __future__ import annotations
@@ -26,13 +27,15 @@ def simulate(
     *,
     threshold: float | None,
     ttl: float | None,
+    stored: Sequence[bool] | None = None,
     asks_the_same: Callable[[int, int], bool] = lambda key, other: True,  # noqa: ARG005
 ) -> list[Outcome]:
     """Return of each request its outcome and the position of the request whose call made its answer.
 
     `keys` number the distinct requests, `times` are in seconds and never fall, `ttl` is in seconds. A threshold of None
-    compares nothing by meaning; else it must not lie below the floor of `neighbours`. `asks_the_same` has a say about
-    two distinct requests that are near enough.
+    compares nothing by meaning; else it must not lie below the floor of `neighbours`. `stored` says of each request
+    whether an answer made for it is stored; None: all are. `asks_the_same` has a say about two distinct requests that
+    are near enough.
     """
     if threshold is not None and threshold < neighbours.floor:
         raise ValueError(f"expected a threshold of {neighbours.floor} or more, got {threshold}")
@@ -47,7 +50,8 @@ def simulate(
         if origin is not None:
             outcomes.append((SEMANTIC, origin))
             continue
-        store.origin[key] = position
+        if stored is None or stored[position]:
+            store.origin[key] = position
         outcomes.append((CALL, position))
     return outcomes
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 # Of all requests: what the tiers were designed to catch, beside which a run is read.
 DESIGN = {"L1": [0.20, 0.30], "L2": [0.30, 0.40], "L3": [0.20, 0.30], "all": [0.70, 0.85]}
 
+# How the cache counts the answers that it did not store, each with why.
+_NOT_STORED = "not_stored:"
+
 
 @dataclass(frozen=True)
 class Source:
@@ -152,6 +155,14 @@ def _models(served: Sequence[Served], *, router: bool) -> dict[str, Any]:
 def _own_notes(replay: Replay) -> list[str]:
     notes = []
     stats = replay.cache.stats()
+    notes += [*replay.clock.notes(), *replay.differences.notes(), *replay.media.notes()]
+    if stats.not_stored:
+        whys = [
+            f"{times:,} {name.removeprefix(_NOT_STORED)}"
+            for name, times in stats.reasons.items()
+            if name.startswith(_NOT_STORED)
+        ]
+        notes.append(f"{stats.not_stored:,} answers are not stored, and serve nobody else: {', '.join(whys)}")
     if replay.cache.disabled:
         notes.append("LLMFAST_DISABLE is set: the cache let every request pass")
     if replay.evicted:

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from .._admission import why_not_complete
 from .._cache import Cache
 from .._engine import Engine
 from .._errors import LlmfastError
@@ -16,13 +17,14 @@ from .._request import Ask
 from .._router import Router
 from .._types import Usage
 from . import model as simulated
+from .clock import VirtualClock
+from .remarks import Differences, Media
 from .trace import RecordingEncoder, Served, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .._encoder import Encoder
-    from .._types import Answer
     from .log import Request, Skipped
     from .trace import Vectors
 
@@ -45,28 +47,6 @@ class Settings:
     baseline: str = "gpt-4o"
     threads: int = 1
     mode: Literal["guarded", "static"] = "guarded"
-
-
-class VirtualClock:
-    """The time of the log, in seconds. It never goes back: a request that is out of order happens at once.
-
-    A request without a time comes one second after the one before it.
-    """
-
-    def __init__(self) -> None:
-        self._now = 0.0
-        self._started = False
-
-    def __call__(self) -> float:
-        """Return the time of the current request."""
-        return self._now
-
-    def move(self, stamp: float | None) -> float:
-        """Go on to the next request, whose time is `stamp`, and return the time."""
-        following = self._now + 1.0 if self._started else 0.0
-        self._now = following if stamp is None else max(self._now, stamp) if self._started else max(0.0, stamp)
-        self._started = True
-        return self._now
 
 
 class OwnUsage:
@@ -100,6 +80,8 @@ class Replay:
         self.encoder = None if encoder is None else RecordingEncoder(encoder)
         self.clock = VirtualClock()
         self.trace = Trace()
+        self.differences = Differences()
+        self.media = Media()
         self.ledger = Ledger(baseline=settings.baseline)
         self.cache = Cache(
             encoder=self.encoder, policies={settings.kind: policy}, capacity=settings.capacity, clock=self.clock
@@ -111,9 +93,12 @@ class Replay:
 
     @property
     def vectors(self) -> list[Vectors | None]:
-        """The vector of every distinct request of the trace, None where there is none."""
+        """The vector of every distinct request of the trace, None for those that are not compared by meaning."""
         known = {} if self.encoder is None else self.encoder.vectors
-        return [known.get(text) for text in self.trace.texts]
+        trace = self.trace
+        return [
+            known.get(text) if compared else None for text, compared in zip(trace.texts, trace.compared, strict=True)
+        ]
 
     @property
     def evicted(self) -> int:
@@ -130,7 +115,8 @@ class Replay:
         for number, request in enumerate(requests):
             try:
                 self.trace.served.append(await self._serve(request))
-            except LlmfastError as error:
+            except (LlmfastError, TypeError) as error:
+                # The live engine raises it before anything is called.
                 skipped.add(request.line, "refused by the engine", str(error))
             if number % _TURN == 0:
                 progress(number)
@@ -140,13 +126,19 @@ class Replay:
         ask = self._ask(request)
         self._model.expect(len(self.trace.served), request, usage)
         self._book.expect(usage, estimated=estimated)
-        now = self.clock.move(request.time)
+        now = self.clock.move(request.time, request.line)
         started = time.perf_counter()
         answer = await self._engine.run(ask, self._model)
         took = time.perf_counter() - started
+        distinct = len(self.trace.texts)
+        key = self._key(ask)
+        if key == distinct and ask.normal is not None:
+            self.differences.note(ask.normal)
+        self.media.note(request, estimated=estimated)
         return Served(
             outcome=answer.source,
-            key=self._key(ask, answer),
+            key=key,
+            stored=why_not_complete(None, request.finish_reason) is None,
             time=now,
             origin=simulated.origin_of(answer.response),
             score=answer.score,
@@ -160,18 +152,15 @@ class Replay:
         )
 
     def _ask(self, request: Request) -> Ask:
-        return Ask(
-            request.query,
-            user=request.user,
-            model=request.model or self.settings.baseline,
-            system=request.system,
-            messages=request.history,
-            params=request.params,
-            kind=self.settings.kind,
-        )
+        model, kind = request.model or self.settings.baseline, self.settings.kind
+        if request.body is None:
+            return Ask(request.query, user=request.user, model=model, kind=kind)
+        return Ask.from_keywords(request.api, {**request.body, "model": model}, user=request.user, kind=kind)
 
-    def _key(self, ask: Ask, answer: Answer) -> int:
-        plan = None if answer.key is None else self.cache.plan(ask, getattr(self._router, "generation", ""))
+    def _key(self, ask: Ask) -> int:
+        plan = self.cache.plan(ask, getattr(self._router, "generation", ""))
         if plan is None:
-            return self.trace.key(None, b"", ask.query)
-        return self.trace.key(plan.key, plan.fingerprint, ask.query)
+            return self.trace.key(None, b"", ask.query, compared=False)
+        semantic = self.cache.semantic
+        compared = semantic is not None and bool(semantic.places(plan))
+        return self.trace.key(plan.key, plan.fingerprint, ask.query, compared=compared)

@@ -51,7 +51,8 @@ class Served:
     `key` numbers the distinct requests (all that can change the answer is equal) and `time` is the virtual clock in
     seconds. `origin` is the position of the request whose call made the answer that was served; a call's own. `seconds`
     is measured around the engine, `model_seconds` is what the simulated model would have taken. `usage` is (input,
-    output) tokens of this request without a cache, `estimated` where the log has none.
+    output) tokens of this request without a cache, `estimated` where the log has none. `stored` says whether an answer
+    that was made for it may be stored: the log's own may be cut off or filtered.
     """
 
     outcome: str
@@ -66,22 +67,25 @@ class Served:
     usage: tuple[int, int]
     estimated: bool
     intent: str | None
+    stored: bool = True
 
 
 @dataclass
 class Trace:
-    """The requests of a run in order, and of each distinct one (by key) its text and its partition.
+    """The requests of a run in order, and of each distinct one (by key) its text, its partition, and if it is compared.
 
-    Only requests of one partition are compared by meaning: model, system prompt, history and parameters are equal.
+    Only requests of one partition are compared by meaning: model, system prompt, history and parameters are equal. Some
+    are not compared at all, by the engine's rules: the temperature is high, or the last turn holds no text.
     """
 
     served: list[Served] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     partitions: list[int] = field(default_factory=list)
+    compared: list[bool] = field(default_factory=list)
     _key_of: dict[bytes, int] = field(default_factory=dict)
     _partition_of: dict[bytes, int] = field(default_factory=dict)
 
-    def key(self, exact_key: bytes | None, fingerprint: bytes, text: str) -> int:
+    def key(self, exact_key: bytes | None, fingerprint: bytes, text: str, *, compared: bool = True) -> int:
         """Return the number of the distinct request with this exact key.
 
         `fingerprint` covers all of it but `text`. A request that cannot be cached has no exact key and equals no other.
@@ -90,5 +94,6 @@ class Trace:
         key = number if exact_key is None else self._key_of.setdefault(exact_key, number)
         if key == number:
             self.texts.append(text)
+            self.compared.append(compared)
             self.partitions.append(self._partition_of.setdefault(fingerprint, len(self._partition_of)))
         return key

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 # Models without a price that a note names.
 _NAMED = 5
 
+FORMATS = {"jsonl": "JSON lines", "text": "plain text"}
 OUTCOMES = {"exact_hit": "exact hit", "semantic_hit": "semantic hit", "llm_call": "call, the model's time apart"}
 SAVERS = {
     "exact": "exact hits",
@@ -68,6 +69,20 @@ def usd(amount: float | None, beside: float | None = None) -> str:
 def count(number: int | None) -> str:
     """Return "20,000", and "-" for None."""
     return "-" if number is None else f"{number:,}"
+
+
+def shortened(name: str, width: int) -> str:
+    """Return a name in at most `width` characters, with an ellipsis for its middle where it is longer."""
+    if len(name) <= width:
+        return name
+    end = width // 2
+    return f"{name[: width - 1 - end]}…{name[-end:]}"
+
+
+def source_name(report: Mapping[str, Any]) -> str:
+    """Return what was replayed, and in which format it was read."""
+    source = report["source"]
+    return source["name"] if source["bundled"] else f"{source['name']} ({FORMATS.get(source['format'], '?')})"
 
 
 def threshold(value: float | None) -> str:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from .._replay.words import usd
 from ._types import amount, share
 from .sheet import Sheet, Table, show
 
@@ -78,14 +80,22 @@ def sheet(made: Sequence[dict[str, Any]]) -> Sheet:
     """Return what is printed."""
     first = made[0]
     columns = ["", ">queries a day", ">hits", ">routing", ">without", ">with llmfast", ">saved"]
-    table = Table("A month of 30 days, in USD", columns)
+    table = Table("A month of 30 days", columns)
     for row in made:
-        shares = [f"{row[name] * 100:g} %" for name in ("cache_hit_rate", "routing_savings")]
-        costs = [f"{cost:,.2f}" for cost in (row["monthly_cost"] + row["savings"], row["monthly_cost"], row["savings"])]
-        table.rows.append([row["name"], f"{row['queries_per_day']:,g}", *shares, *costs])
+        shares = [f"{exactly(row[name], 100)} %" for name in ("cache_hit_rate", "routing_savings")]
+        whole = row["monthly_cost"] + row["savings"]
+        costs = [usd(cost, whole) for cost in (whole, row["monthly_cost"], row["savings"])]
+        table.rows.append([row["name"], exactly(row["queries_per_day"]), *shares, *costs])
     table.notes.append("hits: share of the queries that cost nothing; routing: share of its cost that a miss saves.")
-    service = f"{first['avg_tokens_per_query']:,g} tokens a query at ${first['model_cost_per_1m']:,g} per million"
+    tokens, price = exactly(first["avg_tokens_per_query"]), exactly(first["model_cost_per_1m"])
+    service = f"{tokens} tokens a query at ${price} per million"
     return Sheet("llmfast cost", [service], [table])
+
+
+def exactly(number: float, times: int = 1) -> str:
+    """Return `times` a number as it was written, without an exponent: "1,234,567", "0.000001"."""
+    shown = f"{Decimal(repr(number)) * times:,f}"
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
 
 
 def _scenarios(arguments: argparse.Namespace) -> Sequence[Scenario]:

@@ -8,11 +8,14 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import llmfast
+import llmfast._cli
 from llmfast._cli import main
+from llmfast._cli.cost import exactly
 from llmfast._cli.sheet import Sheet, Table, plain, show
 
 
@@ -55,6 +58,44 @@ def test_an_unknown_command_is_refused(capsys):
 def test_the_command_is_installed():
     done = subprocess.run([sys.executable, "-m", "llmfast._cli", "--version"], capture_output=True, check=True)
     assert done.stdout.decode().startswith("llmfast ")
+
+
+def ended(*arguments: str, closed: int | None = None, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the command as a process, without the stream of this number where one is given."""
+    command = [sys.executable, "-m", "llmfast._cli", *map(os.fsencode, arguments)]
+    if closed is not None:
+        command = ["/bin/sh", "-c", f'exec "$@" {closed}{"<" if closed == 0 else ">"}&-', "sh", *command]
+    environ = {**os.environ, **environment}
+    return subprocess.run(command, capture_output=True, env=environ, timeout=120, check=False)
+
+
+needs_shell = pytest.mark.skipif(not Path("/bin/sh").exists(), reason="needs a shell that can close a stream")
+
+
+@needs_shell
+@pytest.mark.parametrize("arguments", [["cost"], ["--help"], [], ["replay", "--no-semantic", "--requests", "3"]])
+def test_without_standard_output_there_is_one_line(arguments):
+    done = ended(*arguments, closed=1)
+    assert (done.returncode, done.stderr) == (2, b"llmfast: standard output is closed\n")
+
+
+@needs_shell
+@pytest.mark.parametrize("arguments", [["route", "-"], ["replay", "-", "--no-semantic"]])
+def test_without_standard_input_there_is_one_line(arguments):
+    done = ended(*arguments, closed=0)
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"", b"llmfast: standard input is closed\n")
+
+
+@needs_shell
+def test_without_standard_error_all_goes_on():
+    done = ended("replay", "--no-semantic", "--requests", "3", "--json", closed=2)
+    assert (done.returncode, json.loads(done.stdout)["requests"]) == (0, 3)
+    assert ended("route", closed=2).returncode == 2
+
+
+@pytest.mark.parametrize("code", ["INCOMPLETE", "UNUSABLE", "INTERRUPTED", "BROKEN_PIPE"])
+def test_every_exit_code_is_documented(code):
+    assert re.search(rf"\b{getattr(llmfast._cli, code)}\b", llmfast._cli.__doc__)
 
 
 # ---- sheets ----------------------------------------------------------------------------------------------------------
@@ -142,6 +183,14 @@ def test_route_refuses_an_argument_that_is_no_text(capsys):
     assert capsys.readouterr().err.startswith("llmfast: ")
 
 
+def test_route_reads_the_bytes_of_an_argument_that_the_locale_cannot():
+    plain_c = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    done = ended("route", "h\u00e9 then", "--json", **plain_c)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["model"] == llmfast.Router.default().route("h\u00e9 then").model
+    assert b"UTF-8 at byte 2" in ended("route", os.fsdecode(b"h\xff"), **plain_c).stderr
+
+
 def test_route_takes_another_table(capsys, tmp_path):
     table = tmp_path / "router.toml"
     table.write_text('[[tiers]]\nname = "only"\nmodel = "my-model"\n', encoding="utf-8")
@@ -164,6 +213,23 @@ def test_doctor_names_what_is_missing_and_the_fix(capsys, tmp_path, monkeypatch)
     assert "MISSING" in out
     assert "pip install" in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [("ModuleNotFoundError", "not installed"), ("ImportError", "cannot be imported: broken")],
+)
+def test_doctor_reports_a_missing_numpy(broken, said, tmp_path):
+    package = tmp_path / "numpy"
+    package.mkdir()
+    (package / "__init__.py").write_text(f"raise {broken}('broken')")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = ended("doctor", "--json", PYTHONPATH=path)
+    assert (done.returncode, done.stderr) == (1, b"")
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert checks["numpy"]["ok"] is False
+    assert said in checks["numpy"]["detail"]
+    assert "pip install numpy" in checks["numpy"]["fix"]
 
 
 @pytest.mark.weights
@@ -229,6 +295,22 @@ def test_cost_refuses_what_it_cannot_count(arguments, said, capsys):
         main(["cost", *arguments])
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_cost_shows_exact_figures(capsys):
+    arguments = ["--queries-per-day", "1234567", "--avg-tokens-per-query", "0.5", "--model-cost-per-1m", "0.0000001"]
+    out = printed(capsys, "cost", *arguments, "--cache-hit-rate", "0.123456789")
+    for figure in ("1,234,567", "0.5 tokens", "$0.0000001 per", "12.3456789 %", "$0.0000019", "$0.0000016"):
+        assert figure in out
+    assert "e+" not in out
+
+
+@pytest.mark.parametrize(
+    ("number", "times", "shown"),
+    [(0.0, 1, "0"), (1e22, 1, "10" + ",000" * 7), (1e-7, 1, "0.0000001"), (0.07, 100, "7"), (1500.0, 1, "1,500")],
+)
+def test_numbers_are_shown_as_they_were_written(number, times, shown):
+    assert exactly(number, times) == shown
 
 
 def test_cost_refuses_a_number_beyond_any_service(capsys):

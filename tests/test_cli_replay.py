@@ -313,8 +313,36 @@ def test_a_log_of_another_form_is_named(content, said, tmp_path):
 def test_the_page_does_not_replace_the_log(tmp_path):
     log = tmp_path / "log.txt"
     log.write_text("what?\n")
-    assert "would overwrite the log" in replay(str(log), "--no-semantic", "--html", str(log), code=2)[1]
+    (tmp_path / "hard").hardlink_to(log)
+    (tmp_path / "soft").symlink_to(log)
+    for name in ("log.txt", "hard", "soft", "../" + tmp_path.name + "/log.txt"):
+        assert "would overwrite the log" in replay(str(log), "--html", str(tmp_path / name), code=2)[1]
+    with log.open("rb") as stream:
+        done = subprocess.run(
+            [*COMMAND, "replay", "-", "--no-semantic", "--html", str(log)],
+            stdin=stream, capture_output=True, timeout=120, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert b"would overwrite the log" in done.stderr
     assert log.read_text() == "what?\n"
+
+
+def test_a_run_that_fails_leaves_no_page_and_spoils_none(tmp_path):
+    page, old = tmp_path / "page.html", tmp_path / "old.html"
+    old.write_text("old")
+    link = tmp_path / "link"
+    link.symlink_to(page)
+    for path in (page, old, link):
+        replay("-", "--html", str(path), stdin=b"{broken\n", code=2)
+        replay("/nowhere", "--html", str(path), code=2)
+    assert not page.exists()
+    assert link.is_symlink()
+    assert old.read_text() == "old"
+
+
+@pytest.mark.parametrize("log", [[], ["-"]])
+def test_the_page_needs_a_file(log, tmp_path):
+    assert "--html needs a file: standard output gets the report" in replay(*log, "--html", "-", code=2)[1]
 
 
 def test_times_in_milliseconds_are_seconds(tmp_path):

@@ -1,6 +1,7 @@
 """The command line: `llmfast replay | cost | bench | route | doctor`.
 
-Exit codes: 0; 2 for input that cannot be used; 130 after Ctrl-C; 141 when whoever reads the output has left.
+Exit codes: 0; 1 where `doctor` misses something, or `replay` could not write its page; 2 for input that cannot be used,
+and where there is no standard output; 130 after Ctrl-C; 141 when whoever reads the output has left.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .sheet import printable
@@ -16,7 +18,7 @@ from .sheet import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-UNUSABLE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+INCOMPLETE, UNUSABLE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 
 _COMMANDS = ("replay", "cost", "bench", "route", "doctor")
 
@@ -25,6 +27,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's own) and return the exit code."""
     from .._errors import LlmfastError
 
+    if sys.stderr is None:
+        # Closed by whoever started the process: what would be said there is said to nobody.
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - as long as the process
+    if sys.stdout is None:
+        sys.stderr.write("llmfast: standard output is closed\n")
+        return UNUSABLE
     _never_fail_to_encode()
     try:
         code = _run(argv)

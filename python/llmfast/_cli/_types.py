@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+from typing import BinaryIO
 
 MOST = 2**31
 MOST_THREADS = 256
@@ -62,3 +65,29 @@ def amount(text: str) -> float:
     if value < 0:
         raise argparse.ArgumentTypeError(f"expected 0 or more, got {text}")
     return value
+
+
+def text(argument: str) -> str:
+    """Return an argument as the text that its bytes are in UTF-8, also where the locale's encoding cannot tell.
+
+    Raises InvalidTextError for bytes that are no UTF-8.
+    """
+    from .._errors import InvalidTextError
+
+    try:
+        argument.encode("utf-8")
+    except UnicodeEncodeError:
+        try:
+            return os.fsencode(argument).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InvalidTextError(f"the argument is not UTF-8 at byte {error.start + 1:,}") from None
+    return argument
+
+
+def standard_input() -> BinaryIO:
+    """Return the bytes of standard input; raise ConfigError where the process was started without one."""
+    from .._errors import ConfigError
+
+    if sys.stdin is None:
+        raise ConfigError("standard input is closed")
+    return sys.stdin.buffer

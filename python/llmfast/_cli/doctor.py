@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from . import INCOMPLETE
 from .sheet import Sheet, Table, show
 
 if TYPE_CHECKING:
@@ -40,14 +41,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look, print and return the exit code."""
-    checks = [_versions(), _machine(), _numpy(), _core(), *_weights(), _rich()]
+    numpy = _numpy()
+    # Without numpy nothing else can be tried.
+    tried = [_core(), *_weights()] if numpy.ok else []
+    checks = [_versions(), _machine(), numpy, *tried, _rich()]
     healthy = all(check.ok is not False for check in checks)
     if arguments.json:
         json.dump({"healthy": healthy, "checks": [asdict(check) for check in checks]}, sys.stdout, indent=1)
         sys.stdout.write("\n")
     else:
         show(sheet(checks, healthy=healthy))
-    return 0 if healthy else 1
+    return 0 if healthy else INCOMPLETE
 
 
 def sheet(checks: list[Check], *, healthy: bool) -> Sheet:
@@ -74,10 +78,15 @@ def _machine() -> Check:
 
 
 def _numpy() -> Check:
+    fix = "pip install numpy"
     try:
-        return Check("numpy", True, metadata.version("numpy"))
-    except metadata.PackageNotFoundError:
-        return Check("numpy", False, "not installed", "pip install numpy")
+        import numpy as np
+    except ModuleNotFoundError:
+        return Check("numpy", False, "not installed; without it neither core nor encoder can be tried", fix)
+    except ImportError as error:
+        first, *_ = str(error).splitlines() or [""]
+        return Check("numpy", False, f"cannot be imported: {first}", f"{fix} --force-reinstall")
+    return Check("numpy", True, np.__version__)
 
 
 def _core() -> Check:

@@ -19,8 +19,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import INTERRUPTED
-from ._types import cosine, positive, threads
+from . import INCOMPLETE, INTERRUPTED
+from ._types import cosine, positive, standard_input, text, threads
 from .progress import Progress
 from .sheet import Sheet, printable, show
 
@@ -60,16 +60,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay, report and return the exit code."""
-    from .._errors import ConfigError, EmptyLogError
+    from .._errors import EmptyLogError
     from .._replay.report import build
 
     settings = _settings(arguments)
-    if arguments.html:
-        if arguments.log is not None and Path(arguments.html).resolve() == Path(arguments.log).resolve():
-            raise ConfigError(f"--html would overwrite the log {printable(arguments.log)}")
-        # Before the run, which may take minutes: a page that cannot be written is known now.
-        Path(arguments.html).open("ab").close()
     log = _open(arguments)
+    if arguments.html:
+        _check_page(arguments.html, log)
     skipped, notes = _skipped_of(log), []
     with Progress(quiet=arguments.quiet) as progress:
         replay = _replay(settings, semantic=not arguments.no_semantic)
@@ -101,7 +98,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         kind=arguments.kind,
         capacity=arguments.capacity,
         router=not arguments.no_router,
-        baseline=arguments.baseline,
+        baseline=text(arguments.baseline),
         threads=arguments.threads,
         mode=arguments.mode,
     )
@@ -112,7 +109,24 @@ def _open(arguments: argparse.Namespace) -> Log | None:
 
     if arguments.log is None:
         return None
-    return Log.open(arguments.log, form=arguments.format, stdin=getattr(sys.stdin, "buffer", None))
+    stdin = standard_input() if arguments.log == "-" else None
+    return Log.open(arguments.log, form=arguments.format, stdin=stdin)
+
+
+def _check_page(path: str, log: Log | None) -> None:
+    """Raise OSError or ConfigError unless the page can be written: the run before that may take minutes."""
+    from .._errors import ConfigError
+
+    if path == "-":
+        raise ConfigError("--html needs a file: standard output gets the report")
+    if log is not None and log.is_read_from(path):
+        raise ConfigError(f"--html would overwrite the log {printable(path)}")
+    page = Path(path)
+    is_new = not page.exists()
+    page.open("ab").close()
+    if is_new:
+        # Whatever ends the run, it leaves no empty page. A link that leads to no file yet stays.
+        page.resolve().unlink()
 
 
 def _skipped_of(log: Log | None) -> Skipped:
@@ -230,7 +244,7 @@ def _interruptible() -> Iterator[None]:
 
 def _emit(report: dict[str, Any], arguments: argparse.Namespace) -> int:
     from .._replay import page
-    from . import replay_text as text
+    from . import replay_text
 
     code = 0
     if arguments.html:
@@ -239,9 +253,9 @@ def _emit(report: dict[str, Any], arguments: argparse.Namespace) -> int:
         json.dump(report, sys.stdout, indent=1)
         sys.stdout.write("\n")
     elif arguments.quiet:
-        show(Sheet(text.heading(report), text.headlines(report)))
+        show(Sheet(replay_text.heading(report), replay_text.headlines(report)))
     else:
-        show(text.sheet(report))
+        show(replay_text.sheet(report))
     return code
 
 
@@ -251,7 +265,7 @@ def _write(path: Path, page: str, *, quiet: bool) -> int:
         path.write_bytes(page.encode("utf-8", "replace"))
     except OSError as error:
         sys.stderr.write(f"llmfast: {printable(str(path))}: {(error.strerror or 'not written').lower()}\n")
-        return 1
+        return INCOMPLETE
     if not quiet:
         sys.stderr.write(f"page written to {printable(str(path))}\n")
     return 0

@@ -6,6 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ._types import standard_input, text
 from .sheet import Sheet, Table, show
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ def _text(argument: str) -> str:
     from .._errors import InvalidTextError
 
     if argument != "-":
-        return argument
+        return text(argument)
     try:
-        return sys.stdin.buffer.read().decode("utf-8").rstrip("\r\n")
+        return standard_input().read().decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise InvalidTextError(f"standard input is not UTF-8 at byte {error.start + 1:,}") from None

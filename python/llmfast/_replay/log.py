@@ -9,6 +9,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
+import stat
 import zlib
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -134,6 +136,14 @@ class Log:
     def fraction(self) -> float | None:
         """Return the share of the file read so far, 0 to 1, or None for a stream of unknown length."""
         return min(1.0, self._below.tell() / self._size) if self._size else None
+
+    def is_read_from(self, path: str) -> bool:
+        """Return whether the log is the file at `path`, by whatever name it was opened."""
+        try:
+            own, other = os.fstat(self._below.fileno()), os.stat(path)  # noqa: PTH116 - beside fstat
+        except OSError:
+            return False
+        return stat.S_ISREG(own.st_mode) and os.path.samestat(own, other)
 
     def close(self) -> None:
         """Close the stream below."""

@@ -80,9 +80,9 @@ def shortened(name: str, width: int) -> str:
 
 
 def source_name(report: Mapping[str, Any]) -> str:
-    """Return what was replayed, and in which format it was read."""
-    source = report["source"]
-    return source["name"] if source["bundled"] else f"{source['name']} ({FORMATS.get(source['format'], '?')})"
+    """Return what was replayed, and of a log the format that it was read in."""
+    name, form = report["source"]["name"], FORMATS.get(report["source"]["format"])
+    return name if form is None else f"{name} ({form})"
 
 
 def threshold(value: float | None) -> str:

@@ -32,8 +32,13 @@ def read_time(body: Mapping[str, Any]) -> tuple[float | None, str | None]:
         seconds = _seconds(value)
         if seconds is not None:
             return seconds, None
-        unread = unread or f"{value!r:.{_SHOWN}}"
+        unread = unread or _shown(value)
     return None, unread
+
+
+def _shown(value: Any) -> str:
+    # Not the lists and dicts: they may be deeper than `repr` goes.
+    return f"a {type(value).__name__}" if isinstance(value, list | dict) else f"{value!r:.{_SHOWN}}"
 
 
 def _seconds(value: Any) -> float | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
@@ -69,7 +71,20 @@ def test_a_share_out_of_range_is_refused_with_the_number(name, value):
     assert str(caught.value) == f"{name} must be from 0 to 1, got {value}"
 
 
-@pytest.mark.parametrize("value", ["1", None, True])
+def test_numbers_of_other_types_count_as_they_print():
+    same = calculate_monthly_cost(1_000, 500, 10.0, 0.7)
+    assert calculate_monthly_cost(np.int64(1_000), np.float64(500), Decimal(10), np.float64(0.7)) == same
+    assert calculate_monthly_cost(1_000, 500, Decimal("10.000"), Decimal("0.7")) == same
+
+
+def test_a_number_of_endless_places_is_refused_at_once():
+    with pytest.raises(ConfigError, match="model_cost_per_1m must have at most 2000 decimal places, got 1E-10000000"):
+        calculate_monthly_cost(1, 1, Decimal("1e-10000000"))
+    with pytest.raises(ConfigError, match=r"queries_per_day must be from 0 to 1e\+18, got"):
+        calculate_monthly_cost(10**10_000, 1, 1)
+
+
+@pytest.mark.parametrize("value", ["1", None, True, 1 + 0j, np.float32(1)])
 def test_what_is_no_number_is_a_type_error(value):
     with pytest.raises(TypeError, match="queries_per_day must be a number, got"):
         calculate_monthly_cost(value, 1, 1)

@@ -8,6 +8,7 @@ import threading
 from decimal import Decimal
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
@@ -96,6 +97,11 @@ def test_a_float_counts_as_it_prints(value):
 @pytest.mark.parametrize(
     ("amount", "message"),
     [
+        (
+            "1e-10000000",
+            "input price of 'm' must be a multiple of 0.000001 USD per million tokens, got 1e-10000000",
+        ),
+        ("1e10000000", "input price of 'm' must be from 0 to 1000000000000 USD per million tokens, got 1e10000000"),
         (-1, "input price of 'm' must be from 0 to 1000000000000 USD per million tokens, got -1"),
         ("nan", "input price of 'm' must be from 0 to 1000000000000 USD per million tokens, got nan"),
         ("0.0000001", "input price of 'm' must be a multiple of 0.000001 USD per million tokens, got 0.0000001"),
@@ -106,6 +112,14 @@ def test_an_amount_out_of_range_is_refused_with_the_number(amount, message):
     with pytest.raises(ConfigError) as caught:
         Prices({"m": (amount, 1)})
     assert str(caught.value) == message
+
+
+def test_numbers_of_other_libraries_count_as_they_print():
+    prices = Prices({"m": (np.float64(0.1), np.int64(10)), "zero": ("0e-9999999", "-0")})
+    assert (prices["m"], prices["zero"]) == (Price(100_000, 10_000_000), Price(0, 0))
+    assert Price(np.int32(1), np.int64(2)) == Price(1, 2)
+    assert prices.cost("m", Usage(np.int64(1), np.uint8(1))) == 10_100_000
+    assert Prices({"m": ("2.50" + "0" * 10_000, 1)})["m"].input == 2_500_000
 
 
 def test_other_types_are_refused():

@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
@@ -216,6 +217,11 @@ def test_own_tables_are_exact_in_thousandths():
     assert Router(tiers=[("only", "one", None)]).route("then").reason == "score 0.3 of the only tier: steps 0.3 (then)"
 
 
+def test_numbers_of_other_libraries_count_as_they_print():
+    router = Router(rules=[("a", np.float64(0.1), ["a"]), ("long", np.int64(1), np.int32(3))])
+    assert router.generation == Router(rules=[("a", 0.1, ["a"]), ("long", 1, 3)]).generation
+
+
 def test_exceptions_win_over_the_score_and_say_so():
     router = Router(exceptions=[("legal hold", "specialized"), ("weather", "simple")])
     decision = router.route("Then the weather, and a Legal Hold")
@@ -257,10 +263,31 @@ ONLY = ("only", "model", None)
             ConfigError,
             "upper bound of tier 'a' must be from 0 to 1000000, got inf",
         ),
-        ({"tiers": [("a", "m")]}, TypeError, "a tier must be a tuple of 3 (name, model, bound), got ('a', 'm')"),
-        ({"tiers": [(1, "m", None)]}, TypeError, "name of a tier must be a str, got int"),
+        ({"tiers": [("a", "m")]}, TypeError, "tier 1 must be a tuple of 3 (name, model, bound), got ('a', 'm')"),
+        ({"tiers": [("a", "m", 1), (1, "m", None)]}, TypeError, "name of tier 2 must be a str, got int"),
+        (
+            {"tiers": [("\ud800", "m", None)]},
+            ConfigError,
+            "name of tier 1 has a lone surrogate at position 0, got '\\ud800'",
+        ),
+        (
+            {"rules": [("r", 1, ["x", "y\ud800"])]},
+            ConfigError,
+            "word of rule 'r' has a lone surrogate at position 1, got 'y\\ud800'",
+        ),
+        (
+            {"exceptions": [("x", "simple"), ("x",)]},
+            TypeError,
+            "exception 2 must be a tuple of 2 (phrase, tier), got ('x',)",
+        ),
         ({"rules": [("r", 1.5, ["x"])]}, ConfigError, "weight of rule 'r' must be from 0 to 1, got 1.5"),
-        ({"rules": [("r", -0.1, ["x"])]}, ConfigError, "weight of rule 'r' must be from 0 to 1000000, got -0.1"),
+        ({"rules": [("r", -0.1, ["x"])]}, ConfigError, "weight of rule 'r' must be from 0 to 1, got -0.1"),
+        ({"rules": [("r", "nan", ["x"])]}, ConfigError, "weight of rule 'r' must be from 0 to 1, got nan"),
+        (
+            {"rules": [("r", "1e-10000000", ["x"])]},
+            ConfigError,
+            "weight of rule 'r' must be a multiple of 0.001, got 1e-10000000",
+        ),
         ({"rules": [("r", 0.0005, ["x"])]}, ConfigError, "weight of rule 'r' must be a multiple of 0.001, got 0.0005"),
         (
             {"rules": [("r", "0.3000000000000000000000000000000000001", ["x"])]},
@@ -272,11 +299,12 @@ ONLY = ("only", "model", None)
         ({"rules": [("r", 1, "then")]}, TypeError, "rule 'r' needs a list of words or a number of tokens, got str"),
         ({"rules": [("r", 1, [1])]}, TypeError, "word of rule 'r' must be a str, got int"),
         ({"rules": [("r", 1, 0)]}, ConfigError, "min_tokens of rule 'r' must be from 1 to 9223372036854775807, got 0"),
-        ({"rules": [("r", 1, ["!"])]}, ConfigError, "phrase '!' holds no word"),
+        ({"rules": [("r", 1, ["!"])]}, ConfigError, "rule 'r': phrase '!' holds no word"),
+        ({"exceptions": [("!", "simple")]}, ConfigError, "phrase '!' holds no word"),
         (
             {"rules": [("r", 1, ["c++"])]},
             ConfigError,
-            "phrase 'c++' holds '+', but only letters, digits and underscores are compared",
+            "rule 'r': phrase 'c++' holds '+', but only letters, digits and underscores are compared",
         ),
         (
             {"exceptions": [("x", "best")]},
@@ -339,6 +367,9 @@ def test_a_file_is_the_same_as_arguments(file):
     assert router.generation == same.generation
     assert repr(router) == "Router(2 tiers, 2 rules, 1 exceptions)"
     assert Router.from_file(str(file(""))).generation == SEED.generation
+    assert Router.from_file(file(b"\xef\xbb\xbf" + FILE.encode())).generation == same.generation, (
+        "with a mark before it"
+    )
 
 
 @pytest.mark.parametrize(
@@ -348,8 +379,9 @@ def test_a_file_is_the_same_as_arguments(file):
         (b"\xff", "not valid TOML: "),
         ("[[tier]]", "the file has no 'tier'; there are tiers, rules, exceptions"),
         ("tiers = 3", "tiers must be tables, each under [[tiers]]"),
-        ("[[tiers]]\nname = 'a'", "a tier needs 'model', got name"),
-        ("[[tiers]]\nname = 'a'\nmodel = 'm'\nabove = 1", "a tier has no 'above'; there are name, model, below"),
+        ("[[tiers]]\nname = 'a'", "tier 1 needs 'model', got name"),
+        ("[[tiers]]\nname = 'a'\nmodel = 'm'\nabove = 1", "tier 1 has no 'above'; there are name, model, below"),
+        ("[[rules]]\nname = 'a'\nweight = 1\nmin_tokens = 1\n[[rules]]\nweight = 1", "rule 2 needs 'name', got weight"),
         ("[[rules]]\nname = 'a'\nweight = 1", "rule 'a' needs either words or min_tokens"),
         ("[[rules]]\nname = 'a'\nweight = 1.5\nwords = ['x']", "weight of rule 'a' must be from 0 to 1, got 1.5"),
         ("[[rules]]\nname = 'a'\nweight = 'x'\nwords = ['x']", "weight of rule 'a' must be a number, got 'x'"),
@@ -357,7 +389,7 @@ def test_a_file_is_the_same_as_arguments(file):
             "[[rules]]\nname = 'a'\nweight = 1\nwords = 'x'",
             "rule 'a' needs a list of words or a number of tokens, got str",
         ),
-        ("[[exceptions]]\nphrase = 'x'", "an exception needs 'tier', got phrase"),
+        ("[[exceptions]]\nphrase = 'x'", "exception 1 needs 'tier', got phrase"),
     ],
 )
 def test_what_is_wrong_with_a_file_names_the_file(file, text, message):

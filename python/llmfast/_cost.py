@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 from ._errors import ConfigError
+from ._numbers import as_written, printed
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 DAYS_PER_MONTH = 30
 
 # Far above any service; keeps products within what a float holds.
 _MOST = 10**18
+
+# More than any float has; of a Decimal with millions the fraction would fill the memory.
+_MOST_PLACES = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +45,11 @@ class MonthlyCost:
 
 
 def calculate_monthly_cost(
-    queries_per_day: float,
-    avg_tokens_per_query: float,
-    model_cost_per_1m: float,
-    cache_hit_rate: float = 0.0,
-    routing_savings: float = 0.0,
+    queries_per_day: float | Decimal,
+    avg_tokens_per_query: float | Decimal,
+    model_cost_per_1m: float | Decimal,
+    cache_hit_rate: float | Decimal = 0.0,
+    routing_savings: float | Decimal = 0.0,
 ) -> MonthlyCost:
     """Return what a service costs a day and a month of 30 days, and what cache and router save a month.
 
@@ -53,8 +60,8 @@ def calculate_monthly_cost(
     router takes off a query that is not in the cache, from 0 to 1. The numbers count as they print (0.7 is seven
     tenths), and each result is rounded once, so that a hit rate of 0.7 leaves exactly 45 of 150.
 
-    Raises ConfigError for a number that is negative, not finite or above 1e18, or a share above 1; TypeError for what
-    is no number.
+    Raises ConfigError for a number that is negative, not finite, above 1e18 or has more than 2,000 decimal places, or a
+    share above 1; TypeError for what is no int, float or Decimal.
     """
     queries = _exact("queries_per_day", queries_per_day, _MOST)
     tokens = _exact("avg_tokens_per_query", avg_tokens_per_query, _MOST)
@@ -69,13 +76,14 @@ def calculate_monthly_cost(
     )
 
 
-def _exact(name: str, value: float, most: int) -> Fraction:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
-    if not math.isfinite(value) or not 0 <= value <= most:
-        raise ConfigError(
-            f"{name} must be from 0 to {most:.0e}, got {value}"
-            if most > 1
-            else f"{name} must be from 0 to 1, got {value}"
-        )
-    return Fraction(repr(value))
+def _exact(name: str, value: Any, most: int) -> Fraction:
+    if isinstance(value, str):
+        raise TypeError(f"{name} must be a number, got str")
+    number = printed(value, name)
+    if not number.is_finite() or not 0 <= number <= most:
+        bound = f"{most:.0e}" if most > 1 else "1"
+        raise ConfigError(f"{name} must be from 0 to {bound}, got {as_written(value)}")
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -_MOST_PLACES:
+        raise ConfigError(f"{name} must have at most {_MOST_PLACES} decimal places, got {as_written(value)}")
+    return Fraction(number)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
-from fractions import Fraction
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ._errors import ConfigError, UnknownPriceError
 from ._llmfast import Price
+from ._numbers import as_written, multiple, printed, within
 
 __all__ = ["Price", "Prices", "format_usd", "usd"]
 
@@ -192,16 +192,9 @@ def format_usd(pico: int) -> str:
 
 def _per_token(amount: Any, what: str) -> int:
     """Return USD per million tokens as pico-dollars per token: a millionth of a dollar is a million pico-dollars."""
-    if isinstance(amount, bool) or not isinstance(amount, str | Decimal | int | float):
-        raise TypeError(f"{what} must be a str, Decimal, int or float, got {type(amount).__name__}")
-    try:
-        # Through repr: 0.1 is a tenth, not the binary fraction that stands for it.
-        number = Decimal(repr(amount) if isinstance(amount, float) else amount)
-    except InvalidOperation:
-        raise ConfigError(f"{what} must be a number, got {amount!r}") from None
-    if not number.is_finite() or not 0 <= number <= PICO:
-        raise ConfigError(f"{what} must be from 0 to {PICO} USD per million tokens, got {amount}")
-    pico = Fraction(number) * (PICO // 10**6)
-    if pico.denominator != 1:
-        raise ConfigError(f"{what} must be a multiple of 0.000001 USD per million tokens, got {amount}")
-    return pico.numerator
+    number = printed(amount, what, "a str, Decimal, int or float")
+    within(number, PICO, amount, what, " USD per million tokens")
+    pico = multiple(number, 6)
+    if pico is None:
+        raise ConfigError(f"{what} must be a multiple of 0.000001 USD per million tokens, got {as_written(amount)}")
+    return pico

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
-from fractions import Fraction
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._errors import ConfigError
 from ._llmfast import Decision, RouterTable, Signal
+from ._numbers import as_written, multiple, printed, within
 
 if TYPE_CHECKING:
     import os
@@ -25,8 +25,11 @@ RuleSpec: TypeAlias = "tuple[str, Number, Sequence[str] | int]"
 #: Phrase and name of a tier.
 ExceptionSpec: TypeAlias = "tuple[str, str]"
 
-# Thousandths beyond any use, but within what the core counts in.
-_MOST_THOUSANDTHS = 10**9
+# A bound beyond any use, but within what the core counts in.
+_MOST_BOUND = 10**6
+
+_MOST_TOKENS = 2**63 - 1
+_TOKENS = "a number of tokens, 0 or more"
 
 
 class Router:
@@ -74,9 +77,11 @@ class Router:
         Raises ConfigError, with the number, for a table that is wrong, TypeError for other types.
         """
         self._table = RouterTable(
-            None if tiers is None else [_tier(tier) for tier in tiers],
-            None if rules is None else [_rule(rule) for rule in rules],
-            None if exceptions is None else [_exception(exception) for exception in exceptions],
+            None if tiers is None else [_tier(tier, f"tier {place}") for place, tier in enumerate(tiers, 1)],
+            None if rules is None else [_rule(rule, f"rule {place}") for place, rule in enumerate(rules, 1)],
+            None
+            if exceptions is None
+            else [_exception(exception, f"exception {place}") for place, exception in enumerate(exceptions, 1)],
         )
 
     @classmethod
@@ -186,9 +191,11 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return a file's table as keyword arguments of Router."""
     import tomllib
 
+    with open(path, "rb") as file:  # noqa: PTH123 (any path-like object)
+        content = file.read()
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 (any path-like object)
-            table = tomllib.load(file, parse_float=Decimal)
+        # With the mark that some editors begin a file with.
+        table = tomllib.loads(content.decode("utf-8-sig"), parse_float=Decimal)
     except ValueError as error:  # of the syntax or of the encoding
         raise ConfigError(f"not valid TOML: {error}") from None
     readers = {"tiers": _read_tier, "rules": _read_rule, "exceptions": _read_exception}
@@ -196,23 +203,26 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     for part, entries in table.items():
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise ConfigError(f"{part} must be tables, each under [[{part}]]")
-    return {part: [readers[part](entry) for entry in entries] for part, entries in table.items()}
+    return {
+        part: [readers[part](entry, f"{part.removesuffix('s')} {place}") for place, entry in enumerate(entries, 1)]
+        for part, entries in table.items()
+    }
 
 
-def _read_tier(entry: dict[str, Any]) -> tuple[Any, ...]:
-    _known(entry, ("name", "model", "below"), "a tier", required=("name", "model"))
+def _read_tier(entry: dict[str, Any], what: str) -> tuple[Any, ...]:
+    _known(entry, ("name", "model", "below"), what, required=("name", "model"))
     return entry["name"], entry["model"], entry.get("below")
 
 
-def _read_rule(entry: dict[str, Any]) -> tuple[Any, ...]:
-    _known(entry, ("name", "weight", "words", "min_tokens"), "a rule", required=("name", "weight"))
+def _read_rule(entry: dict[str, Any], what: str) -> tuple[Any, ...]:
+    _known(entry, ("name", "weight", "words", "min_tokens"), what, required=("name", "weight"))
     if ("words" in entry) == ("min_tokens" in entry):
         raise ConfigError(f"rule {entry['name']!r} needs either words or min_tokens")
     return entry["name"], entry["weight"], entry["words"] if "words" in entry else entry["min_tokens"]
 
 
-def _read_exception(entry: dict[str, Any]) -> tuple[Any, ...]:
-    _known(entry, ("phrase", "tier"), "an exception", required=("phrase", "tier"))
+def _read_exception(entry: dict[str, Any], what: str) -> tuple[Any, ...]:
+    _known(entry, ("phrase", "tier"), what, required=("phrase", "tier"))
     return entry["phrase"], entry["tier"]
 
 
@@ -225,34 +235,36 @@ def _known(entry: dict[str, Any], names: Iterable[str], what: str, required: tup
             raise ConfigError(f"{what} needs {name!r}, got {', '.join(entry) or 'nothing'}")
 
 
-def _tier(tier: TierSpec) -> tuple[str, str, int | None]:
-    name, model, below = _fields(tier, "a tier", "name, model, bound")
-    _check_str(name, "name of a tier")
-    _check_str(model, f"model of tier {name!r}")
-    return name, model, None if below is None else _thousandths(below, f"upper bound of tier {name!r}")
+def _tier(tier: TierSpec, what: str) -> tuple[str, str, int | None]:
+    name, model, below = _fields(tier, what, "name, model, bound")
+    _check_text(name, f"name of {what}")
+    _check_text(model, f"model of tier {name!r}")
+    bound = None if below is None else _thousandths(below, f"upper bound of tier {name!r}", _MOST_BOUND)
+    return name, model, bound
 
 
-def _rule(rule: RuleSpec) -> tuple[str, int, list[str], int]:
-    name, weight, signal = _fields(rule, "a rule", "name, weight, words or tokens")
-    _check_str(name, "name of a rule")
-    thousandths = _thousandths(weight, f"weight of rule {name!r}")
-    if isinstance(signal, int) and not isinstance(signal, bool):
-        if not 1 <= signal < 2**63:
-            raise ConfigError(f"min_tokens of rule {name!r} must be from 1 to {2**63 - 1}, got {signal}")
-        return name, thousandths, [], signal
+def _rule(rule: RuleSpec, what: str) -> tuple[str, int, list[str], int]:
+    name, weight, signal = _fields(rule, what, "name, weight, words or tokens")
+    _check_text(name, f"name of {what}")
+    thousandths = _thousandths(weight, f"weight of rule {name!r}", 1)
+    if hasattr(type(signal), "__index__") and not isinstance(signal, bool):
+        tokens = int(signal.__index__())
+        if not 1 <= tokens <= _MOST_TOKENS:
+            raise ConfigError(f"min_tokens of rule {name!r} must be from 1 to {_MOST_TOKENS}, got {as_written(tokens)}")
+        return name, thousandths, [], tokens
     if not _is_list(signal):
         raise TypeError(f"rule {name!r} needs a list of words or a number of tokens, got {_type(signal)}")
     if not signal:
         raise ConfigError(f"rule {name!r} needs at least 1 word, got 0")
     for word in signal:
-        _check_str(word, f"word of rule {name!r}")
+        _check_text(word, f"word of rule {name!r}")
     return name, thousandths, list(signal), 0
 
 
-def _exception(exception: ExceptionSpec) -> tuple[str, str]:
-    phrase, tier = _fields(exception, "an exception", "phrase, tier")
-    _check_str(phrase, "phrase of an exception")
-    _check_str(tier, f"tier of exception {phrase!r}")
+def _exception(exception: ExceptionSpec, what: str) -> tuple[str, str]:
+    phrase, tier = _fields(exception, what, "phrase, tier")
+    _check_text(phrase, f"phrase of {what}")
+    _check_text(tier, f"tier of exception {phrase!r}")
     return phrase, tier
 
 
@@ -263,26 +275,23 @@ def _fields(spec: Any, what: str, names: str) -> tuple[Any, ...]:
     return tuple(spec)
 
 
-def _check_str(value: Any, what: str) -> None:
+def _check_text(value: Any, what: str) -> None:
     if not isinstance(value, str):
         raise TypeError(f"{what} must be a str, got {_type(value)}")
-
-
-def _thousandths(value: Any, what: str) -> int:
-    """Return a number in thousandths, exactly."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise TypeError(f"{what} must be a number, got {_type(value)}")
     try:
-        # Through repr: 0.3 is three tenths, not the binary fraction that stands for it.
-        number = Decimal(repr(value) if isinstance(value, float) else value)
-    except InvalidOperation:
-        raise ConfigError(f"{what} must be a number, got {value!r}") from None
-    if not number.is_finite() or not 0 <= number <= _MOST_THOUSANDTHS // 1000:
-        raise ConfigError(f"{what} must be from 0 to {_MOST_THOUSANDTHS // 1000}, got {value}")
-    thousandths = Fraction(number) * 1000
-    if thousandths.denominator != 1:
-        raise ConfigError(f"{what} must be a multiple of 0.001, got {value}")
-    return thousandths.numerator
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{what} has a lone surrogate at position {error.start}, got {value!r}") from None
+
+
+def _thousandths(value: Any, what: str, most: int) -> int:
+    """Return a number from 0 to `most` in thousandths, exactly."""
+    number = printed(value, what)
+    within(number, most, value, what)
+    thousandths = multiple(number, 3)
+    if thousandths is None:
+        raise ConfigError(f"{what} must be a multiple of 0.001, got {as_written(value)}")
+    return thousandths
 
 
 def _is_list(value: Any) -> bool:

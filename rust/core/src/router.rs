@@ -9,10 +9,10 @@ mod words;
 
 use std::fmt::Write as _;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use phrases::Phrases;
 use table::decimal;
-use words::Words;
+use words::{Words, pattern};
 
 pub use table::{Exception, ONE, Rule, Signal, Table, Thousandths, Tier, estimate_tokens};
 
@@ -74,6 +74,7 @@ impl Router {
     /// tier, or a phrase holds no word.
     pub fn new(table: Table) -> Result<Self> {
         table.check()?;
+        check_words(&table.rules)?;
         let phrases = Phrases::new(places(&table))?;
         let generation = table.fingerprint().iter().fold(String::new(), |mut hex, byte| {
             let _ = write!(hex, "{byte:02x}");
@@ -158,6 +159,17 @@ impl Router {
         }
         reason
     }
+}
+
+/// Says of a word that cannot be compared which rule it is of.
+fn check_words(rules: &[Rule]) -> Result<()> {
+    for Rule { name, signal, .. } in rules {
+        let words: &[String] = if let Signal::Words(words) = signal { words } else { &[] };
+        for word in words {
+            pattern(word).map_err(|error| Error::new(error.kind(), format!("rule '{name}': {error}")))?;
+        }
+    }
+    Ok(())
 }
 
 fn places(table: &Table) -> impl Iterator<Item = (&str, Place)> {

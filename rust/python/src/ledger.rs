@@ -2,13 +2,12 @@
 
 use llmfast_core::ledger::{Dimension, Entry, Ledger, Money, Outcome, Price, Split, Tokens, Totals};
 use llmfast_core::{Error, ErrorKind, Result};
-use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyInt;
 
 use crate::errors::to_py;
 use crate::support::forks::detached;
+use crate::support::values::integer;
 
 const OUTCOMES: [(&str, Outcome); 5] = [
     ("exact_hit", Outcome::ExactHit),
@@ -69,14 +68,6 @@ impl<'py> FromPyObject<'_, 'py> for UsageArg {
         let count = |tokens, name| integer(tokens, name, ErrorKind::Ledger);
         Tokens::new(count(&input, "input_tokens")?, count(&output, "output_tokens")?).map(Self).map_err(to_py)
     }
-}
-
-/// An `int` that fits; `kind` of error otherwise.
-fn integer(object: &Bound<'_, PyAny>, name: &str, kind: ErrorKind) -> PyResult<i128> {
-    if !object.is_instance_of::<PyInt>() {
-        return Err(PyTypeError::new_err(format!("{name} must be an int, got {}", object.get_type().name()?)));
-    }
-    object.extract().map_err(|_| to_py(Error::new(kind, format!("{name} has more than 127 bits"))))
 }
 
 #[pyclass(module = "llmfast", frozen)]

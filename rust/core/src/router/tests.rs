@@ -81,6 +81,8 @@ fn what_is_wrong_with_a_table_is_said_with_the_number() {
     assert_eq!(refused(|table| table.rules[0].signal = Signal::MinTokens(0)), zero);
     let none = "rule 'length' needs at least 1 word, got 0";
     assert_eq!(refused(|table| table.rules[0].signal = Signal::Words(Vec::new())), none);
+    let sign = "rule 'steps': phrase '!' holds no word";
+    assert_eq!(refused(|table| table.rules[1].signal = Signal::Words(vec!["!".into()])), sign);
     let lost = Exception { phrase: "x".into(), tier: "best".into() };
     let message = "exception 'x' leads to tier 'best'; the tiers are simple, medium, complex, specialized";
     assert_eq!(refused(|table| table.exceptions.push(lost)), message);

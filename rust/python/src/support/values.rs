@@ -42,7 +42,7 @@ fn nested(object: &Bound<'_, PyAny>, name: &str, depth: usize) -> PyResult<Value
     } else if object.is_instance_of::<PyString>() {
         utf8(object, name).map(Value::Text)
     } else if object.is_instance_of::<PyInt>() {
-        integer(object)
+        json_integer(object)
     } else if let Ok(number) = object.cast::<PyFloat>() {
         Ok(Value::Float(number.value()))
     } else if let Ok(bytes) = object.cast::<PyBytes>() {
@@ -75,7 +75,15 @@ pub(crate) fn object<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py,
     })
 }
 
-fn integer(object: &Bound<'_, PyAny>) -> PyResult<Value> {
+/// An integer that fits, of Python's type or one that stands for it (`__index__`); `kind` of error otherwise.
+pub(crate) fn integer(object: &Bound<'_, PyAny>, name: &str, kind: ErrorKind) -> PyResult<i128> {
+    if !object.is_instance_of::<PyInt>() && !object.get_type().hasattr("__index__")? {
+        return Err(PyTypeError::new_err(format!("{name} must be an int, got {}", object.get_type().name()?)));
+    }
+    object.extract().map_err(|_| to_py(Error::new(kind, format!("{name} has more than 127 bits"))))
+}
+
+fn json_integer(object: &Bound<'_, PyAny>) -> PyResult<Value> {
     match object.extract::<i128>() {
         Ok(number) => Ok(Value::Integer(number)),
         // Hexadecimal digits: Python limits the length of decimal ones.

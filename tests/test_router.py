@@ -198,6 +198,15 @@ def test_what_is_no_question_is_refused(query, error, message):
     assert str(caught.value) == message
 
 
+def test_tokens_that_are_only_counted_count_for_the_length():
+    assert SEED.route("x", more_tokens=99).score == 0
+    decision = SEED.route("x", context="y" * 40, more_tokens=np.int64(90))
+    assert [(signal.name, signal.tokens) for signal in decision.signals] == [("length", 101)]
+    for wrong in (-1, 2**63, "many", 1.5):
+        with pytest.raises(ConfigError, match="more_tokens must be a number of tokens, 0 or more, got"):
+            SEED.route("x", more_tokens=wrong)
+
+
 def test_a_context_of_another_type_is_refused():
     with pytest.raises(TypeError, match="context must be a str or None, got list"):
         SEED.route("x", context=["y"])

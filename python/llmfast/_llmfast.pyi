@@ -520,8 +520,11 @@ class RouterTable:
         rules: Sequence[tuple[str, int, Sequence[str], int]] | None = None,
         exceptions: Sequence[tuple[str, str]] | None = None,
     ) -> RouterTable: ...
-    def route(self, query: str, context: str | None = None) -> Decision:
-        """Choose a model for a question and its context. Raises InvalidTextError for a lone surrogate."""
+    def route(self, query: str, context: str | None = None, more_tokens: int = 0) -> Decision:
+        """Choose a model for a question and its context, and what else goes with it, of which the tokens are counted.
+
+        Raises InvalidTextError for a lone surrogate.
+        """
     @property
     def generation(self) -> str:
         """32 hexadecimal digits that identify the table."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ._arguments import refuse, whole
 from ._errors import ConfigError
 from ._llmfast import Decision, RouterTable, Signal
 from ._numbers import as_written, multiple, printed, within
@@ -134,20 +135,27 @@ class Router:
         """The exceptions as (phrase, name of a tier)."""
         return self._table.table()[2]
 
-    def route(self, query: str | Sequence[Mapping[str, Any]], *, context: str | None = None) -> Decision:
+    def route(
+        self, query: str | Sequence[Mapping[str, Any]], *, context: str | None = None, more_tokens: int = 0
+    ) -> Decision:
         """Choose a model for a question.
 
         `query` is its text, or messages as OpenAI and Anthropic write them: then the last message of the role "user"
         counts, with the text of all its parts; images and other parts without text count nothing. `context` is text
         that goes with the question, such as documents: its words and its length count like the question's.
+        `more_tokens` are those of what else goes with it, such as the system prompt and the turns before: they count
+        for the length alone.
 
-        Raises TypeError for anything else, ConfigError for messages without a user turn, InvalidTextError for a text
-        with a lone surrogate.
+        Raises TypeError for anything else, ConfigError for messages without a user turn or a number of tokens below 0,
+        InvalidTextError for a text with a lone surrogate.
         """
         if context is not None and not isinstance(context, str):
             raise TypeError(f"context must be a str or None, got {_type(context)}")
         text = query if isinstance(query, str) else last_user_text(query)
-        return self._table.route(text, context)
+        tokens = whole("more_tokens", more_tokens, _TOKENS) if more_tokens else 0
+        if not 0 <= tokens <= _MOST_TOKENS:
+            raise refuse("more_tokens", more_tokens, _TOKENS)
+        return self._table.route(text, context, tokens)
 
     def __repr__(self) -> str:
         tiers, rules, exceptions = self._table.table()

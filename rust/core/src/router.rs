@@ -93,15 +93,16 @@ impl Router {
         &self.generation
     }
 
-    /// Chooses a tier for `texts` together, such as a question and its context.
-    pub fn route(&self, texts: &[&str]) -> Decision {
+    /// Chooses a tier for `texts` together, such as a question and its context. `more_tokens` go with them and count for
+    /// the length alone.
+    pub fn route(&self, texts: &[&str], more_tokens: u64) -> Decision {
         let bytes = texts.iter().map(|text| text.len()).sum();
         let mut words = Words::with_capacity(bytes + 2 * texts.len());
         for text in texts {
             words.push(text);
         }
         let found = self.phrases.search(&words);
-        let signals = self.fired(&found, estimate_tokens(bytes));
+        let signals = self.fired(&found, estimate_tokens(bytes).saturating_add(more_tokens));
         let score = signals.iter().map(|signal| signal.weight).sum();
         let by_score = self.tier_of(score);
         let exception = found.iter().filter_map(|place| match place {

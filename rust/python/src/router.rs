@@ -35,19 +35,20 @@ impl RouterTable {
         Router::new(table).map(Self).map_err(to_py)
     }
 
-    #[pyo3(signature = (query, context = None))]
+    #[pyo3(signature = (query, context = None, more_tokens = 0))]
     fn route(
         &self,
         py: Python<'_>,
         query: &Bound<'_, PyAny>,
         context: Option<&Bound<'_, PyAny>>,
+        more_tokens: u64,
     ) -> PyResult<PyDecision> {
         let query = utf8(query, "query")?;
         let context = context.map(|context| utf8(context, "context")).transpose()?;
         let texts: Vec<&str> = [Some(query.as_str()), context.as_deref()].into_iter().flatten().collect();
         let short = texts.iter().map(|text| text.len()).sum::<usize>() < DETACH_FROM;
-        let decision = if short { self.0.route(&texts) } else { py.detach(|| self.0.route(&texts)) };
-        Ok(decision.into())
+        let route = || self.0.route(&texts, more_tokens);
+        Ok(if short { route() } else { py.detach(route) }.into())
     }
 
     #[getter]

@@ -182,6 +182,6 @@ fn router() {
     let sentence = "what is the exchange rate for my card when I travel abroad? ";
     for bytes in [60, 1_000, 16_000] {
         let text = &sentence.repeat(bytes / sentence.len() + 1)[..bytes];
-        measure(&format!("router: route, {bytes} bytes"), || router.route(&[text]));
+        measure(&format!("router: route, {bytes} bytes"), || router.route(&[text], 0));
     }
 }

@@ -22,33 +22,36 @@ fn one_prompt_for_each_tier() {
         (&format!("First implement the theorem somehow. {long}"), "claude-opus-4", "specialized", 1000),
     ];
     for (prompt, model, tier, score) in prompts {
-        let decision = seed().route(&[prompt]);
+        let decision = seed().route(&[prompt], 0);
         assert_eq!((decision.model.as_str(), decision.tier.as_str(), decision.score), (model, tier, score), "{prompt}");
     }
 }
 
 #[test]
 fn a_reason_names_numbers_and_words() {
-    let decision = seed().route(&["First implement it, then rest"]);
+    let decision = seed().route(&["First implement it, then rest"], 0);
     assert_eq!(decision.reason, "score 0.5 is below 0.6: steps 0.3 (first, then) + code 0.2 (implement)");
-    assert_eq!(seed().route(&["Hello"]).reason, "score 0 is below 0.3: no signal fired");
-    let decision = seed().route(&[&"legal medical clinical financial quantum theorem genome ".repeat(8)]);
+    assert_eq!(seed().route(&["Hello"], 0).reason, "score 0 is below 0.3: no signal fired");
+    let decision = seed().route(&[&"legal medical clinical financial quantum theorem genome ".repeat(8)], 0);
     let words = "legal, medical, clinical, financial, quantum, 2 more";
     assert_eq!(decision.reason, format!("score 0.3 is below 0.6: length 0.1 (112 tokens) + domain 0.2 ({words})"));
 }
 
 #[test]
 fn length_counts_from_the_first_byte_over_a_hundred_tokens() {
-    assert_eq!(seed().route(&[&"x".repeat(400)]).score, 0);
-    let decision = seed().route(&[&"x".repeat(401)]);
+    assert_eq!(seed().route(&[&"x".repeat(400)], 0).score, 0);
+    let decision = seed().route(&[&"x".repeat(401)], 0);
     assert_eq!((decision.score, decision.signals[0].tokens), (100, Some(101)));
-    assert_eq!(seed().route(&[&"x".repeat(200), &"x".repeat(201)]).score, 100, "texts count together");
+    assert_eq!(seed().route(&[&"x".repeat(200), &"x".repeat(201)], 0).score, 100, "texts count together");
+    assert_eq!(seed().route(&["x"], 99).score, 0);
+    assert_eq!(seed().route(&["x"], 100).signals[0].tokens, Some(101), "and what is only counted");
+    assert_eq!(seed().route(&["x"], u64::MAX).signals[0].tokens, Some(u64::MAX));
 }
 
 #[test]
 fn no_phrase_reaches_from_one_text_into_the_next() {
-    assert_eq!(seed().route(&["write", "code"]).score, 0);
-    assert_eq!(seed().route(&["write code", ""]).score, 200);
+    assert_eq!(seed().route(&["write", "code"], 0).score, 0);
+    assert_eq!(seed().route(&["write code", ""], 0).score, 200);
 }
 
 #[test]
@@ -56,10 +59,10 @@ fn the_first_exception_of_the_table_wins_over_the_score() {
     let exception = |phrase: &str, tier: &str| Exception { phrase: phrase.into(), tier: tier.into() };
     let exceptions = vec![exception("legal hold", "specialized"), exception("weather", "simple")];
     let router = Router::new(Table { exceptions, ..Table::default() }).unwrap();
-    let decision = router.route(&["The weather, then a Legal Hold"]);
+    let decision = router.route(&["The weather, then a Legal Hold"], 0);
     assert_eq!((decision.tier.as_str(), decision.score), ("specialized", 500));
     assert_eq!(decision.reason, "exception 'legal hold' decides for specialized; score 0.5 alone says medium");
-    assert_eq!(router.route(&["then the weather"]).model, "gpt-4o-mini");
+    assert_eq!(router.route(&["then the weather"], 0).model, "gpt-4o-mini");
 }
 
 #[test]
@@ -111,7 +114,7 @@ proptest! {
     fn the_score_is_the_sum_of_what_fired_and_lies_in_its_tier(
         words in prop::collection::vec("then|implement|law|maybe|strengthen|[a-z]{1,9}|write code|not sure", 0..40),
     ) {
-        let decision = seed().route(&[&words.join(" ")]);
+        let decision = seed().route(&[&words.join(" ")], 0);
         prop_assert_eq!(decision.score, decision.signals.iter().map(|signal| signal.weight).sum::<u32>());
         let table = Table::default();
         let tier = table.tier_named(&decision.tier).unwrap();

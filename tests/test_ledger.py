@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import decimal
+import pickle
 import sys
 import threading
 from decimal import Decimal
@@ -240,9 +243,24 @@ def test_sums_cannot_be_changed():
     sums = Ledger().summary()
     with pytest.raises(AttributeError):
         sums.requests = 1
-    for mapping in (sums.by_outcome, sums.tokens, sums.saved_pico, sums.saved, sums.models):
-        with pytest.raises(TypeError):
-            mapping["x"] = 1
+
+
+def test_sums_are_data():
+    ledger = booked([{"outcome": outcome, "model": "cheap", "usage": USAGE, "user": "ann"} for outcome in OUTCOMES])
+    sums = ledger.summary()
+    for twin in (pickle.loads(pickle.dumps(sums)), copy.deepcopy(sums), copy.copy(sums)):
+        assert twin == sums
+    as_dict = dataclasses.asdict(sums)
+    assert as_dict["by_outcome"] == dict(sums.by_outcome)
+    assert as_dict["models"]["cheap"]["without_pico"] == sums.without_pico
+    sums.by_outcome["llm_call"] = 100
+    assert ledger.summary().by_outcome["llm_call"] == 1, "and one's own"
+
+
+def test_prices_are_data():
+    for twin in (pickle.loads(pickle.dumps(OWN)), copy.deepcopy(OWN)):
+        assert (dict(twin), twin.as_of) == (dict(OWN), OWN.as_of)
+        assert twin["openai/dear"] == OWN["dear"]
 
 
 MODELS = st.sampled_from(["", "dear", "cheap", "mystery"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 from decimal import Decimal
 from fractions import Fraction
@@ -411,6 +413,16 @@ def test_what_is_wrong_with_a_file_names_the_file(file, text, message):
 def test_a_file_that_is_not_there_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         Router.from_file(tmp_path / "router.toml")
+
+
+def test_decisions_and_routers_can_be_copied_and_pickled():
+    decision = SEED.route("First implement it. " + "x" * 400)
+    assert len(decision.signals) == 3
+    for twin in (pickle.loads(pickle.dumps(decision)), copy.deepcopy(decision), copy.copy(decision)):
+        assert twin == decision
+    router = Router(rules=[("r", 0.5, ["x"])], exceptions=[("y", "simple")])
+    for twin in (pickle.loads(pickle.dumps(router)), copy.deepcopy(router)):
+        assert (twin.generation, twin.route("x y")) == (router.generation, router.route("x y"))
 
 
 def test_a_decision_is_a_value():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from ._llmfast import LedgerState
@@ -79,7 +78,7 @@ class Totals:
     @property
     def saved(self) -> Mapping[SavedBy, Decimal]:
         """What each source saved, in USD, exactly."""
-        return MappingProxyType({source: usd(pico) for source, pico in self.saved_pico.items()})
+        return {source: usd(pico) for source, pico in self.saved_pico.items()}
 
     @property
     def saved_usd(self) -> Decimal:
@@ -99,7 +98,7 @@ class Summary(Totals):
     """Sums over all requests, and the same split by the model that served."""
 
     #: By model; "" gathers the requests whose model is not known.
-    models: Mapping[str, Totals] = field(default_factory=lambda: MappingProxyType({}))
+    models: Mapping[str, Totals] = field(default_factory=dict)
 
 
 class Ledger:
@@ -160,7 +159,7 @@ class Ledger:
         """Return the sums over all requests, with the split by model taken at the same moment."""
         total, models = self._state.summary()
         split = {name or "": _totals(Totals, sums) for name, sums in _in_order(models)}
-        return cast("Summary", _totals(Summary, total, models=MappingProxyType(split)))
+        return cast("Summary", _totals(Summary, total, models=split))
 
     def by_user(self) -> dict[str | None, Totals]:
         """Return the sums per user; None gathers the requests without one."""
@@ -186,11 +185,11 @@ def _totals(kind: type[Totals], sums: _Sums, **more: Mapping[str, Totals]) -> To
     counts = map(TokenCount, tokens_in, tokens_out)
     return kind(
         requests=sum(requests),
-        by_outcome=MappingProxyType(dict(zip(_OUTCOMES, requests, strict=True))),
-        tokens=MappingProxyType(dict(zip(_OUTCOMES, counts, strict=True))),
+        by_outcome=dict(zip(_OUTCOMES, requests, strict=True)),
+        tokens=dict(zip(_OUTCOMES, counts, strict=True)),
         without_pico=baseline,
         with_pico=actual,
-        saved_pico=MappingProxyType(dict(zip(_SAVED_BY, saved, strict=True))),
+        saved_pico=dict(zip(_SAVED_BY, saved, strict=True)),
         unpriced=unpriced,
         estimated=estimated,
         renewals=renewals,

@@ -166,6 +166,18 @@ class LruCache(Generic[_K, _V]):
 class CacheStats:
     """What a LruCache did since it was made, and what it holds now."""
 
+    def __new__(
+        cls,
+        hits: int,
+        misses: int,
+        insertions: int,
+        evictions: int,
+        expirations: int,
+        rejections: int,
+        entries: int,
+        bytes: int,
+    ) -> Self: ...
+    def __getnewargs__(self) -> tuple[int, int, int, int, int, int, int, int]: ...
     @property
     def hits(self) -> int:
         """Lookups that found a live entry."""
@@ -455,6 +467,8 @@ class Row:
 class Signal:
     """A rule of the router that fired, and why."""
 
+    def __new__(cls, name: str, weight: float, words: list[str], tokens: int | None = None) -> Self: ...
+    def __getnewargs__(self) -> tuple[str, float, list[str], int | None]: ...
     @property
     def name(self) -> str:
         """Name of the rule."""
@@ -475,6 +489,8 @@ class Signal:
 class Decision:
     """The model for a question, and why. Unpacks as `model, tier`."""
 
+    def __new__(cls, model: str, tier: str, score: float, reason: str, signals: list[Signal]) -> Self: ...
+    def __getnewargs__(self) -> tuple[str, str, float, str, list[Signal]]: ...
     @property
     def model(self) -> str:
         """The model that serves the tier."""
@@ -532,6 +548,9 @@ class RouterTable:
         self,
     ) -> tuple[list[tuple[str, str, int | None]], list[tuple[str, int, list[str], int]], list[tuple[str, str]]]:
         """Return tiers, rules and exceptions as they were given."""
+    def __getnewargs__(
+        self,
+    ) -> tuple[list[tuple[str, str, int | None]], list[tuple[str, int, list[str], int]], list[tuple[str, str]]]: ...
 
 @final
 class Price:
@@ -541,6 +560,7 @@ class Price:
     """
 
     def __new__(cls, input: int, output: int) -> Price: ...
+    def __getnewargs__(self) -> tuple[int, int]: ...
     @property
     def input(self) -> int:
         """Pico-dollars per token read."""

@@ -24,8 +24,31 @@ impl From<Stats> for CacheStats {
     }
 }
 
+type Counts = (u64, u64, u64, u64, u64, u64, u64, u64);
+
 #[pymethods]
 impl CacheStats {
+    #[new]
+    #[allow(clippy::too_many_arguments)] // one for each count
+    fn new(
+        hits: u64,
+        misses: u64,
+        insertions: u64,
+        evictions: u64,
+        expirations: u64,
+        rejections: u64,
+        entries: u64,
+        bytes: u64,
+    ) -> Self {
+        Self { hits, misses, insertions, evictions, expirations, rejections, entries, bytes }
+    }
+
+    /// For pickle and copy.
+    fn __getnewargs__(&self) -> Counts {
+        let Self { hits, misses, insertions, evictions, expirations, rejections, entries, bytes } = *self;
+        (hits, misses, insertions, evictions, expirations, rejections, entries, bytes)
+    }
+
     fn _asdict<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         let fields = PyDict::new(slf.py());
         for name in ["hits", "misses", "insertions", "evictions", "expirations", "rejections", "entries", "bytes"] {

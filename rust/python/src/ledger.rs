@@ -46,6 +46,11 @@ impl PyPrice {
         self.0.output().pico()
     }
 
+    /// For pickle and copy.
+    fn __getnewargs__(&self) -> (i128, i128) {
+        (self.input(), self.output())
+    }
+
     fn cost(&self, usage: UsageArg) -> PyResult<i128> {
         self.0.cost(usage.0).map(Money::pico).map_err(to_py)
     }

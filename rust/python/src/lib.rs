@@ -12,6 +12,7 @@ mod bridge;
 mod cache;
 mod cache_protocol;
 mod cache_stats;
+mod decision;
 mod encoder;
 mod errors;
 mod flat_index;
@@ -43,6 +44,7 @@ fn _llmfast(module: &Bound<'_, PyModule>) -> PyResult<()> {
     batch::register(module)?;
     bridge::register(module)?;
     cache::register(module)?;
+    decision::register(module)?;
     encoder::register(module)?;
     flat_index::register(module)?;
     flight::register(module)?;

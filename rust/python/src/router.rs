@@ -1,9 +1,9 @@
 //! Bindings of the router.
 
-use llmfast_core::router::{Decision, Exception, Fired, ONE, Router, Rule, Signal, Table, Thousandths, Tier};
+use llmfast_core::router::{Exception, Router, Rule, Signal, Table, Thousandths, Tier};
 use pyo3::prelude::*;
-use pyo3::types::{PyIterator, PyTuple};
 
+use crate::decision::PyDecision;
 use crate::errors::to_py;
 use crate::support::values::utf8;
 
@@ -14,7 +14,7 @@ type TierArg = (String, String, Option<Thousandths>);
 /// Name, weight, words, and the tokens of a rule without words.
 type RuleArg = (String, Thousandths, Vec<String>, u64);
 
-#[pyclass(module = "llmfast", frozen)]
+#[pyclass(module = "llmfast._llmfast", frozen)]
 struct RouterTable(Router);
 
 #[pymethods]
@@ -62,6 +62,11 @@ impl RouterTable {
         let exceptions = exceptions.into_iter().map(|exception| (exception.phrase, exception.tier)).collect();
         (tiers, rules.into_iter().map(rule_arg).collect(), exceptions)
     }
+
+    /// For pickle and copy.
+    fn __getnewargs__(&self) -> (Vec<TierArg>, Vec<RuleArg>, Vec<(String, String)>) {
+        self.table()
+    }
 }
 
 fn tier((name, model, below): TierArg) -> Tier {
@@ -84,65 +89,6 @@ fn exception((phrase, tier): (String, String)) -> Exception {
     Exception { phrase, tier }
 }
 
-fn fraction(thousandths: Thousandths) -> f64 {
-    f64::from(thousandths) / f64::from(ONE)
-}
-
-#[pyclass(name = "Decision", module = "llmfast", frozen, eq, get_all)]
-#[derive(PartialEq)]
-struct PyDecision {
-    model: String,
-    tier: String,
-    score: f64,
-    reason: String,
-    signals: Vec<PySignal>,
-}
-
-#[pymethods]
-impl PyDecision {
-    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
-        PyTuple::new(py, [&self.model, &self.tier])?.try_iter()
-    }
-
-    fn __repr__(&self) -> String {
-        let Self { model, tier, score, reason, .. } = self;
-        format!("Decision(model={model:?}, tier={tier:?}, score={score}, reason={reason:?})")
-    }
-}
-
-impl From<Decision> for PyDecision {
-    fn from(Decision { model, tier, score, reason, signals }: Decision) -> Self {
-        let signals = signals.into_iter().map(PySignal::from).collect();
-        Self { model, tier, score: fraction(score), reason, signals }
-    }
-}
-
-#[pyclass(name = "Signal", module = "llmfast", frozen, eq, get_all)]
-#[derive(Clone, PartialEq)]
-struct PySignal {
-    name: String,
-    weight: f64,
-    words: Vec<String>,
-    tokens: Option<u64>,
-}
-
-#[pymethods]
-impl PySignal {
-    fn __repr__(&self) -> String {
-        let Self { name, weight, words, tokens } = self;
-        let why = tokens.map_or_else(|| format!("words={words:?}"), |tokens| format!("tokens={tokens}"));
-        format!("Signal({name:?}, {weight}, {why})")
-    }
-}
-
-impl From<Fired> for PySignal {
-    fn from(Fired { name, weight, words, tokens }: Fired) -> Self {
-        Self { name, weight: fraction(weight), words, tokens }
-    }
-}
-
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<RouterTable>()?;
-    module.add_class::<PyDecision>()?;
-    module.add_class::<PySignal>()
+    module.add_class::<RouterTable>()
 }

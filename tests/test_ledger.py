@@ -206,6 +206,37 @@ def test_the_baseline_stands_in_where_no_model_was_asked_for():
         Ledger(prices=OWN, baseline="mystery")
 
 
+def test_a_call_that_nobody_named_a_model_for_costs_what_the_baseline_asks():
+    ledger = Ledger(prices=OWN, baseline="dear")
+    for outcome in ("llm_call", "exact_hit", "renewal"):
+        ledger.record(outcome=outcome, usage=USAGE)
+    sums = ledger.summary()
+    assert (sums.without_usd, sums.with_usd, sums.unpriced) == (Decimal("0.007"), Decimal("0.007"), 0)
+    assert (sums.models[""].requests, sums.saved["router"]) == (2, 0)
+    for named in ({"model": "mystery"}, {"requested": "dear", "model": "mystery"}, {"requested": "dear"}):
+        ledger = Ledger(prices=OWN, baseline="dear")
+        ledger.record(outcome="llm_call", usage=USAGE, **named)
+        assert ledger.summary().unpriced == 1, named
+
+
+def test_a_renewal_is_priced_where_the_requests_are_that_it_was_made_for():
+    ledger = Ledger(prices=OWN)
+    for outcome in ("exact_hit", "renewal"):
+        ledger.record(outcome=outcome, requested="alias", model="dear", usage=USAGE, estimated=True)
+    sums = ledger.summary()
+    assert (sums.requests, sums.renewals, sums.unpriced, sums.estimated) == (1, 1, 2, 2)
+    assert (sums.without_pico, sums.with_pico, set(sums.saved_pico.values())) == (0, 0, {0})
+
+
+@pytest.mark.parametrize("field", ["user", "feature", "model"])
+def test_a_lone_surrogate_costs_the_name_and_not_the_entry(field):
+    ledger = Ledger(prices=OWN)
+    ledger.record(outcome="exact_hit", requested="dear", usage=USAGE, **{field: "a\ud800"})
+    split = {"user": ledger.by_user(), "feature": ledger.by_feature(), "model": ledger.summary().models}[field]
+    assert {name: part.requests for name, part in split.items()} == {"a\\ud800": 1}
+    assert ledger.summary().unpriced == 0
+
+
 @pytest.mark.parametrize(
     "entry",
     [
@@ -289,6 +320,7 @@ def expected(entries):
     for entry in entries:
         usage, asked, model = entry["usage"], entry["requested"] or "dear", entry["model"]
         called = entry["outcome"] == "llm_call"
+        model = model if model or entry["requested"] else "dear"
         if usage is None or asked not in per_token or (called and model not in per_token):
             unpriced += 1
             continue

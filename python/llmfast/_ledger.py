@@ -42,7 +42,7 @@ class Totals:
 
     Amounts ending in `_pico` are integers of 1e-12 USD, those in `_usd` the same as exact Decimals. Exactly:
     `without_pico == with_pico + sum(saved_pico.values())`. Requests whose tokens or prices are unknown are counted in
-    `unpriced` and in no amount.
+    `unpriced` and in no amount; so are the calls that renewed their answers.
     """
 
     #: Requests.
@@ -58,9 +58,9 @@ class Totals:
     #: What was saved by "exact" (less what renewals cost), "semantic", "coalesced" and "router"; the router's part is
     #: negative if it chose dearer models.
     saved_pico: Mapping[SavedBy, int]
-    #: Requests that are in no amount, because their tokens or a price are unknown.
+    #: Requests and renewals that are in no amount, because their tokens or a price are unknown.
     unpriced: int
-    #: Requests whose tokens are an estimate.
+    #: Requests and renewals whose tokens are an estimate, or were not all paid at list price (see `Usage.estimated`).
     estimated: int
     #: Calls that renewed an old answer which callers got at once: no requests, but paid for.
     renewals: int = 0
@@ -106,7 +106,8 @@ class Ledger:
 
     Without llmfast the model that was asked for would have served, or `baseline` where none was. A hit or a coalesced
     request costs nothing, a call what the model that served asks. The difference is what the cache saved, or for a call
-    the router. A request whose tokens or prices are unknown is counted as unpriced, never as free.
+    the router. A request whose tokens or prices are unknown is counted as unpriced, never as free. A call for which
+    neither the caller nor the reply named a model costs what `baseline` asks.
 
     Amounts are integers of pico-dollars, so the sums do not depend on the order. Thread-safe. Memory grows by up to 600
     bytes for each new model, user and feature.
@@ -146,14 +147,21 @@ class Ledger:
         """Book one request, or one "renewal" of an old answer.
 
         `requested`: the model that the caller asked for, "" for none. `model`: the one that served, for a hit when the
-        stored answer was made. `usage`: tokens of the answer, None if unknown; `estimated` says that they were not
-        reported but guessed.
+        stored answer was made, "" if nobody said. `usage`: tokens of the answer, None if unknown; `estimated` says that
+        they were not reported but guessed, or not all paid at list price. A lone surrogate in a name is written as its
+        escape.
 
         Raises ConfigError for another outcome, LedgerError for a count of tokens that is negative or above 2**53 or an
         amount that does not fit 128 bits; nothing is booked then.
         """
-        baseline = self._prices.get(requested or self._baseline)
-        self._state.record(outcome, model, baseline, self._prices.get(model), usage, estimated, user, feature)
+        prices = self._prices
+        baseline = prices.get(requested or self._baseline)
+        served = prices.get(model) if model or requested else baseline
+        try:
+            self._state.record(outcome, model, baseline, served, usage, estimated, user, feature)
+        except UnicodeEncodeError:
+            names = (None if name is None else _escaped(name) for name in (user, feature))
+            self._state.record(outcome, _escaped(model), baseline, served, usage, estimated, *names)
 
     def summary(self) -> Summary:
         """Return the sums over all requests, with the split by model taken at the same moment."""
@@ -174,6 +182,10 @@ class Ledger:
 
     def __repr__(self) -> str:
         return f"Ledger({self.summary()})"
+
+
+def _escaped(name: str) -> str:
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _in_order(split: list[tuple[str | None, _Sums]]) -> list[tuple[str | None, _Sums]]:

@@ -36,7 +36,7 @@ pub struct Entry<'a> {
     pub served: Option<Price>,
     /// Tokens of the answer; None if the provider did not say.
     pub tokens: Option<Tokens>,
-    /// Whether `tokens` are an estimate.
+    /// Whether `tokens`, or what they cost, are an estimate.
     pub estimated: bool,
     /// Who asked.
     pub user: Option<&'a str>,
@@ -62,7 +62,7 @@ pub struct Totals {
     pub saved: [Money; 4],
     /// Requests and renewals that no money is counted for, because the tokens or a price are unknown.
     pub unpriced: u64,
-    /// Those whose tokens are an estimate.
+    /// Requests and renewals whose tokens, or what they cost, are an estimate.
     pub estimated: u64,
     /// Calls that nobody waited for.
     pub renewals: u64,
@@ -116,16 +116,14 @@ impl Totals {
 
 /// What the request would have cost and what it did; None if either is unknown, for then their difference is too.
 fn amounts(entry: &Entry<'_>) -> Result<Option<(Money, Money)>> {
-    let Some(tokens) = entry.tokens else { return Ok(None) };
-    if entry.outcome == Outcome::Renewal {
-        // Without llmfast nobody would have made it.
-        return entry.served.map(|price| Ok((Money::ZERO, price.cost(tokens)?))).transpose();
-    }
-    let Some(baseline) = entry.baseline else { return Ok(None) };
+    // A renewal's baseline is that of the requests it was made for: it must not be taken off savings that count for nothing.
+    let (Some(tokens), Some(baseline)) = (entry.tokens, entry.baseline) else { return Ok(None) };
     let actual = match (entry.outcome, entry.served) {
-        (Outcome::LlmCall, None) => return Ok(None),
-        (Outcome::LlmCall, Some(price)) => price.cost(tokens)?,
+        (Outcome::LlmCall | Outcome::Renewal, None) => return Ok(None),
+        (Outcome::LlmCall | Outcome::Renewal, Some(price)) => price.cost(tokens)?,
         _ => Money::ZERO,
     };
-    Ok(Some((baseline.cost(tokens)?, actual)))
+    // Without llmfast nobody would have made a renewal.
+    let without = if entry.outcome == Outcome::Renewal { Money::ZERO } else { baseline.cost(tokens)? };
+    Ok(Some((without, actual)))
 }

@@ -19,7 +19,7 @@ import pytest
 import llmfast
 from asking import Clock, Model, ask, sources
 from encoders import TopicEncoder
-from llmfast import PUBLIC, Cache, CachePolicy, Engine, MiniLM
+from llmfast import PUBLIC, Cache, CachePolicy, Engine, Ledger, MiniLM, Router
 from llmfast._llmfast import NormalRequest
 from llmfast._request import _NOT_COUNTED, Ask
 
@@ -143,6 +143,14 @@ class Lacks:
         return []
 
 
+class Routes:
+    def __init__(self, generation):
+        self.generation = generation
+
+    def route(self, query):
+        return None
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -161,6 +169,11 @@ class Lacks:
         (lambda: Cache(policies=[1]), r"policies must be a dict of policies by kind or None, got \[1\] \(list\)"),
         (lambda: Engine(cache=5), r"cache must be a Cache or None, got 5 \(int\)"),
         (lambda: Engine(cache=Cache), "cache must be a Cache or None, got <class .*Cache"),
+        (lambda: Engine(router=Router), r"router must be a router, got the class Router: call it, Router\(\)"),
+        (lambda: Engine(router="r.toml"), r"router must be one such as Router.default\(\), .*, got 'r.toml' \(str\)"),
+        (lambda: Engine(router=Routes(5)), r"the router's generation must be a str .*, or left out, got 5 \(int\)"),
+        (lambda: Engine(ledger=Ledger), r"ledger must be a ledger, got the class Ledger: call it, Ledger\(\)"),
+        (lambda: Engine(ledger=[]), r"ledger must be one such as Ledger\(\), with a method record, got \[\] \(list\)"),
     ],
 )
 def test_what_is_made_of_a_wrong_type_says_which(make, message):

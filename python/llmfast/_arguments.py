@@ -126,11 +126,33 @@ def check_documents(context: Any) -> None:
 
 def check_encoder(encoder: Any) -> None:
     """Raise ConfigError for what lacks something that an encoder has."""
-    if isinstance(encoder, type):
-        raise ConfigError(
-            f"encoder must be an encoder, got the class {encoder.__name__}: call it, {encoder.__name__}()"
-        )
+    _check_made("encoder", encoder, "an encoder")
     needed = ["encode", "dim", "fingerprint", *(["encode_async"] if getattr(encoder, "is_async", False) else [])]
     missing = [name for name in needed if not hasattr(encoder, name)]
     if missing:
         raise ConfigError(f"{refuse('encoder', encoder, 'one such as MiniLM()')}, without {', '.join(missing)}")
+
+
+def check_router(router: Any) -> None:
+    """Raise ConfigError for what chooses no models."""
+    _check_made("router", router, "a router")
+    if not callable(getattr(router, "route", None)):
+        raise refuse("router", router, "one such as Router.default(), with a method route(query)")
+    try:
+        generation = getattr(router, "generation", "")
+    except Exception:  # noqa: BLE001 - costs the hit when it is asked for, never the call
+        return
+    if not isinstance(generation, str):
+        raise refuse("the router's generation", generation, "a str that changes with its choices, or left out")
+
+
+def check_ledger(ledger: Any) -> None:
+    """Raise ConfigError for what keeps no books."""
+    _check_made("ledger", ledger, "a ledger")
+    if not callable(getattr(ledger, "record", None)):
+        raise refuse("ledger", ledger, "one such as Ledger(), with a method record")
+
+
+def _check_made(name: str, part: Any, expected: str) -> None:
+    if isinstance(part, type):
+        raise ConfigError(f"{name} must be {expected}, got the class {part.__name__}: call it, {part.__name__}()")

@@ -7,7 +7,6 @@ result back.
 
 from __future__ import annotations
 
-import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,7 +23,7 @@ from ._answers import (
     missed,
     stale_hit,
 )
-from ._arguments import refuse
+from ._arguments import check_ledger, check_router, refuse
 from ._drivers import AsyncDriver, Await, Behind, Call, Consult, Fly, OffLoop, Pour, drive_sync
 from ._failures import Failures, told
 from ._flight import Abandoned, Failed
@@ -33,6 +32,7 @@ from ._provider_json import as_data, may_be_data, signed
 from ._recording import Recording
 from ._reply import said
 from ._request import Asking, check_parts
+from ._routing import choose, parameters
 from ._stream import NOTHING, Ending, Passage, Stream, is_stream
 from ._types import Answer, Reply, Usage
 from ._values import Events, size, thaw
@@ -64,7 +64,10 @@ class Engine(Asking):
     A failure of a part costs the hit or the decision, never the call; it is counted in `cache.stats().failures` (or
     `engine.failures` without a cache) and logged once.
 
-    Raises ConfigError for a `cache` that is none.
+    `router` has a method `route(query)`, which may take the documents as `context` and as `more_tokens` how many tokens
+    system prompt and earlier turns have, both by name; see `Router.route`. `ledger` has a method `record`.
+
+    Raises ConfigError for a part that is none.
     """
 
     def __init__(
@@ -72,6 +75,10 @@ class Engine(Asking):
     ) -> None:
         if cache is not None and not isinstance(cache, Asking):
             raise refuse("cache", cache, "a Cache or None")
+        if router is not None:
+            check_router(router)
+        if ledger is not None:
+            check_ledger(ledger)
         self.cache = cache
         self.router = router
         self.ledger = ledger
@@ -433,10 +440,10 @@ class Engine(Asking):
         route = None
         if self.router is not None:
             try:
-                route = self.router.route(ask.query)
+                route = choose(self.router, ask)
             except Exception as error:  # noqa: BLE001 - a failure of ours costs the decision, never the call
                 self.failures.note("router", error)
-        takes = _parameter_for_decision(llm_callable)
+        takes = parameters(llm_callable).get("decision")
         # Without a choice of ours a default stands, such as what `partial` has bound.
         tells = takes is not None and (route is not None or takes.default is takes.empty)
         result = yield Call(llm_callable, ask.query, {"decision": route} if tells else {})
@@ -480,16 +487,6 @@ class Engine(Asking):
             )
         except Exception as error:  # noqa: BLE001 - a failure of ours costs an entry, never the call
             self.failures.note("ledger", error)
-
-
-def _parameter_for_decision(llm_callable: Callable[..., Any]) -> inspect.Parameter | None:
-    try:
-        parameter = inspect.signature(llm_callable).parameters.get("decision")
-    except Exception:  # noqa: BLE001 - a callable without a signature, such as some written in C, or with a broken one
-        return None
-    # Not `**rest`: who passes that on to a client would pass on a parameter that the client does not know.
-    named = parameter is not None and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    return parameter if named else None
 
 
 def _judged(called: Called, flight: Flight) -> tuple[Any, str | None]:

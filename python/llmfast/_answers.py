@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from ._failures import shown
 from ._recording import Reader, Recording
 from ._stream import Stream
-from ._types import Answer, Explanation, Usage
+from ._types import Answer, Explanation
+from ._usage import usage_of
 from ._values import unpack
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ._memory import Match
     from ._plan import Plan
     from ._types import Source
+    from ._usage import Usage
 
 _TIERS = {"exact_hit": "L1", "semantic_hit": "L3"}
 
@@ -84,7 +86,7 @@ class _Hit(Answer):
     @property
     def usage(self) -> Usage | None:
         """Tokens that the call took then."""
-        return _usage(self.row)
+        return usage_of(self.row)
 
     def __copy__(self) -> Self:
         twin = object.__new__(type(self))
@@ -164,7 +166,7 @@ def missed(plan: Plan, route: Any, not_stored: str | None = None) -> Explanation
 
 def stale_hit(row: Row, age: float, error: BaseException) -> Flown:
     decision = Explanation(f"the call failed, and the old answer still serves: {shown(error, 200)}")
-    return Flown("exact_hit", unpack(row), row, row.model, _usage(row), 1.0, age, decision, row.key, stale=True)
+    return Flown("exact_hit", unpack(row), row, row.model, usage_of(row), 1.0, age, decision, row.key, stale=True)
 
 
 def as_flown(hit: SemanticHit) -> Flown:
@@ -202,7 +204,3 @@ def from_flight(flown: Flown, plan: Plan, seat: Seat, *, coalesced: bool) -> Ans
 def from_call(called: Called, reason: str) -> Answer:
     decision = Explanation(reason, route=called.route)
     return Answer(called.value, "llm_call", model=called.model, usage=called.usage, decision=decision)
-
-
-def _usage(row: Row) -> Usage | None:
-    return None if row.usage is None else Usage(*row.usage)

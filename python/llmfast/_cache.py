@@ -401,6 +401,7 @@ class Cache(Asking):
             expires_at=None if ttl is None else now + ttl,
             stale_for=plan.policy.stale_for,
             usage=usage,
+            estimated=usage is not None and usage.estimated,
             model=model,
             version=edition(plan.ask.version),
             tags=list(plan.tags),

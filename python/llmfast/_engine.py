@@ -30,11 +30,11 @@ from ._flight import Abandoned, Failed
 from ._loops import running_loop
 from ._provider_json import as_data, may_be_data, signed
 from ._recording import Recording
-from ._reply import said
+from ._reply import said, usage_said, usage_told
 from ._request import Asking, check_parts
 from ._routing import choose, parameters
 from ._stream import NOTHING, Ending, Passage, Stream, is_stream
-from ._types import Answer, Reply, Usage
+from ._types import Answer, Reply
 from ._values import Events, size, thaw
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from ._request import Ask
     from ._router import Router
     from ._types import Source
+    from ._usage import Usage
 
     Outcome = Source | Literal["coalesced", "uncacheable", "renewal"]
     Stale = Generator[Behind, Any, Answer | None]
@@ -323,7 +324,8 @@ class Engine(Asking):
             return instead
         recording = None
         if is_stream(called.value):
-            recording, decision = Recording(Ending(called.model, called.usage)), missed(plan, called.route)
+            recording = Recording(Ending(called.model, called.usage, failures=self.failures))
+            decision = missed(plan, called.route)
             flight.on_land, flight.on_leave = recording.finish, recording.nudge
             flown = Flown("llm_call", None, None, called.model, None, None, None, decision, plan.key, recording)
             try:
@@ -424,7 +426,8 @@ class Engine(Asking):
     def _unwrapped(self, ending: Ending, item: Any) -> Any:
         if not isinstance(item, Reply):
             return item
-        ending.note(*said(item, self.failures))
+        model, finish_reason = said(item, self.failures)
+        ending.note(model, usage_told(item, self.failures), finish_reason)
         return NOTHING if item.value is None else item.value
 
     def _passed_on(self, called: Called) -> Called:
@@ -432,7 +435,7 @@ class Engine(Asking):
         loop = running_loop()
         if loop is None or not is_stream(called.value):
             return called
-        ending = Ending(called.model, called.usage)
+        ending = Ending(called.model, called.usage, failures=self.failures)
         stream = Stream(Passage(called.value, partial(self._unwrapped, ending), ending, loop))
         return Called(stream, None, called.model, called.route)
 
@@ -446,20 +449,21 @@ class Engine(Asking):
         takes = parameters(llm_callable).get("decision")
         # Without a choice of ours a default stands, such as what `partial` has bound.
         tells = takes is not None and (route is not None or takes.default is takes.empty)
+        chosen = getattr(route, "model", None) if tells else None
+        model = chosen if isinstance(chosen, str) else ask.model
         result = yield Call(llm_callable, ask.query, {"decision": route} if tells else {})
-        reply = result if isinstance(result, Reply) else Reply(result)
-        data = reply.value
+        data = result.value if isinstance(result, Reply) else result
         if may_be_data(data):
             try:
                 data = as_data(data) if _is_small(data) else (yield OffLoop(partial(as_data, data)))
             except Exception as error:  # noqa: BLE001 - a failure of ours costs what it would have told, never the call
                 self.failures.note("reply", error)
-        if reply is not result:
-            reply = signed(result, data)
-        served, usage, finish_reason = said(reply, self.failures)
-        chosen = getattr(route, "model", None) if tells else None
-        model = chosen if isinstance(chosen, str) else ask.model
-        return Called(reply.value, usage, served or model, route, finish_reason, data)
+        return self._read(model, route, result, data)
+
+    def _read(self, model: str, route: Any, result: Any, data: Any) -> Called:
+        reply = result if isinstance(result, Reply) else signed(result, data)
+        served, finish_reason = said(reply, self.failures)
+        return Called(reply.value, usage_said(reply, self.failures), served or model, route, finish_reason, data)
 
     def _record(self, outcome: Outcome, ask: Ask, answer: Answer) -> None:
         if self.cache is not None:
@@ -482,6 +486,7 @@ class Engine(Asking):
                 requested=ask.model,
                 model=model,
                 usage=usage,
+                estimated=usage is not None and usage.estimated,
                 user=ask.user,
                 feature=ask.feature,
             )

@@ -404,6 +404,7 @@ class Row:
         scope: int = 0,
         question: str = ...,
         stale_for: float = 0.0,
+        estimated: bool = False,
     ) -> Self: ...
     @property
     def payload(self) -> str | builtins.bytes:
@@ -430,6 +431,9 @@ class Row:
     def stale_for(self) -> float: ...
     @property
     def usage(self) -> tuple[int, int] | None: ...
+    @property
+    def estimated(self) -> bool:
+        """Whether some of these tokens were paid at another price than the list's."""
     @property
     def model(self) -> str: ...
     @property

@@ -98,7 +98,7 @@ class Recording:
     def finish(self, outcome: Any) -> None:
         """End the recording with the outcome of its flight; only the first call counts."""
         # First, so that who has read the last item finds the usage.
-        self.ending.end()
+        self.ending.end(cut=isinstance(outcome, Failed | Abandoned))
         with self._lock:
             if self._end is not None:
                 return

@@ -6,25 +6,25 @@ failure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import Enum
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._arguments import refuse
 from ._failures import shown
-from ._types import Usage
+from ._usage import NOTHING_TOLD, Told, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ._failures import Failures
     from ._types import Reply
+    from ._usage import Usage
 
-#: Tokens that a ledger takes of one call.
-_MOST_TOKENS = 2**53
+    _Read = TypeVar("_Read")
 
 
-def said(reply: Reply, failures: Failures) -> tuple[str | None, Usage | None, str | None]:
-    """Return model, usage and finish reason."""
+def said(reply: Reply, failures: Failures) -> tuple[str | None, str | None]:
+    """Return model and finish reason."""
     model: Any = reply.model
     if model is not None:
         try:
@@ -41,37 +41,22 @@ def said(reply: Reply, failures: Failures) -> tuple[str | None, Usage | None, st
     if reason is not None and not isinstance(reason, str):
         # An end that nobody here knows is not known to be a good one.
         reason = shown(reason)
-    return model, _usage(reply.usage, failures), reason or None
+    return model, reason or None
 
 
-def _usage(usage: Any, failures: Failures) -> Usage | None:
-    """Take the usage as ours or as a provider names it; None if it cannot be read."""
-    if usage is None:
-        return None
+def usage_said(reply: Reply, failures: Failures) -> Usage | None:
+    """Return the usage of a whole answer."""
+    return _read(reply, whole, failures)
+
+
+def usage_told(reply: Reply, failures: Failures) -> Told | None:
+    """Return what an item of a stream tells of the usage: None if nothing, `NOTHING_TOLD` if it cannot be read."""
+    return None if reply.usage is None else _read(reply, Told.by, failures) or NOTHING_TOLD
+
+
+def _read(reply: Reply, read: Callable[[Any], _Read], failures: Failures) -> _Read | None:
     try:
-        if isinstance(usage, tuple | list):
-            return Usage(*map(_tokens, usage))
-        read = usage.get if isinstance(usage, Mapping) else partial(_attribute, usage)
-        names = ("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens")
-        return Usage(
-            *(_tokens(next((count for name in either if (count := read(name)) is not None), None)) for either in names)
-        )
+        return None if reply.usage is None else read(reply.usage)
     except Exception as error:  # noqa: BLE001 - see above
         failures.note("usage", error)
         return None
-
-
-def _tokens(count: Any) -> int:
-    """Return a count of tokens; an error says what it is if it is none that a row and a ledger can hold."""
-    try:
-        tokens = int(count)
-    except (TypeError, ValueError, OverflowError):
-        tokens = -1
-    # JSON of protocol buffers has large integers as str.
-    if not 0 <= tokens <= _MOST_TOKENS or (tokens != count and not isinstance(count, str)):
-        raise refuse("a count of tokens", count, f"a whole number from 0 to {_MOST_TOKENS:,}")
-    return tokens
-
-
-def _attribute(holder: Any, name: str) -> Any:
-    return getattr(holder, name, None)

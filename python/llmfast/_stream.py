@@ -6,14 +6,17 @@ import inspect
 import threading
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from ._arguments import refuse
 from ._failures import logger
 from ._loops import on_loop
+from ._usage import NOTHING_TOLD, Told
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from ._types import Usage
+    from ._failures import Failures
+    from ._usage import Usage
 
     #: Told the model that served and the tokens that it took.
     Listener = Callable[[str, Usage | None], None]
@@ -106,25 +109,47 @@ class Source(Protocol):
 class Ending:
     """What is known of a stream when it has ended."""
 
-    def __init__(self, model: str, usage: Usage | None, *, ended: bool = False) -> None:
+    def __init__(
+        self, model: str, usage: Usage | None, *, ended: bool = False, failures: Failures | None = None
+    ) -> None:
         self.model = model
+        #: As far as it is known now.
         self.usage = usage
         self.finish_reason: str | None = None
         self.ended = ended
+        self._told = NOTHING_TOLD if usage is None or ended else Told.by(usage)
+        #: Whether the usage was told when the answer was whole.
+        self._is_final = False
+        self._failures = failures
         self._lock = threading.Lock()
         self._listeners: list[Listener] = []
 
-    def note(self, model: str | None, usage: Usage | None, finish_reason: str | None) -> None:
-        """Take what an item says of the whole: the last one counts."""
+    def note(self, model: str | None, told: Told | None, finish_reason: str | None) -> None:
+        """Take what an item says of the whole: the last one counts, of usage each count by itself.
+
+        A usage that cannot be read (`NOTHING_TOLD`) leaves none: what came before it was not the whole.
+        """
         self.model = model or self.model
         self.finish_reason = finish_reason or self.finish_reason
-        self.usage = self.usage if usage is None else usage
+        if told is not None:
+            self._told = told if told == NOTHING_TOLD else self._told.then(told)
+            self.usage = self._told.usage
+            self._is_final = self.finish_reason is not None
 
-    def end(self) -> None:
-        """Tell everybody who listens; only the first call counts."""
+    def end(self, *, cut: bool = False) -> None:
+        """Tell everybody who listens; only the first call counts.
+
+        `cut`: the stream was not read to its end, so that what was told of the usage by then is not all of it.
+        """
         with self._lock:
+            if self.ended:
+                return
+            if cut and not self._is_final:
+                self._told, self.usage = NOTHING_TOLD, None
             self.ended = True
             listeners, self._listeners = self._listeners, []
+        if self.usage is None and self._told != NOTHING_TOLD and self._failures is not None:
+            self._failures.note("usage", refuse("usage", self._told, "the tokens of input and output"))
         for listener in listeners:
             self._tell(listener)
 
@@ -202,7 +227,7 @@ class Passage:
     async def close(self) -> None:
         """Close the provider's iterator."""
         if not self.ending.ended:
-            self.ending.end()
+            self.ending.end(cut=True)
             await close_source(self._iterator, self._source)
 
     def drop(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ._stream import Stream
+from ._usage import Usage as Usage  # noqa: PLC0414, TC001 - what a reply is made of comes from here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,27 +17,19 @@ if TYPE_CHECKING:
 Source = Literal["exact_hit", "semantic_hit", "llm_call"]
 
 
-class Usage(NamedTuple):
-    """Tokens that a call took.
-
-    Counts that are no numbers, below 0 or beyond 2⁵³ are no error here, since the call was paid for: where a `Reply`
-    says so, its usage is unknown, and the failure "usage" is counted.
-    """
-
-    input_tokens: int
-    output_tokens: int
-
-
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What an `llm_callable` returns when it knows more than the answer.
 
-    `value` is the answer (str, bytes or JSON data), `usage` the tokens that the call took, `model` the model that
-    served. `finish_reason` is how it ended, in the provider's word ("stop", "length", "content_filter", "end_turn",
+    `value` is the answer (str, bytes or JSON data), `model` the model that served. `usage` are the tokens that the call
+    took, as a `Usage` or as the provider's own object or dict has them. Tokens of the prompt that the provider had
+    cached, or cached, count like all others and make the usage `estimated`: they have other prices than the list's.
+    `finish_reason` is how it ended, in the provider's word ("stop", "length", "content_filter", "end_turn",
     "max_tokens", ...): an answer that is not complete is returned and not stored.
 
-    As an item of a stream a reply says so of the whole, and the last one counts; with the value None it is no item. A
-    stream of text that is cut off looks like a whole one, unless its last item says how it ended:
+    As an item of a stream a reply says so of the whole, and the last one counts, of usage each count by itself; with
+    the value None it is no item. A stream that is cut off has a usage only if that came with the finish reason or
+    behind it. A stream of text that is cut off looks like a whole one, unless its last item says how it ended:
 
         async def ask(question):
             finish_reason = "incomplete"

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ._stream import Replay, Stream
-from ._types import Usage
+from ._usage import usage_of
 
 if TYPE_CHECKING:
     from ._llmfast import Row
@@ -76,8 +76,8 @@ def pack(value: Any) -> tuple[str, bytes] | None:
 def unpack(row: Row) -> Any:
     """Return the answer of a row: a fresh object, or one that cannot change."""
     if row.codec == "events":
-        usage = None if row.usage is None else Usage(*row.usage)
-        return Stream(Replay([_from_event(event) for event in json.loads(row.payload)], row.model, usage))
+        items = [_from_event(event) for event in json.loads(row.payload)]
+        return Stream(Replay(items, row.model, usage_of(row)))
     return json.loads(row.payload) if row.codec == "json" else row.payload
 
 

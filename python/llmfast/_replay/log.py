@@ -18,11 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, cast
 
 from .._errors import ConfigError
+from .._usage import whole
 from .times import NAMES as TIMES, read_time
 from .turns import api_of, is_content, said_in, text_of, without_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from .._usage import Usage
 
 
 FORMATS = ("auto", "jsonl", "text")
@@ -319,17 +322,15 @@ def _query(turns: Sequence[Mapping[str, Any]]) -> str:
     return text_of(content)
 
 
-def _usage(usage: Any) -> tuple[int, int] | None:
+def _usage(usage: Any) -> Usage | None:
     if not isinstance(usage, dict):
         return None
-    pair = (
-        usage.get("prompt_tokens", usage.get("input_tokens")),
-        usage.get("completion_tokens", usage.get("output_tokens")),
-    )
-    # bool is an int; counts beyond MAX_TOKENS are damage, and the estimate is nearer the truth.
-    if all(type(count) is int and 0 <= count <= MAX_TOKENS for count in pair):
-        return pair  # type: ignore[return-value]
-    return None
+    try:
+        tokens = whole(usage)
+    except ConfigError:
+        return None
+    # Counts beyond MAX_TOKENS are damage, and the estimate is nearer the truth.
+    return tokens if max(tokens) <= MAX_TOKENS else None
 
 
 def _label(intent: Any) -> str | None:

@@ -1,6 +1,6 @@
 //! A stored answer, and the bytes it is stored as.
 //!
-//! A sealed row is `"LFR2"`, the fields in order, each variable one behind its length, and a 16-byte keyed BLAKE3 tag over all
+//! A sealed row is `"LFR3"`, the fields in order, each variable one behind its length, and a 16-byte keyed BLAKE3 tag over all
 //! before it. Rows are data: opening one runs nothing, allocates no more than its own length, and a row that was damaged or
 //! not sealed with this key is an error (for a cache: a miss).
 
@@ -28,6 +28,8 @@ pub struct Usage {
     pub input_tokens: u64,
     /// Tokens of the answer.
     pub output_tokens: u64,
+    /// Whether some were paid at another price than the list's, such as those that the provider had cached.
+    pub estimated: bool,
 }
 
 /// A stored answer.

@@ -33,7 +33,7 @@ impl PyRow {
     #[pyo3(signature = (
         *, key, partition, payload, codec, created_at, expires_at = None, usage = None, model = String::new(),
         version = String::new(), tags = Vec::new(), kind = String::new(), principal = None, cluster = None,
-        scope = 0, question = String::new(), stale_for = 0.0
+        scope = 0, question = String::new(), stale_for = 0.0, estimated = false
     ))]
     #[allow(clippy::too_many_arguments)] // keywords, one for each field of a row
     fn new(
@@ -53,9 +53,10 @@ impl PyRow {
         scope: u128,
         question: String,
         stale_for: f64,
+        estimated: bool,
     ) -> PyResult<Self> {
         let codec = codec_named(codec)?;
-        let usage = usage.map(|(input_tokens, output_tokens)| Usage { input_tokens, output_tokens });
+        let usage = usage.map(|(input_tokens, output_tokens)| Usage { input_tokens, output_tokens, estimated });
         let (created_at_ms, expires_at_ms) = (milliseconds(created_at), expires_at.map(milliseconds));
         let payload = payload.to_vec();
         let row = Row {

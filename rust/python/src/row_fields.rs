@@ -60,6 +60,11 @@ impl PyRow {
     }
 
     #[getter]
+    fn estimated(&self) -> bool {
+        self.row.usage.is_some_and(|usage| usage.estimated)
+    }
+
+    #[getter]
     fn model(&self) -> &str {
         &self.row.model
     }

@@ -3,7 +3,7 @@
 use super::{Codec, Row, Usage};
 use crate::error::{Error, ErrorKind, Result};
 
-const MAGIC: &[u8; 4] = b"LFR2";
+const MAGIC: &[u8; 4] = b"LFR3";
 const TAG_LENGTH: usize = 16;
 
 impl Row {
@@ -20,6 +20,7 @@ impl Row {
         out.option(self.usage.as_ref(), |out, usage| {
             out.number(usage.input_tokens);
             out.number(usage.output_tokens);
+            out.0.push(u8::from(usage.estimated));
         });
         out.bytes(self.model.as_bytes());
         out.number(self.created_at_ms);
@@ -93,7 +94,7 @@ struct Reader<'a>(&'a [u8]);
 impl<'a> Reader<'a> {
     fn row(mut self) -> Result<Row> {
         if self.array()? != *MAGIC {
-            return Err(corrupt("it does not begin with LFR2"));
+            return Err(corrupt("it does not begin with LFR3"));
         }
         let row = Row {
             key: self.array()?,
@@ -102,8 +103,7 @@ impl<'a> Reader<'a> {
             question: self.text()?,
             codec: self.codec()?,
             payload: self.bytes()?.to_vec(),
-            usage: self
-                .option(|reader| Ok(Usage { input_tokens: reader.number()?, output_tokens: reader.number()? }))?,
+            usage: self.option(Self::usage)?,
             model: self.text()?,
             created_at_ms: self.number()?,
             expires_at_ms: self.option(Self::number)?,
@@ -156,6 +156,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn usage(&mut self) -> Result<Usage> {
+        let (input_tokens, output_tokens) = (self.number()?, self.number()?);
+        Ok(Usage { input_tokens, output_tokens, estimated: self.option(|_| Ok(()))?.is_some() })
+    }
+
     fn codec(&mut self) -> Result<Codec> {
         match self.array()? {
             [0] => Ok(Codec::Text),
@@ -181,7 +186,7 @@ mod tests {
             (partition, scope) in any::<(u128, u128)>(),
             payload in prop::collection::vec(any::<u8>(), 0..64),
             codec in prop::sample::select(vec![Codec::Text, Codec::Bytes, Codec::Json, Codec::Events]),
-            usage in prop::option::of(any::<(u64, u64)>()),
+            usage in prop::option::of(any::<(u64, u64, bool)>()),
             (model, version, kind, question) in ("\\PC{0,8}", "\\PC{0,8}", "\\PC{0,8}", "\\PC{0,8}"),
             (created_at_ms, stale_for_ms) in any::<(u64, u64)>(),
             expires_at_ms in any::<Option<u64>>(),
@@ -189,7 +194,7 @@ mod tests {
             principal in any::<Option<u128>>(),
             cluster in any::<Option<u64>>(),
         ) -> Row {
-            let usage = usage.map(|(input_tokens, output_tokens)| Usage { input_tokens, output_tokens });
+            let usage = usage.map(|(input_tokens, output_tokens, estimated)| Usage { input_tokens, output_tokens, estimated });
             Row {
                 key, partition, scope, question, payload, codec, usage, model, created_at_ms, expires_at_ms, stale_for_ms, version,
                 tags, kind, principal, cluster,

@@ -20,6 +20,7 @@ from ._worker import Worker, call_threads
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable, Generator
+    from concurrent.futures import Future
 
     from ._flight import Flight, FlightTable
 
@@ -31,11 +32,16 @@ class OffLoop(NamedTuple):
 
 
 class Call(NamedTuple):
-    """Call the caller's own function, wait for what it returns."""
+    """Call the caller's own function, wait for what it returns.
+
+    A thread cannot be stopped: what the function returns there after whoever waited has left is given to `late`, in
+    that thread.
+    """
 
     function: Callable[..., Any]
     query: str
     keywords: dict[str, Any]
+    late: Callable[[Any], None]
 
 
 class Consult(NamedTuple):
@@ -152,7 +158,7 @@ class AsyncDriver:
         if isinstance(step, Consult):
             consult = partial(step.function, step.query, step.value)
             # An object whose call is async is no coroutine function, and its partial neither.
-            start = consult if is_async(step.function) else partial(_beside, consult)
+            start = consult if is_async(step.function) else partial(_beside, None, consult)
             return await _contained(_inside(start))
         if isinstance(step, Call):
             return await _call(step)
@@ -335,17 +341,35 @@ async def _call(step: Call) -> Any:
     if is_async_generator(function):
         # Makes the iterator, and runs nothing yet.
         return function(step.query, **step.keywords)
-    return await _beside(function, step.query, **step.keywords)
+    return await _beside(step.late, function, step.query, **step.keywords)
 
 
-async def _beside(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+async def _beside(
+    late: Callable[[Any], None] | None, function: Callable[..., Any], /, *arguments: Any, **keywords: Any
+) -> Any:
     """Call a sync function in a thread; if it returns something to be awaited, await that."""
     import asyncio
 
-    loop = asyncio.get_running_loop()
     call = partial(_sealed, function, *arguments, **keywords)
-    result = await loop.run_in_executor(call_threads(loop), partial(copy_context().run, call))
+    running = call_threads(asyncio.get_running_loop()).submit(copy_context().run, call)
+    try:
+        result = await asyncio.wrap_future(running)
+    except (asyncio.CancelledError, GeneratorExit):
+        if late is not None and not running.cancel():
+            running.add_done_callback(partial(_hand_over, late))
+        raise
     return await result if inspect.isawaitable(result) else result
+
+
+def _hand_over(late: Callable[[Any], None], ended: Future[Any]) -> None:
+    if ended.exception() is not None:
+        return
+    result = ended.result()
+    if not inspect.isawaitable(result):
+        late(result)
+    elif inspect.iscoroutine(result):
+        # Nothing of it has run.
+        result.close()
 
 
 async def _pour(step: Pour) -> None:

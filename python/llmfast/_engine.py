@@ -7,6 +7,7 @@ result back.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -136,7 +137,7 @@ class Engine(Asking):
 
     def _way(self, ask: Ask, plan: Plan | None, llm_callable: Callable[..., Any]) -> Way:
         if plan is None or (ask.tags != () and self.cache is not None and not self.cache.tag(plan)):
-            called = yield from self._call(ask, llm_callable)
+            called = yield from self._call(ask, llm_callable, partial(self._book_late, ask))
             called = self._passed_on(called)
             answer = from_call(called, "the request cannot be cached" if self.cache else "no cache is set")
             self._record("uncacheable", ask, answer)
@@ -316,7 +317,7 @@ class Engine(Asking):
         cache = self.cache
         assert cache is not None
         try:
-            called = yield from self._call(ask, llm_callable)
+            called = yield from self._call(ask, llm_callable, partial(self._book_call, ask, plan))
         except Exception as error:
             instead = self._stale_instead(plan, error)
             if instead is None:
@@ -386,6 +387,10 @@ class Engine(Asking):
         else:
             self._book(outcome, ask, called.model, called.usage)
 
+    def _book_late(self, ask: Ask, called: Called) -> None:
+        """Book a call outside of a flight that ended after its caller had left."""
+        self._record("uncacheable", ask, from_call(called, "nobody waited for it"))
+
     def _store(
         self, cache: Cache, plan: Plan, called: Called, flight: Flight
     ) -> Generator[OffLoop | Consult, Any, tuple[Row | None, bytes | None, str | None]]:
@@ -439,7 +444,10 @@ class Engine(Asking):
         stream = Stream(Passage(called.value, partial(self._unwrapped, ending), ending, loop))
         return Called(stream, None, called.model, called.route)
 
-    def _call(self, ask: Ask, llm_callable: Callable[..., Any]) -> Generator[Call | OffLoop, Any, Called]:
+    def _call(
+        self, ask: Ask, llm_callable: Callable[..., Any], book: Callable[[Called], None]
+    ) -> Generator[Call | OffLoop, Any, Called]:
+        """Call the model. What cannot be stopped, and ends when nobody waits any more, is given to `book`."""
         route = None
         if self.router is not None:
             try:
@@ -451,14 +459,21 @@ class Engine(Asking):
         tells = takes is not None and (route is not None or takes.default is takes.empty)
         chosen = getattr(route, "model", None) if tells else None
         model = chosen if isinstance(chosen, str) else ask.model
-        result = yield Call(llm_callable, ask.query, {"decision": route} if tells else {})
-        data = result.value if isinstance(result, Reply) else result
+        late = partial(self._read_late, book, model, route)
+        result = yield Call(llm_callable, ask.query, {"decision": route} if tells else {}, late)
+        data = _value_of(result)
         if may_be_data(data):
             try:
                 data = as_data(data) if _is_small(data) else (yield OffLoop(partial(as_data, data)))
             except Exception as error:  # noqa: BLE001 - a failure of ours costs what it would have told, never the call
                 self.failures.note("reply", error)
         return self._read(model, route, result, data)
+
+    def _read_late(self, book: Callable[[Called], None], model: str, route: Any, result: Any) -> None:
+        """Read what a call returned when nobody waited any more, in its thread."""
+        called = self._read(model, route, result, as_data(_value_of(result)))
+        # What a stream takes is told at its end, and nobody reads it.
+        book(replace(called, usage=None) if is_stream(called.value) else called)
 
     def _read(self, model: str, route: Any, result: Any, data: Any) -> Called:
         reply = result if isinstance(result, Reply) else signed(result, data)
@@ -504,6 +519,10 @@ def _judged(called: Called, flight: Flight) -> tuple[Any, str | None]:
         value = [thaw(item) for item in value.items]
         return value, why_not_complete(value, called.finish_reason)
     return value, why_not_complete(called.data, called.finish_reason)
+
+
+def _value_of(result: Any) -> Any:
+    return result.value if isinstance(result, Reply) else result
 
 
 def _store(

@@ -46,7 +46,8 @@ class CachePolicy:
     `stale_if_error`: seconds after its end in which an exact repeat gets the old answer if the call fails.
 
     `on_abandon`: what happens to a call in flight when everybody who waited for it has left: "cancel" it, or "drain":
-    let it end and store its answer.
+    let it end and store its answer. A synchronous `llm_callable` runs in a thread, which nobody can stop: then "cancel"
+    means that its answer is dropped, and that whoever asks next makes another call; the ledger has both.
 
     `fold_case`: whether a question that differs in case alone is the same; white space, width and typographic signs
     count only where they may change the answer, such as in code and quotations.

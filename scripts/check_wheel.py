@@ -8,6 +8,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+from third_party_licenses import NAME as LICENCES, linked_crates, named_crates
+
 MAX_BYTES = 25 * 2**20
 # Everything that a user gets; whatever else is in the wheel got there by accident.
 EXPECTED = re.compile(
@@ -31,9 +33,16 @@ def content_problems(names: list[str]) -> list[str]:
     files = [name for name in names if not name.endswith("/")]
     strange = [f"unexpected file {name}" for name in files if not EXPECTED.fullmatch(name)]
     missing = [f"no {name}" for name in REQUIRED if name not in files]
-    if not any(re.search(r"\.dist-info/(licenses/)?LICENSE$", name) for name in files):
-        missing.append("no licence")
+    for file, what in (("LICENSE", "no licence"), (LICENCES, "no licences of third parties")):
+        if not any(re.search(rf"\.dist-info/(licenses/)?{file}$", name) for name in files):
+            missing.append(what)
     return strange + missing
+
+
+def licence_problems(text: str, linked: set[tuple[str, str]]) -> list[str]:
+    """Return a complaint for every crate in the extension that the licences of third parties do not name."""
+    unnamed = sorted(linked - named_crates(text))
+    return [f"{LICENCES} does not name {name} {version}" for name, version in unnamed]
 
 
 def tag_problems(wheel_name: str, shown: str) -> list[str]:
@@ -61,6 +70,8 @@ def main(wheel: Path) -> int:
     with zipfile.ZipFile(wheel) as archive:
         problems += content_problems(archive.namelist())
         files = {name: archive.read(name) for name in archive.namelist()}
+    licences = [data.decode() for name, data in files.items() if name.endswith(f"/{LICENCES}")]
+    problems += licence_problems("".join(licences), linked_crates())
     problems += path_problems(files, [str(Path(__file__).resolve().parents[1]), str(Path.home() / ".cargo")])
     if sys.platform == "linux":
         command = [sys.executable, "-m", "auditwheel", "show", str(wheel)]

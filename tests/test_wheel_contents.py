@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -17,6 +18,7 @@ sys.path.insert(0, str(SCRIPTS))
 try:
     check_wheel = importlib.import_module("check_wheel")
     run_wheel_tests = importlib.import_module("run_wheel_tests")
+    third_party_licenses = importlib.import_module("third_party_licenses")
 finally:
     sys.path.remove(str(SCRIPTS))
 
@@ -28,6 +30,7 @@ GOOD = [
     "llmfast/py.typed",
     "llmfast/_data/banking77.jsonl.gz",
     "llmfast-0.1.0.dist-info/METADATA",
+    "llmfast-0.1.0.dist-info/licenses/THIRD_PARTY_LICENSES",
     "llmfast-0.1.0.dist-info/licenses/LICENSE",
 ]
 
@@ -57,6 +60,22 @@ def test_what_lacks_is_found(name):
 
 def test_a_wheel_without_its_licence_is_found():
     assert check_wheel.content_problems(GOOD[:-1]) == ["no licence"]
+    assert check_wheel.content_problems(GOOD[:-2] + GOOD[-1:]) == ["no licences of third parties"]
+
+
+def test_a_crate_whose_licence_lacks_is_found():
+    text = "  memchr 2.8.3: Unlicense OR MIT\n"
+    assert check_wheel.licence_problems(text, {("memchr", "2.8.3")}) == []
+    assert check_wheel.licence_problems(text, {("memchr", "2.8.4"), ("nom", "7.1.3")}) == [
+        "THIRD_PARTY_LICENSES does not name memchr 2.8.4",
+        "THIRD_PARTY_LICENSES does not name nom 7.1.3",
+    ]
+
+
+@pytest.mark.skipif(shutil.which("cargo") is None, reason="needs cargo")
+def test_the_licences_are_those_of_the_crates_that_are_linked():
+    text = (SCRIPTS.parent / "THIRD_PARTY_LICENSES").read_text(encoding="utf-8")
+    assert third_party_licenses.named_crates(text) == third_party_licenses.linked_crates()
 
 
 def test_a_wheel_above_25_mebibytes_is_found():

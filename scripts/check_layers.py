@@ -190,6 +190,12 @@ def _not_of_the_table(node: ast.stmt) -> str | None:
             return None
         case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=[]):
             return None
+        case ast.If(
+            test=ast.UnaryOp(op=ast.Not(), operand=ast.Name(id="TYPE_CHECKING")),
+            body=[ast.FunctionDef(name="__getattr__")],
+            orelse=[],
+        ):
+            return None  # a type checker that saw it would take every misspelt name for one of ours
         case ast.Assign(targets=[ast.Name(id="TYPE_CHECKING")], value=ast.Constant(value=False)):
             return None  # `from typing import TYPE_CHECKING` would cost half of the import's time
         case (
@@ -197,7 +203,7 @@ def _not_of_the_table(node: ast.stmt) -> str | None:
             | ast.AnnAssign(target=ast.Name(id="_MODULE_OF"))
         ):
             return None
-        case ast.FunctionDef(name="__getattr__" | "__dir__"):
+        case ast.FunctionDef(name="__dir__"):
             return None
     return f"`{ast.unparse(node).splitlines()[0]}` is neither __all__ nor the lazy table"
 

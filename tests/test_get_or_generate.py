@@ -31,6 +31,13 @@ def test_a_repeat_is_an_exact_hit():
     assert model.calls == ["q"]
 
 
+def test_cache_and_engine_show_what_they_are_made_of():
+    cache = Cache(capacity=10)
+    ask(cache, "q")
+    assert repr(cache) == "Cache(rows=1, capacity=10, encoder=None)"
+    assert repr(Engine(cache=cache)) == f"Engine(cache={cache!r}, router=None, ledger=None)"
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

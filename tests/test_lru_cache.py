@@ -262,6 +262,8 @@ def test_the_type_is_what_it_seems():
     assert repr(LruCache[str, int]) == "llmfast.LruCache[str, int]"
     cache = LruCache(1)
     assert type(cache) is LruCache
+    cache["a"] = 1
+    assert repr(cache) == "LruCache(capacity=1, entries=1)"
     assert weakref.ref(cache)() is cache
     with pytest.raises(TypeError, match="not an acceptable base type"):
         type("Mine", (LruCache,), {})

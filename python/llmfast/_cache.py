@@ -132,6 +132,10 @@ class Cache(Asking):
         #: The engine with this cache alone.
         self.engine = Engine(cache=self)
 
+    def __repr__(self) -> str:
+        memory = self._memory
+        return f"Cache(rows={memory.rows}, capacity={memory.rows_by_key.capacity}, encoder={self.encoder!r})"
+
     @property
     def encoder(self) -> Encoder | None:
         """What recognises other words, if anything."""

@@ -88,6 +88,9 @@ class Engine(Asking):
         self._flights = None if cache is None else cache.flights
         self._driver = AsyncDriver(self._flights)
 
+    def __repr__(self) -> str:
+        return f"Engine(cache={self.cache!r}, router={self.router!r}, ledger={self.ledger!r})"
+
     @property
     def engine(self) -> Engine:  # type: ignore[override]  # read alone, and no cycle of one
         """Itself."""

@@ -48,6 +48,11 @@ impl PyLruCache {
         self.cache.get(py).snapshot(monotonic(), |key, value| (key.0.to_py(py), value.to_py(py)))
     }
 
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let cache = self.cache.get(py);
+        format!("LruCache(capacity={}, entries={})", cache.limits().capacity, cache.len())
+    }
+
     fn __len__(&self, py: Python<'_>) -> usize {
         self.cache.get(py).len()
     }

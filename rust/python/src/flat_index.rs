@@ -71,6 +71,10 @@ impl PyFlatIndex {
         detached(py, || self.0.remove(id)).map_err(to_py)
     }
 
+    fn __repr__(&self, py: Python<'_>) -> String {
+        format!("FlatIndex(dim={}, rows={})", self.0.dim(), py.detach(|| self.0.len()))
+    }
+
     fn __contains__(&self, py: Python<'_>, id: u64) -> PyResult<bool> {
         detached(py, || self.0.contains(id)).map_err(to_py)
     }

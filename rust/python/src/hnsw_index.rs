@@ -26,6 +26,12 @@ impl PyHnswIndex {
         detached(py, || self.0.remove(id))
     }
 
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let (dim, connectivity, expansion) = (self.0.dim(), self.0.connectivity(), self.0.expansion());
+        let rows = py.detach(|| self.0.len());
+        format!("HnswIndex(dim={dim}, rows={rows}, connectivity={connectivity}, expansion={expansion})")
+    }
+
     fn __contains__(&self, py: Python<'_>, id: u64) -> bool {
         detached(py, || self.0.contains(id))
     }

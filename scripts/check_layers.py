@@ -159,12 +159,15 @@ def _permissions_and_uses(text: str) -> Iterator[Token]:
 
 
 def bindings_hold_no_logic(root: Path) -> list[str]:
-    """A binding file is short and so are its functions: what needs more belongs in core (`support/` apart)."""
+    """A binding file is short and so are its functions: what needs more belongs in core (`support/` apart).
+
+    Doc comments do not count: Python shows them.
+    """
     broken = []
     for file in sorted((root / "rust/python/src").glob("*.rs")):
         text = file.read_text(encoding="utf-8")
         name = file.relative_to(root)
-        lines = len(text.splitlines())
+        lines = sum(not line.lstrip().startswith("///") for line in text.splitlines())
         if lines > BINDING_MAX_LINES:
             broken.append(f"{name}: {lines} lines, at most {BINDING_MAX_LINES}")
         broken += [

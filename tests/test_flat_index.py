@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import inspect
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import llmfast
-from llmfast import FlatIndex, Hit
+from llmfast import FlatIndex, Hit, HnswIndex
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -229,6 +230,24 @@ def test_bad_parameters_are_refused() -> None:
             index.add(id_, [1.0])
     with pytest.raises(OverflowError):
         index.add(1, [1.0], partition=2**128)
+
+
+@pytest.mark.parametrize("kind", [FlatIndex, HnswIndex])
+def test_without_a_least_score_there_is_no_bound(kind: type[FlatIndex | HnswIndex]) -> None:
+    index = kind(2)
+    index.add_many([1, 2], [[1.0, 0.0], [-0.1, 0.0]])
+    assert index.search([1.0, 0.0], 2) == index.search([1.0, 0.0], 2, min_score=None) == [Hit(1, 1.0), Hit(2, -1.0)]
+    assert index.search_many([[1.0, 0.0]], 2, min_score=None) == index.search_many([[1.0, 0.0]], 2, min_score=-1.0)
+    for method in (kind.search, kind.search_many):
+        assert inspect.signature(method).parameters["min_score"].default is None
+
+
+def test_an_index_shows_what_it_holds() -> None:
+    index = FlatIndex(2)
+    assert repr(index) == "FlatIndex(dim=2, rows=0)"
+    index.add(7, [1.0, 0.0])
+    assert repr(index) == "FlatIndex(dim=2, rows=1)"
+    assert repr(HnswIndex(3, expansion=32)) == "HnswIndex(dim=3, rows=0, connectivity=16, expansion=32)"
 
 
 def test_hits_unpack_and_compare() -> None:

@@ -209,7 +209,7 @@ def test_a_long_binding_file_is_found(layers, tree):
 
 
 def test_short_bindings_and_support_pass(layers, tree):
-    short = function_of(10) * 2 + "// words\n" * 100
+    short = function_of(10) * 2 + "// words\n" * 100 + "    /// Words that Python shows.\n" * 100
     long = function_of(200)
     assert (
         layers.bindings_hold_no_logic(

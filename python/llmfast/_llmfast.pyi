@@ -656,13 +656,13 @@ class FlatIndex:
         """Replace the vector of a row, which stays in its partition; UnknownIdError when there is none."""
     def remove(self, id: int) -> bool:
         """Remove a row; return whether it was there. A row in a file is passed by until `compact`."""
-    def search(self, vector: _Vector, k: int = 1, *, min_score: float = ..., partition: int = 0) -> list[Hit]:
-        """Return the at most `k` rows of the largest cosine of at least `min_score`, best first.
+    def search(self, vector: _Vector, k: int = 1, *, min_score: float | None = None, partition: int = 0) -> list[Hit]:
+        """Return the at most `k` rows of the largest cosine of at least `min_score` (None: any), best first.
 
         ConfigError for k = 0 or a `min_score` of NaN.
         """
     def search_many(
-        self, matrix: _Matrix, k: int = 1, *, min_score: float = ..., partition: int = 0
+        self, matrix: _Matrix, k: int = 1, *, min_score: float | None = None, partition: int = 0
     ) -> list[list[Hit]]:
         """Search for every row of `matrix`, shape (n, dim), in one state of the index; return n lists.
 
@@ -708,7 +708,7 @@ class HnswIndex:
 
     `dim`: components of a vector, 1 to 4096. `connectivity`: neighbours of a row in the graph, 2 to 256, twice as many
     in its lowest layer. `expansion`: candidates that a search keeps, 1 to 65,536; an insertion keeps twice as many.
-    Larger numbers find more rows and take longer. ConfigError outside.
+    Larger numbers find more rows and take longer. ConfigError outside. OutOfMemoryError when a graph cannot grow.
 
     Safe from any thread; searches run side by side without the interpreter, as many at a time as there are processors.
     They wait while rows are added to a graph, not while one is built. 4 bytes a component and about 340 a row.
@@ -716,10 +716,7 @@ class HnswIndex:
 
     def __new__(cls, dim: int, *, connectivity: int = 16, expansion: int = 64) -> Self: ...
     def add(self, id: int, vector: _Vector, *, partition: int = 0) -> None:
-        """Add a row; DuplicateIdError when the index has the id, in any partition.
-
-        OutOfMemoryError when the graph cannot grow.
-        """
+        """Add a row; DuplicateIdError when the index has the id, in any partition."""
     def add_many(self, ids: _Ids, matrix: _Matrix, *, partition: int = 0) -> None:
         """Add the rows of `matrix`, shape (len(ids), dim): all of them or, with an error, none.
 
@@ -733,13 +730,15 @@ class HnswIndex:
         Its place in the graph is kept for the next row. When half of the places of a partition are such, the graph is
         built anew, which takes as long as adding the rows that are left; searches go on meanwhile.
         """
-    def search(self, vector: _Vector, k: int = 1, *, min_score: float = ..., partition: int = 0) -> list[Hit]:
-        """Return the at most `k` rows of the largest cosine of at least `min_score` that were found, best first.
+    def search(self, vector: _Vector, k: int = 1, *, min_score: float | None = None, partition: int = 0) -> list[Hit]:
+        """Return the at most `k` rows of the largest cosine of at least `min_score` (None: any), best first.
 
-        ConfigError for k = 0 or a `min_score` of NaN. A `k` of more than a sixteenth of the rows compares all of them.
+        ConfigError for k = 0 or a `min_score` of NaN.
+
+        A `k` of more than a sixteenth of the rows compares all of them.
         """
     def search_many(
-        self, matrix: _Matrix, k: int = 1, *, min_score: float = ..., partition: int = 0
+        self, matrix: _Matrix, k: int = 1, *, min_score: float | None = None, partition: int = 0
     ) -> list[list[Hit]]:
         """Search for every row of `matrix`, shape (n, dim), in one state of the index; return n lists."""
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -761,7 +760,10 @@ class HnswIndex:
         """Candidates that a search keeps at least."""
     @property
     def memory_bytes(self) -> int:
-        """Bytes on the heap and in the graphs, of these about."""
+        """Bytes on the heap; what is mapped from a file is not among them.
+
+        Those of the graphs are estimated.
+        """
     def __len__(self) -> int: ...
     def __contains__(self, id: int, /) -> bool: ...
 

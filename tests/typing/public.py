@@ -91,6 +91,8 @@ def blocks() -> None:
     assert_type(graph.search_many(np.zeros((1, 3), np.float32), k=2), list[list[Hit]])
     assert_type(HnswIndex.load("rows.index"), HnswIndex)
     HnswIndex(3, 8)  # type: ignore[call-arg]
+    index.search([1.0, 2.0, 3.0], min_score=None)
+    index.search([1.0, 2.0, 3.0], min_score=...)  # type: ignore[arg-type]
     assert_type(MiniLM().encode("text"), NDArray[np.float32])
     assert_type(BertEncoder("folder", pooling="cls").encode(["text"]), NDArray[np.float32])
     Cache(encoder=BertEncoder("folder"))

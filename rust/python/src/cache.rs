@@ -18,7 +18,24 @@ use crate::support::strings;
 
 type Any<'py> = Bound<'py, PyAny>;
 
-/// What all calls of a cache but the fastest need; `LruCache` derives from it.
+// What all calls of a cache but the fastest need; `LruCache` derives from it, and takes its docstrings.
+/// A cache bounded by entries and by bytes.
+///
+/// `capacity`: entries at most. `max_bytes`: sum of the weights at most; an entry's weight is what `insert` is given,
+/// else `sys.getsizeof` of key and value. `time_to_live`: seconds an entry lives that says nothing itself.
+///
+/// `policy="lru"`: the entry that goes is an expired one, or the least recently used of some ten drawn at random (of
+/// all, up to a capacity of 64). `"s3-fifo"` (Yang et al., SOSP 2023): new entries prove themselves in a tenth of the
+/// cache first. It is better where many keys are asked for once only, and worse in caches so small (some dozens of
+/// entries) that a tenth of them holds next to nothing.
+///
+/// Values are held and handed back by reference; any hashable key works, and keys of exact type `str`, `bytes`, `int`,
+/// `float` and `bool` are compared without Python code. Values of these types have up to six references more than one
+/// sees (`sys.getrefcount`) while they are held: they are counted ahead. Expired entries go when they are come across:
+/// by a lookup, by a later insertion that sweeps some slots or needs room. No thread is started.
+///
+/// Safe from any thread; no lock is held while Python code runs. Mapping protocol included; iteration goes over a
+/// snapshot. Raises ConfigError for a limit of 0 or an unknown policy.
 #[pyclass(name = "LruCacheBase", module = "llmfast._llmfast", frozen, mapping, weakref, subclass)]
 pub(crate) struct PyLruCache {
     pub(crate) cache: Attached<PyCache>,
@@ -49,6 +66,7 @@ impl PyLruCache {
         Ok(Self { cache: Attached::new(cache), flights: PyDict::new(py).unbind(), collected: Collected::default() })
     }
 
+    /// Return the value of `key` and mark it as used; `default` if it is absent or its time is over.
     #[pyo3(signature = (key, default = None))]
     pub(crate) fn get(&self, key: &Any<'_>, default: Option<Py<PyAny>>) -> PyResult<Option<Py<PyAny>>> {
         let (py, cache) = (key.py(), self.cache.get(key.py()));
@@ -58,6 +76,7 @@ impl PyLruCache {
         Ok(found.or(default))
     }
 
+    /// Return the value of `key` and leave its recency and the counters as they are.
     #[pyo3(signature = (key, default = None))]
     pub(crate) fn peek(&self, key: &Any<'_>, default: Option<Py<PyAny>>) -> PyResult<Option<Py<PyAny>>> {
         let (py, cache) = (key.py(), self.cache.get(key.py()));
@@ -67,6 +86,10 @@ impl PyLruCache {
         Ok(found.or(default))
     }
 
+    /// Insert or replace an entry; it lives `time_to_live` seconds and counts `weight` bytes.
+    ///
+    /// An entry that weighs more than `max_bytes` is not stored (and counted in `stats().rejections`); an older value
+    /// of the key is removed all the same.
     #[pyo3(signature = (key, value, *, time_to_live = None, weight = None))]
     pub(crate) fn insert(
         &self,
@@ -92,6 +115,7 @@ impl PyLruCache {
         Ok((accepted, gone))
     }
 
+    /// Remove an entry; return whether it was there.
     fn remove(&self, key: &Any<'_>) -> PyResult<bool> {
         self.take(key).map(|value| value.is_some())
     }

@@ -14,6 +14,12 @@ type Any<'py> = Bound<'py, PyAny>;
 
 #[pymethods]
 impl PyLruCache {
+    /// Return the value of `key`, else insert what `factory()` returns and return that.
+    ///
+    /// Threads that ask for the same key meanwhile wait for it, so that it is computed once. If the factory raises, its
+    /// caller gets the exception and the next one in line tries. A factory may use the cache: where waiting could last
+    /// for ever (for the own thread, or for one that waits for this one), the value is computed once more instead. That
+    /// is known of threads alone; a factory must not wait for another thread that asks for the same key.
     fn get_or_insert_with(&self, key: &Any<'_>, factory: &Any<'_>) -> PyResult<Py<PyAny>> {
         if let Some(value) = self.get(key, None)? {
             return Ok(value);
@@ -23,27 +29,33 @@ impl PyLruCache {
         flights::once(flights, key, factory, || self.peek(key, None), store)
     }
 
+    /// Remove everything; the counters stay.
     fn clear(&self, py: Python<'_>) {
         self.cache.get(py).clear();
     }
 
+    /// Return the counters, which are exact.
     fn stats(&self, py: Python<'_>) -> CacheStats {
         CacheStats::from(self.cache.get(py).stats())
     }
 
+    /// Entries at most.
     #[getter]
     fn capacity(&self, py: Python<'_>) -> usize {
         self.cache.get(py).limits().capacity
     }
 
+    /// Return the keys; under "lru" most recently used first: exactly, up to a capacity of 64, else roughly.
     pub(crate) fn keys(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
         self.cache.get(py).snapshot(monotonic(), |key, _| key.0.to_py(py))
     }
 
+    /// Return the values, in the order of `keys`.
     fn values(&self, py: Python<'_>) -> Vec<Py<PyAny>> {
         self.cache.get(py).snapshot(monotonic(), |_, value| value.to_py(py))
     }
 
+    /// Return keys and values, in the order of `keys`.
     fn items(&self, py: Python<'_>) -> Vec<(Py<PyAny>, Py<PyAny>)> {
         self.cache.get(py).snapshot(monotonic(), |key, value| (key.0.to_py(py), value.to_py(py)))
     }

@@ -4,16 +4,25 @@ use llmfast_core::cache::Stats;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+/// What a LruCache did since it was made, and what it holds now.
 #[pyclass(module = "llmfast", frozen, get_all, eq)]
 #[derive(PartialEq)]
 pub(crate) struct CacheStats {
+    /// Lookups that found a live entry.
     hits: u64,
+    /// Lookups that found none.
     misses: u64,
+    /// Entries stored, replacements included.
     insertions: u64,
+    /// Entries removed to make room.
     evictions: u64,
+    /// Entries removed because their time was over.
     expirations: u64,
+    /// Entries refused because they weigh more than `max_bytes`.
     rejections: u64,
+    /// Entries held, expired ones that nobody has asked for since included.
     entries: u64,
+    /// Sum of their weights.
     bytes: u64,
 }
 

@@ -8,13 +8,19 @@ fn fraction(thousandths: Thousandths) -> f64 {
     f64::from(thousandths) / f64::from(ONE)
 }
 
+/// The model for a question, and why. Unpacks as `model, tier`.
 #[pyclass(name = "Decision", module = "llmfast", frozen, eq, get_all)]
 #[derive(PartialEq)]
 pub(crate) struct PyDecision {
+    /// The model that serves the tier.
     model: String,
+    /// Name of the tier.
     tier: String,
+    /// Sum of the weights of `signals`, also where an exception decided; a multiple of 0.001.
     score: f64,
+    /// Why, in one line.
     reason: String,
+    /// The rules that fired, in the order of the table.
     signals: Vec<PySignal>,
 }
 
@@ -47,12 +53,17 @@ impl From<Decision> for PyDecision {
     }
 }
 
+/// A rule of the router that fired, and why.
 #[pyclass(name = "Signal", module = "llmfast", frozen, eq, get_all, from_py_object)]
 #[derive(Clone, PartialEq)]
 struct PySignal {
+    /// Name of the rule.
     name: String,
+    /// What it adds to the score.
     weight: f64,
+    /// The rule's words that occur, in the order of their first occurrence; empty for a rule of length.
     words: Vec<String>,
+    /// Estimated tokens of the text, for a rule of length; None for a rule of words.
     tokens: Option<u64>,
 }
 

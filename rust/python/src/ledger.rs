@@ -23,6 +23,9 @@ const DIMENSIONS: [(&str, Dimension); 3] =
 /// Requests, input and output tokens by outcome; baseline; actual; saved by outcome; unpriced; estimated; renewals.
 type TotalsTuple = ([u64; 4], [u64; 4], [u64; 4], i128, i128, [i128; 4], u64, u64, u64);
 
+/// What a model asks for a token read (`input`) and a token written (`output`), in pico-dollars (1e-12 USD).
+///
+/// 2.50 USD per million tokens are 2_500_000. Raises ConfigError for a negative amount, TypeError for no int.
 #[pyclass(name = "Price", module = "llmfast", frozen, eq, hash)]
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct PyPrice(Price);
@@ -36,11 +39,13 @@ impl PyPrice {
         Price::new(input, output).map(Self).map_err(to_py)
     }
 
+    /// Pico-dollars per token read.
     #[getter]
     fn input(&self) -> i128 {
         self.0.input().pico()
     }
 
+    /// Pico-dollars per token written.
     #[getter]
     fn output(&self) -> i128 {
         self.0.output().pico()
@@ -51,6 +56,9 @@ impl PyPrice {
         (self.input(), self.output())
     }
 
+    /// Return what `usage` costs in pico-dollars.
+    ///
+    /// Raises LedgerError for a count that is negative or above 2**53, or an amount that does not fit 128 bits.
     fn cost(&self, usage: UsageArg) -> PyResult<i128> {
         self.0.cost(usage.0).map(Money::pico).map_err(to_py)
     }

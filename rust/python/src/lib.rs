@@ -2,6 +2,8 @@
 
 // pyo3 hands extracted arguments over by value, and methods take `self` whether or not they need it.
 #![allow(clippy::needless_pass_by_value, clippy::unused_self)]
+// Doc comments are Python's docstrings, in the words of the stub.
+#![allow(clippy::doc_markdown)]
 
 mod arrival;
 mod batch;

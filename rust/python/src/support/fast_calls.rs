@@ -9,7 +9,7 @@
 // A lookup takes 20 ns.
 #![allow(clippy::inline_always)]
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, CString, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 use std::slice;
@@ -41,9 +41,10 @@ static BASE: PyOnceLock<Base> = PyOnceLock::new();
 pub(crate) fn derive(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
     let base = py.get_type::<PyLruCache>();
     BASE.get_or_try_init(py, || Base::of(&base))?;
+    let doc = docstring("LruCache", &base)?;
     let mut slots = [
-        ffi::PyType_Slot { slot: ffi::Py_tp_doc, pfunc: DOC.as_ptr().cast_mut().cast() },
-        ffi::PyType_Slot { slot: ffi::Py_tp_methods, pfunc: methods().cast() },
+        ffi::PyType_Slot { slot: ffi::Py_tp_doc, pfunc: doc.as_ptr().cast_mut().cast() },
+        ffi::PyType_Slot { slot: ffi::Py_tp_methods, pfunc: methods(&base)?.cast() },
         ffi::PyType_Slot { slot: ffi::Py_mp_subscript, pfunc: subscript as ffi::binaryfunc as *mut c_void },
         ffi::PyType_Slot { slot: ffi::Py_mp_ass_subscript, pfunc: assign as ffi::objobjargproc as *mut c_void },
         ffi::PyType_Slot { slot: 0, pfunc: ptr::null_mut() },
@@ -63,22 +64,28 @@ pub(crate) fn derive(py: Python<'_>) -> PyResult<Bound<'_, PyType>> {
     Ok(made.cast_into::<PyType>()?)
 }
 
-const DOC: &std::ffi::CStr = c"A cache bounded by entries and by bytes. See help(llmfast).";
-
-fn methods() -> *mut ffi::PyMethodDef {
-    let method = |name: &'static std::ffi::CStr, call, doc: &'static std::ffi::CStr| ffi::PyMethodDef {
-        ml_name: name.as_ptr(),
-        ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: call },
-        ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
-        ml_doc: doc.as_ptr(),
+/// The methods that the type has itself, described as those of the base are.
+fn methods(base: &Bound<'_, PyType>) -> PyResult<*mut ffi::PyMethodDef> {
+    let method = |name: &'static CStr, call| {
+        let doc = docstring(&name.to_string_lossy(), &base.getattr(name)?)?;
+        PyResult::Ok(ffi::PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: call },
+            ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
+            ml_doc: doc.into_raw(),
+        })
     };
-    let methods = [
-        method(c"get", get, c"get($self, /, key, default=None)\n--\n\n"),
-        method(c"insert", insert, c"insert($self, /, key, value, *, time_to_live=None, weight=None)\n--\n\n"),
-        ffi::PyMethodDef::zeroed(),
-    ];
-    // Types keep pointing to their methods.
-    Box::leak(Box::new(methods)).as_mut_ptr()
+    let methods = [method(c"get", get)?, method(c"insert", insert)?, ffi::PyMethodDef::zeroed()];
+    // Types keep pointing to their methods, and these to their descriptions.
+    Ok(Box::leak(Box::new(methods)).as_mut_ptr())
+}
+
+/// Signature and docstring of a class or a method, in the form from which the interpreter takes both for `name`.
+fn docstring(name: &str, of: &Bound<'_, PyAny>) -> PyResult<CString> {
+    let signature: Option<String> = of.getattr("__text_signature__")?.extract()?;
+    let doc: Option<String> = of.getattr("__doc__")?.extract()?;
+    let signature = signature.map(|signature| format!("{name}{signature}\n--\n\n"));
+    Ok(CString::new(signature.unwrap_or_default() + &doc.unwrap_or_default())?)
 }
 
 impl Base {

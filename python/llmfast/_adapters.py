@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ._batch import Batched
 from ._drivers import is_async, loop_is_running
-from ._errors import BatchSizeError, ConfigError, DimensionMismatchError, InvalidVectorError, MissingPackageError
+from ._encoder import checked
+from ._errors import ConfigError, MissingPackageError
 from ._forks import new_lock
 from ._loop_thread import LoopThread
 
@@ -77,7 +78,7 @@ class CallableEncoder:
         Raises RuntimeError for an async function where an event loop is running: await `encode_async` there.
         """
         if not texts:
-            return _checked([], 0, self.dim)
+            return checked([], 0, self.dim)
         found = self._function(list(texts))
         if inspect.isawaitable(found):
             if loop_is_running():
@@ -85,12 +86,12 @@ class CallableEncoder:
                     found.close()
                 raise RuntimeError("encode would stop the event loop of this thread: await encode_async instead")
             found = self._loop.wait(found)
-        return _checked(found, len(texts), self.dim)
+        return checked(found, len(texts), self.dim)
 
     async def encode_async(self, texts: list[str], /) -> NDArray[np.float32]:
         """Return the vectors of these texts, shape (len(texts), dim), without stopping the event loop."""
         if texts and self.is_async:
-            return _checked(await self._function(list(texts)), len(texts), self.dim)
+            return checked(await self._function(list(texts)), len(texts), self.dim)
         import asyncio
 
         return await asyncio.to_thread(self.encode, texts)
@@ -153,7 +154,7 @@ class SentenceTransformerEncoder:
                 convert_to_numpy=True,
                 normalize_embeddings=True,
             )
-        return _checked(found, len(texts), self.dim)
+        return checked(found, len(texts), self.dim)
 
     def unread(self, text: str) -> str | None:
         """Return why a text may get the vector of another text that it is not; None if the whole text is read.
@@ -253,40 +254,3 @@ def _digest(parts: Iterable[str | bytes | memoryview]) -> str:
         hasher.update(len(data).to_bytes(8, "little"))
         hasher.update(data)
     return hasher.hexdigest()
-
-
-def _checked(found: Any, count: int, dim: int) -> NDArray[np.float32]:
-    """Return `found` as `count` vectors of `dim` components and length 1; an error says what is wrong with it."""
-    import numpy as np
-
-    if not hasattr(found, "__len__") or isinstance(found, dict | str | bytes):
-        raise InvalidVectorError(f"expected vectors of numbers, got {type(found).__name__}")
-    if len(found) != count:
-        raise BatchSizeError(f"expected {count} vectors for {count} texts, got {len(found)}")
-    if count == 0:
-        return np.empty((0, dim), dtype=np.float32)
-    try:
-        rows = np.array(found, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise _not_numbers(found, dim, error) from error
-    if rows.ndim != 2:
-        raise DimensionMismatchError(f"expected vectors of shape ({count}, {dim}), got {rows.shape}")
-    if rows.shape[1] != dim:
-        raise DimensionMismatchError(f"expected {dim} dimensions, got {rows.shape[1]}")
-    if not (finite := np.isfinite(rows).all(axis=1)).all():
-        raise InvalidVectorError(f"vector {int(finite.argmin())} of {count} holds NaN or infinity")
-    # Scaled by the largest first, so that no square is lost to underflow or overflow.
-    largest = np.abs(rows).max(axis=1, keepdims=True)
-    if not largest.all():
-        raise InvalidVectorError(f"vector {int(largest.argmin())} of {count} is all zeros")
-    rows /= largest
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows.astype(np.float32)
-
-
-def _not_numbers(found: Any, dim: int, error: Exception) -> DimensionMismatchError | InvalidVectorError:
-    """Say why something is no matrix: a vector of another length among others, or what is not numbers."""
-    for place, vector in enumerate(found):
-        if hasattr(vector, "__len__") and not isinstance(vector, str | bytes) and len(vector) != dim:
-            return DimensionMismatchError(f"expected {dim} dimensions, got {len(vector)} in vector {place}")
-    return InvalidVectorError(f"expected vectors of numbers, got {type(found).__name__}: {error}")

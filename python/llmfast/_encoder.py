@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 
-from ._errors import EncoderNotFoundError
+from ._errors import BatchSizeError, DimensionMismatchError, EncoderNotFoundError, InvalidVectorError
 from ._llmfast import BertEncoderCore
 
 if TYPE_CHECKING:
@@ -132,11 +132,62 @@ def _memo() -> Path | None:
 
 
 def encode_for_index(encoder: Encoder, text: str) -> np.ndarray | _Encoding:
-    """Return the vector of a text for an index: a BertEncoder's goes there without becoming an array first."""
+    """Return the vector of a text for an index: a BertEncoder's goes there without becoming an array first.
+
+    Raises what the encoder raises, and what `checked` does.
+    """
     if _has_native(encoder, "encode"):
         return encoder._encode_for_index(text)
-    vector: np.ndarray = encoder.encode([text])[0]
+    vector: np.ndarray = checked(encoder.encode([text]), 1, encoder.dim)[0]
     return vector
+
+
+async def encode_for_index_async(encoder: Encoder, text: str) -> np.ndarray:
+    """Do the same with an encoder whose `is_async` says that it can be awaited."""
+    found = await encoder.encode_async([text])  # type: ignore[attr-defined]  # `is_async`
+    vector: np.ndarray = checked(found, 1, encoder.dim)[0]
+    return vector
+
+
+def checked(found: Any, count: int, dim: int) -> NDArray[np.float32]:
+    """Return `found` as `count` vectors of `dim` components and length 1; an error says what is wrong with it.
+
+    They are copies: an encoder may use the memory of what it returned again. Raises BatchSizeError for another number
+    of vectors, DimensionMismatchError for another number of components, InvalidVectorError for what has no direction.
+    """
+    import numpy as np
+
+    if not hasattr(found, "__len__") or isinstance(found, dict | str | bytes):
+        raise InvalidVectorError(f"expected vectors of numbers, got {type(found).__name__}")
+    if len(found) != count:
+        raise BatchSizeError(f"expected {count} vectors for {count} texts, got {len(found)}")
+    if count == 0:
+        return np.empty((0, dim), dtype=np.float32)
+    try:
+        rows = np.array(found, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise _not_numbers(found, dim, error) from error
+    if rows.ndim != 2:
+        raise DimensionMismatchError(f"expected vectors of shape ({count}, {dim}), got {rows.shape}")
+    if rows.shape[1] != dim:
+        raise DimensionMismatchError(f"expected {dim} dimensions, got {rows.shape[1]}")
+    if not (finite := np.isfinite(rows).all(axis=1)).all():
+        raise InvalidVectorError(f"vector {int(finite.argmin())} of {count} holds NaN or infinity")
+    # Scaled by the largest first, so that no square is lost to underflow or overflow.
+    largest = np.abs(rows).max(axis=1, keepdims=True)
+    if not largest.all():
+        raise InvalidVectorError(f"vector {int(largest.argmin())} of {count} is all zeros")
+    rows /= largest
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows.astype(np.float32)
+
+
+def _not_numbers(found: Any, dim: int, error: Exception) -> DimensionMismatchError | InvalidVectorError:
+    """Say why something is no matrix: a vector of another length among others, or what is not numbers."""
+    for place, vector in enumerate(found):
+        if hasattr(vector, "__len__") and not isinstance(vector, str | bytes) and len(vector) != dim:
+            return DimensionMismatchError(f"expected {dim} dimensions, got {len(vector)} in vector {place}")
+    return InvalidVectorError(f"expected vectors of numbers, got {type(found).__name__}: {error}")
 
 
 def is_native(encoder: Encoder | None) -> TypeGuard[BertEncoder]:

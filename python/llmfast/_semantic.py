@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ._bridge import Search
-from ._encoder import encode_for_index, is_native
+from ._encoder import encode_for_index, encode_for_index_async, is_native
 from ._forks import new_lock
 from ._llmfast import PUBLIC, FlatIndex, LruCache, Reading, _Encoding, refusal
 from ._memory import BREADTH
@@ -96,7 +96,7 @@ class SemanticTier:
         """Await the vector that `nearest` will need, of an encoder whose `is_async` says that it can be awaited."""
         text = plan.ask.query
         if self._recent.get(text) is None and _why_unread(self.encoder, text) is None:
-            plan.ahead = (await self.encoder.encode_async([text]))[0]  # type: ignore[attr-defined]  # `is_async`
+            plan.ahead = await encode_for_index_async(self.encoder, text)
 
     def search(self, plan: Plan, place: bytes) -> Search | None:
         """Return what `nearest` would look up first, for a native worker; None if that is not for one to do."""

@@ -1,0 +1,84 @@
+"""Encoders of an application's own, which the cache takes as they are."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from asking import Model, ask, sources, static
+from encoders import TopicEncoder
+
+
+class Reusing(TopicEncoder):
+    """Returns the same array each time, as an encoder does that allocates nothing."""
+
+    is_async = False
+
+    def __init__(self):
+        super().__init__()
+        self._out = np.zeros((1, self.dim), dtype=np.float32)
+
+    def encode(self, texts):
+        self._out[:] = super().encode(texts)
+        return self._out
+
+    async def encode_async(self, texts):
+        return self.encode(texts)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_an_encoder_may_use_its_memory_again(is_async):
+    async def main():
+        encoder = Reusing()
+        encoder.is_async = is_async
+        cache, both = static(encoder=encoder), asyncio.Event()
+
+        async def call(query):
+            # Stored when both have been encoded.
+            if len(encoder.texts) == 2:
+                both.set()
+            await both.wait()
+            return f"answer to {query}"
+
+        await asyncio.gather(cache.get_or_generate("a/=", call), cache.get_or_generate("b/=", call))
+        return [await cache.get_or_generate(query, call) for query in ("a/1", "b/1")]
+
+    answers = asyncio.run(main())
+    assert [answer.response for answer in answers] == ["answer to a/=", "answer to b/="]
+    assert sources(answers) == ["semantic_hit"] * 2
+
+
+class Faulty(TopicEncoder):
+    """Returns what `spoil` makes of its vectors while that is set."""
+
+    spoil = None
+
+    def encode(self, texts):
+        found = super().encode(texts)
+        return found if self.spoil is None else self.spoil(found)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda found: found * np.nan,
+        lambda found: found * 0,
+        lambda found: found[:, 1:],
+        lambda found: np.vstack([found, found]),
+        lambda found: None,
+    ],
+    ids=["nan", "zeros", "components", "vectors", "none"],
+)
+def test_a_bad_vector_costs_one_hit_and_is_not_remembered(spoil, caplog):
+    encoder, llm = Faulty(), Model()
+    cache = static(encoder=encoder)
+    ask(cache, "t/=", llm=llm)
+    encoder.spoil = spoil
+    [answer] = ask(cache, "t/1", llm=llm)
+    assert answer.source == "llm_call"
+    assert cache.stats().failures == {"L3": 1}
+    encoder.spoil = None
+    cache.invalidate_sync(key=answer.key)
+    assert sources(ask(cache, "t/1", llm=llm)) == ["semantic_hit"]

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ._bridge import Bridge, Search
-from ._flight import ABANDONED, Abandoned, Failed, Seat, as_inside, inside
+from ._flight import ABANDONED, LOOK_AGAIN_AFTER, Abandoned, Failed, Seat, as_inside, inside
 from ._loop_thread import LoopThread
 from ._loops import is_async_generator, on_loop, running_loop, wake
 from ._stream import breathe, close_source, is_stream
@@ -96,9 +96,6 @@ class Flew(NamedTuple):
 
 Step: TypeAlias = Search | OffLoop | Await | Call | Consult | Pour | Fly | Behind
 
-#: Seconds after which a waiting thread looks whether the loop that it waits for was closed.
-_LOOK_AGAIN_AFTER = 1.0
-
 #: Items of a stream that are read in one go where they are there already. Then the readers have a turn: maybe they have
 #: had enough.
 _READ_AHEAD = 64
@@ -170,7 +167,8 @@ class AsyncDriver:
 
     def _start_behind(self, step: Behind, loop: asyncio.AbstractEventLoop) -> bool:
         other, process = self._behind.get(step.key, (None, 0))
-        if other is None or other.is_closed() or process != os.getpid():
+        # One that has stopped may never run again.
+        if other is None or not other.is_running() or process != os.getpid():
             mine = self._behind[step.key] = loop, os.getpid()
             task = loop.create_task(self.drive(step.start(), loop))
             self._keep(task, partial(self._is_done_behind, step.key, mine))
@@ -212,10 +210,13 @@ class AsyncDriver:
         landed = loop.create_future()
         flights.listen(flight, partial(wake, loop, landed))
         try:
-            await landed
+            is_over = await seat.wait(landed)
         except BaseException:
             seat.leave()
             raise
+        if not is_over:
+            seat.leave()
+            return Flew(ABANDONED, seat)
         if step.way is not None and isinstance(flight.outcome, Abandoned):
             # The call itself ended by cancellation, which nobody here asked for.
             raise asyncio.CancelledError
@@ -309,8 +310,8 @@ def _fly_here(step: Fly, flights: FlightTable | None) -> Flew:
     flight = step.flight
     seat = Seat(flights, flight, drain=step.drain)
     if step.way is None:
-        _wait(flights, seat)
-        return Flew(flight.outcome, seat)
+        is_over = _wait(flights, seat)
+        return Flew(flight.outcome if is_over else ABANDONED, seat)
     outcome: Any = ABANDONED
     try:
         with as_inside():
@@ -322,16 +323,19 @@ def _fly_here(step: Fly, flights: FlightTable | None) -> Flew:
     return Flew(outcome, seat)
 
 
-def _wait(flights: FlightTable, seat: Seat) -> None:
-    told, flight = threading.Event(), seat.flight
-    flights.listen(flight, told.set)
+def _wait(flights: FlightTable, seat: Seat) -> bool:
+    """Wait for the outcome of a flight; return False, and leave it, if the loop of its call has stopped."""
+    told = threading.Event()
+    flights.listen(seat.flight, told.set)
     try:
-        while not told.wait(_LOOK_AGAIN_AFTER):
-            if flight.is_stranded():
-                flights.land(flight, ABANDONED)
+        while not told.wait(LOOK_AGAIN_AFTER):
+            if seat.is_stopped():
+                seat.leave()
+                return False
     except BaseException:
         seat.leave()
         raise
+    return True
 
 
 async def _call(step: Call) -> Any:

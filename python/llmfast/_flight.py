@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._forks import new_lock
 from ._llmfast import FlightState
+from ._loops import running_loop
 
 if TYPE_CHECKING:
     import asyncio
@@ -27,6 +28,9 @@ class Abandoned:
 
 
 ABANDONED = Abandoned()
+
+#: Seconds after which those who wait look whether the loop that the call runs on still does. None tells its end.
+LOOK_AGAIN_AFTER = 1.0
 
 #: Whether this context is inside of a flight. A call that asks again makes its own call and waits for no other flight:
 #: that one may wait for this.
@@ -131,6 +135,31 @@ class Seat:
     def leave(self) -> None:
         """Stop waiting; the first call counts."""
         self._flights.leave(self)
+
+    async def wait(self, future: asyncio.Future[None], *, looks: int = 1) -> bool:
+        """Wait for `future`, of the running loop, which the flight's call resolves from its own.
+
+        Returns False if that loop was seen stopped `looks` times in a row. If it was closed, the flight is landed.
+        """
+        loop = self.flight.loop
+        if loop is None or loop is running_loop():
+            await future
+            return True
+        import asyncio
+
+        seen = 0
+        while not future.done():
+            await asyncio.wait((future,), timeout=LOOK_AGAIN_AFTER)
+            seen = seen + 1 if self.is_stopped() else 0
+            if seen == looks:
+                return future.done()
+        return True
+
+    def is_stopped(self) -> bool:
+        """Return whether the call may never end: its loop has stopped. If nobody can land the flight, this does."""
+        if self.flight.is_stranded():
+            self._flights.land(self.flight, ABANDONED)
+        return self.flight.is_stopped()
 
 
 class FlightTable:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 LIMIT = 16 * 2**20
 
 
+#: Looks in a row that find the loop of the call stopped until a reader gives up: what it has read cannot be had again
+#: from another call, and the loop may be one that is run now and then.
+_LOOKS = 5
+
 #: How a stream ended that was read to its end.
 _WELL = object()
 
@@ -186,7 +190,7 @@ class Reader:
         try:
             item, future = self._read()
             while future is not None:
-                await future
+                await self._wait(future)
                 item, future = self._read()
             if self.position % TURN == 0:
                 await breathe()
@@ -206,6 +210,10 @@ class Reader:
         soon = self.seat.flight.soon
         if not self._left and soon is not None and self._recording.is_of_this_process():
             soon(self._leave)
+
+    async def _wait(self, future: asyncio.Future[None]) -> None:
+        if not await self.seat.wait(future, looks=_LOOKS):
+            raise ClosedError("the event loop that the stream was read on has stopped")
 
     def _read(self) -> tuple[Frozen | None, asyncio.Future[None] | None]:
         if self._left:

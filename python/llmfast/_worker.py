@@ -28,21 +28,27 @@ class Worker:
         """Return whether this is the thread: a job that waits for another one there would wait for ever."""
         return self._thread == threading.get_ident() and self._process == os.getpid()
 
-    def _note(self) -> None:
-        self._thread = threading.get_ident()
-
     def submit(self, job: Callable[[], Any]) -> Future[Any]:
         """Run `job` on the thread; the future may be waited for anywhere."""
         with self._lock:
             if self._pool is None or self._process != os.getpid():
                 from concurrent.futures import ThreadPoolExecutor
 
-                self._pool = ThreadPoolExecutor(1, thread_name_prefix="llmfast", initializer=self._note)
+                self._pool = ThreadPoolExecutor(
+                    1, thread_name_prefix="llmfast", initializer=_note, initargs=(weakref.ref(self),)
+                )
                 self._process = os.getpid()
                 weakref.finalize(self, self._pool.shutdown, wait=False)
             pool = self._pool
         # Not under the lock: the pool takes one of all pools', which who forks may have taken before this one.
         return pool.submit(job)
+
+
+def _note(worker: weakref.ref[Worker]) -> None:
+    # The pool keeps what it begins with, and would keep its owner.
+    owner = worker()
+    if owner is not None:
+        owner._thread = threading.get_ident()
 
 
 class _CallThreads:

@@ -1,0 +1,37 @@
+"""Threads of Python's that a cache has."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+
+from asking import ask, static
+from encoders import TopicEncoder
+from llmfast._worker import Worker
+
+
+def test_a_thread_ends_with_its_owner():
+    worker = Worker()
+    thread = worker.submit(threading.current_thread).result(10)
+    dropped = weakref.ref(worker)
+    del worker
+    gc.collect()
+    assert dropped() is None
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_cache_that_is_dropped_leaves_no_thread():
+    before = set(threading.enumerate())
+    cache = static(encoder=TopicEncoder())
+    ask(cache, "t/=", "t/1")
+    threads = set(threading.enumerate()) - before
+    dropped = weakref.ref(cache)
+    assert threads
+    del cache
+    gc.collect()
+    assert dropped() is None
+    for thread in threads:
+        thread.join(10)
+    assert not set(threading.enumerate()) - before

@@ -244,7 +244,7 @@ def public(**more):
 
 def settled(cache):
     """Wait for what the cache does behind its callers."""
-    cache.engine._driver._worker.submit(lambda: None).result(10)
+    cache.engine._driver._storing.submit(lambda: None).result(10)
 
 
 def test_a_public_row_is_fuzzy_once_two_principals_asked_for_it():

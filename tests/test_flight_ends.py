@@ -154,7 +154,7 @@ def test_a_follower_gets_no_row_that_was_taken_back_before_it_asked(way):
         entered.wait(PATIENCE)
         # The loop is busy while the worker finds the row.
         deadline = time.monotonic() + PATIENCE
-        while cache.engine._driver._worker._pool._work_queue.qsize() and time.monotonic() < deadline:
+        while cache.engine._driver._encoding._pool._work_queue.qsize() and time.monotonic() < deadline:
             go.wait(0.001)
         go.wait(0.05)
         if way == "tag":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import numpy as np
 import pytest
@@ -48,6 +49,44 @@ def test_an_encoder_may_use_its_memory_again(is_async):
     answers = asyncio.run(main())
     assert [answer.response for answer in answers] == ["answer to a/=", "answer to b/="]
     assert sources(answers) == ["semantic_hit"] * 2
+
+
+class Slow(TopicEncoder):
+    """Encodes the topic "late" when it is told to."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun, self.go = threading.Event(), threading.Event()
+
+    def encode(self, texts):
+        if texts[0].startswith("late"):
+            self.begun.set()
+            assert self.go.wait(20)
+        return super().encode(texts)
+
+
+def test_an_answer_that_has_arrived_waits_for_no_encoder():
+    async def main():
+        encoder = Slow()
+        cache, called, go_on = static(encoder=encoder), asyncio.Event(), asyncio.Event()
+
+        async def call(query):
+            called.set()
+            await go_on.wait()
+            return query
+
+        early = asyncio.create_task(cache.get_or_generate("early/=", call))
+        await called.wait()
+        late = asyncio.create_task(cache.get_or_generate("late/=", call))
+        await asyncio.to_thread(encoder.begun.wait)
+        go_on.set()
+        answer = await asyncio.wait_for(early, 20)
+        assert not late.done()
+        encoder.go.set()
+        await late
+        return answer
+
+    assert asyncio.run(main()).key is not None
 
 
 class Faulty(TopicEncoder):

@@ -26,9 +26,13 @@ if TYPE_CHECKING:
 
 
 class OffLoop(NamedTuple):
-    """Run `job()`, which computes for milliseconds, where it holds up no event loop."""
+    """Run `job()`, which computes for milliseconds, where it holds up no event loop.
+
+    What `encodes` has a thread to itself: answers that have arrived must not be stored after all those that have not.
+    """
 
     job: Callable[[], Any]
+    encodes: bool
 
 
 class Call(NamedTuple):
@@ -111,7 +115,8 @@ class AsyncDriver:
 
     def __init__(self, flights: FlightTable | None) -> None:
         self._flights = flights
-        self._worker = Worker()
+        self._encoding = Worker()
+        self._storing = Worker()
         self._bridge = Bridge()
         # The loop itself keeps only weak references to tasks.
         self._tasks: set[asyncio.Task[None]] = set()
@@ -137,8 +142,8 @@ class AsyncDriver:
             way.close()
 
     def later(self, job: Callable[[], None]) -> None:
-        """Run a job of some microseconds, or rarely milliseconds, on the worker thread; nobody waits for it."""
-        self._worker.submit(job)
+        """Run a job of some microseconds, or rarely milliseconds, on the thread that stores; nobody waits for it."""
+        self._storing.submit(job)
 
     async def _do(
         self, step: OffLoop | Await | Call | Consult | Pour | Fly | Behind, loop: asyncio.AbstractEventLoop
@@ -146,10 +151,11 @@ class AsyncDriver:
         if isinstance(step, OffLoop):
             import asyncio
 
-            if self._worker.is_here():
+            worker = self._encoding if step.encodes else self._storing
+            if worker.is_here():
                 # An encoder that asks the cache again from a loop of its own.
                 return _within(step.job)
-            return await _contained(asyncio.wrap_future(self._worker.submit(partial(_within, step.job))))
+            return await _contained(asyncio.wrap_future(worker.submit(partial(_within, step.job))))
         if isinstance(step, Await):
             return await _contained(_inside(step.start))
         if isinstance(step, Consult):

@@ -240,7 +240,7 @@ class Engine(Asking):
                 if found is not None:
                     decided, match = semantic.decide(plan, place, found)
                 if not decided:
-                    match = yield OffLoop(partial(semantic.nearest, plan, place))
+                    match = yield OffLoop(partial(semantic.nearest, plan, place), True)
                 if match is not None or plan.refusal is not None:
                     break
             if plan.refusal is not None:
@@ -412,7 +412,7 @@ class Engine(Asking):
         store = partial(_store, cache, plan, called, why_not, flight)
         # A large answer takes milliseconds to pack, and the index may have to move all its rows.
         stored: tuple[Row | None, bytes | None, str | None]
-        stored = store() if plan.vector is None and _is_small(called.value) else (yield OffLoop(store))
+        stored = store() if plan.vector is None and _is_small(called.value) else (yield OffLoop(store, False))
         return stored
 
     def _take(self, ask: Ask, plan: Plan, flight: Flight, flown: Flown, item: Any) -> bool:

@@ -487,6 +487,38 @@ def test_an_answer_that_could_not_be_admitted_is_shared_all_the_same(monkeypatch
     assert (cache.stats().failures, answers[0].key) == ({"admission": 1}, None)
 
 
+def unreadable_index(cache):
+    return {"choices": [{"index": [0], "finish_reason": "stop", "message": {"content": "x"}}]}
+
+
+def unreadable_status(cache):
+    return {"type": "response.queued", "response": {"object": "response", "status": ["queued"]}}
+
+
+def timeless(cache):
+    cache.clock = lambda: 1 / 0
+    return {"answer": "x"}
+
+
+@pytest.mark.parametrize("making", [unreadable_index, unreadable_status, timeless])
+def test_an_answer_that_cannot_be_judged_or_dated_is_shared_all_the_same(making, caplog):
+    async def run():
+        gate, cache = Gate(), Cache()
+
+        async def call(query):
+            await gate(query)
+            return making(cache)
+
+        waiting = [asyncio.ensure_future(cache.get_or_generate("q", call)) for _ in range(5)]
+        await gate.entered.wait()
+        gate.open.set()
+        return gate.calls, await asyncio.gather(*waiting)
+
+    calls, answers = asyncio.run(run())
+    assert calls == 1
+    assert [answer.response for answer in answers] == [making(Cache())] * 5
+
+
 # ---- what can fail between joining and landing -----------------------------------------------------------------------
 
 

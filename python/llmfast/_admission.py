@@ -138,7 +138,7 @@ class _Ends:
             # The last one may hold the usage alone; until a choice ends, the stream has not.
             self._open.setdefault("choices", True)
         for choice in maps(value, "choices"):
-            delta, index = choice.get("delta"), ("choice", choice.get("index", 0))
+            delta, index = choice.get("delta"), ("choice", repr(choice.get("index", 0)))
             if choice.get("finish_reason") is not None:
                 self._open[index] = self._open["choices"] = False
             elif "finish_reason" not in choice and value.get("object") is None:

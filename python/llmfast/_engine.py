@@ -28,6 +28,7 @@ from ._arguments import check_ledger, check_router, refuse
 from ._drivers import AsyncDriver, Await, Behind, Call, Consult, Fly, OffLoop, Pour, drive_sync
 from ._failures import Failures, told
 from ._flight import Abandoned, Failed
+from ._llmfast import Row
 from ._loops import running_loop
 from ._provider_json import as_data, may_be_data, signed
 from ._recording import Recording
@@ -36,7 +37,7 @@ from ._request import Asking, check_parts
 from ._routing import choose, parameters
 from ._stream import NOTHING, Ending, Passage, Stream, is_stream
 from ._types import Answer, Reply
-from ._values import Events, size, thaw
+from ._values import Events, pack, size, thaw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from ._drivers import Step
     from ._flight import Flight
     from ._ledger import Ledger
-    from ._llmfast import Row
     from ._plan import Plan
     from ._request import Ask
     from ._router import Router
@@ -400,7 +400,11 @@ class Engine(Asking):
         """Store an answer if it may be stored; return what `_store` does."""
         judge = partial(_judged, called, flight)
         is_long = isinstance(called.value, Events) and not _is_small(called.value)
-        value, why_not = (yield OffLoop(judge)) if is_long else judge()
+        try:
+            value, why_not = (yield OffLoop(judge, False)) if is_long else judge()
+        except Exception as error:  # noqa: BLE001 - those who wait get their copies all the same
+            self.failures.note("admission", error)
+            value, why_not = called.value, "failure"
         if why_not is None and cache.admits is not None:
             try:
                 # Whether that is true is for what it returned to say, an array for one raises.
@@ -535,7 +539,11 @@ def _store(
 
     The row is returned also where it is not stored: those who wait get copies of it.
     """
-    row = cache.row(plan, called.value, model=called.model, usage=called.usage)
+    try:
+        row = cache.row(plan, called.value, model=called.model, usage=called.usage)
+    except Exception as error:  # noqa: BLE001 - without a time, say, it is not stored
+        cache.failures.note("admission", error)
+        row, why_not = _for_copies(plan, called.value), "failure"
     if row is None:
         cache.uncopied.warn(called.value)
         return None, None, why_not or "type"
@@ -546,6 +554,15 @@ def _store(
             cache.failures.note("admission", error)
             why_not = "failure"
     return row, None if why_not else row.key, why_not
+
+
+def _for_copies(plan: Plan, value: Any) -> Row | None:
+    """Make a row that is not to be stored, for those who wait; None if the answer would not come back as it is."""
+    packed = pack(value)
+    if packed is None:
+        return None
+    codec, payload = packed
+    return Row(key=plan.key, partition=0, codec=codec, payload=payload, created_at=plan.began_at)
 
 
 def _is_small(value: Any) -> bool:

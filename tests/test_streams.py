@@ -14,6 +14,7 @@ from hypothesis import given, settings, strategies as st
 
 from encoders import TopicEncoder
 from llmfast import Cache, CachePolicy, ClosedError, Engine, Reply, Stream, Usage
+from llmfast._request import Ask
 from llmfast._values import Events, freeze, pack, unpack
 
 LONG_S = 20.0
@@ -268,6 +269,48 @@ def test_what_asks_for_a_stream_by_its_parameters_finds_that_of_an_async_generat
         assert (answer.source, await read(answer)) == ("exact_hit", ["a"])
 
     run(main)
+
+
+def asks(**keywords):
+    messages = [{"role": "user", "content": "hi"}]
+    return Ask.from_keywords("openai.chat", {"model": "m", "messages": messages, **keywords})
+
+
+@pytest.mark.parametrize("streaming", [{}, {"stream": True}])
+def test_nor_are_those_of_a_request_to_an_api(streaming):
+    async def words(_):
+        yield "a"
+
+    async def main():
+        cache, ask = Cache(), asks(**streaming)
+        found = []
+        for _ in range(2):
+            streamed = await cache.run(ask, words)
+            found.append((streamed.source, await read(streamed)))
+            plain = await asyncio.to_thread(cache.run_sync, ask, lambda _: {"x": 1})
+            found.append((plain.source, plain.response))
+        return found
+
+    answers = [["a"], {"x": 1}]
+    assert run(main) == [(source, answer) for source in ("llm_call", "exact_hit") for answer in answers]
+
+
+def test_a_stream_and_a_plain_answer_of_one_request_to_an_api_share_no_flight():
+    async def main():
+        cache, ask, both = Cache(), asks(), asyncio.Event()
+
+        async def words(_):
+            await both.wait()
+            yield "a"
+
+        async def whole(_):
+            both.set()
+            return {"x": 1}
+
+        streamed, plain = await asyncio.gather(cache.run(ask, words), cache.run(ask, whole))
+        return await read(streamed), plain.response
+
+    assert run(main) == (["a"], {"x": 1})
 
 
 def test_a_thread_without_a_loop_gets_no_stream():

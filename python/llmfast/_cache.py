@@ -496,6 +496,9 @@ class Cache(Asking):
         context: Any = ask.context
         version, identifier = ask.version, self._identifier
         if ask.normal is not None:
+            if streams is not None and streams != ask.normal.stream:
+                # An answer in another form than the request names, such as what an async generator makes of it.
+                router = f"{router}\n{'stream' if streams else 'whole'}"
             return identifier.identify_request(
                 scope, ask.normal, context=context, version=version, router=router, fold_case=fold_case
             )

@@ -168,6 +168,8 @@ class Routes:
         (lambda: Cache(secret="x" * 20), "secret must be bytes or None, got str$"),
         (lambda: Cache(policies=[1]), r"policies must be a dict of policies by kind or None, got \[1\] \(list\)"),
         (lambda: Engine(cache=5), r"cache must be a Cache or None, got 5 \(int\)"),
+        (lambda: Engine(cache=Engine()), r"cache must be a Cache or None, got Engine\(.* \(Engine\)"),
+        (lambda: Cache(policies={1: CachePolicy()}), r"the kinds of policies must be names \(str\), got 1"),
         (lambda: Engine(cache=Cache), "cache must be a Cache or None, got <class .*Cache"),
         (lambda: Engine(router=Router), r"router must be a router, got the class Router: call it, Router\(\)"),
         (lambda: Engine(router="r.toml"), r"router must be one such as Router.default\(\), .*, got 'r.toml' \(str\)"),

@@ -240,6 +240,40 @@ def test_an_age_counts_though_rows_tell_whole_milliseconds(now, older_than):
     assert cache.invalidate_sync(older_than=older_than) == 1
 
 
+def test_everything_goes_though_the_clock_was_set_back():
+    clock = Clock()
+    cache, in_flight = filled(clock), []
+
+    async def call(query):
+        clock.now -= 5
+        in_flight.append(await cache.invalidate(older_than=0))
+        return query
+
+    ask(cache, "q", llm=call)
+    assert in_flight == [4]
+    assert cache.stats().rows == 0
+
+
+def test_rows_whose_time_is_over_are_removed_and_not_counted():
+    clock, llm = Clock(), Model()
+    cache = Cache(clock=clock, policy=CachePolicy(ttl=10, jitter=0, stale_if_error=60))
+    ask(cache, "a", llm=llm, tags=["x"])
+    clock.now += 50
+    ask(cache, "b", llm=llm, tags=["x"])
+    assert cache.invalidate_sync(tag="x", dry_run=True) == 2, "an answer that may serve stale is one"
+    clock.now += 50
+    assert cache.invalidate_sync(tag="x", dry_run=True) == 1
+    assert cache.invalidate_sync(tag="x") == 1
+    assert cache.stats().rows == 0
+
+
+@pytest.mark.parametrize("name", ["scope", "tag", "version"])
+def test_under_what_is_no_text_nothing_is_stored(name):
+    cache = filled()
+    assert cache.invalidate_sync(**{name: "\ud800"}) == 0
+    assert cache.stats().rows == 4
+
+
 def test_nothing_is_older_than_for_ever():
     cache = Cache()
     ask(cache, "q")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import time
@@ -44,6 +45,9 @@ _AT_ONCE = 64
 
 #: Of a key of a row.
 _KEY_BYTES = 32
+
+#: A scope that no row has: hashes are 0 or more.
+_NO_SCOPE = -1
 
 #: Stored questions that `explain` shows.
 _SHOWN = 5
@@ -109,6 +113,8 @@ class Cache(Asking):
             raise refuse("policies", policies, "a dict of policies by kind or None")
         self.policies = {**POLICIES, **({} if policy is None else {"general": policy}), **(policies or {})}
         for kind, value in self.policies.items():
+            if not isinstance(kind, str):
+                raise ConfigError(f"the kinds of policies must be names (str), got {shown(kind)}")
             if not isinstance(value, CachePolicy):
                 raise ConfigError(f"the policy of kind {kind!r} must be a CachePolicy, got {shown(value)}")
         self.clock = clock
@@ -158,8 +164,8 @@ class Cache(Asking):
         `scope` is a tenant, None or `llmfast.PUBLIC`; `tag` one of the tags of the request that made the call (those of
         later ones, which only got its answer, do not count), `version` its version, "" for those that named none, `key`
         an answer's key, `older_than` an age in seconds: 0 is everything that is stored by now. With `dry_run` they are
-        counted and stay. Calls in flight that it covers go on for those who wait for them, but their answers are not
-        stored, and who asks from now on makes a new call.
+        counted and stay; those whose time is over do not count. Calls in flight that it covers go on for those who wait
+        for them, but their answers are not stored, and who asks from now on makes a new call.
 
         Raises ConfigError if nothing is given (`clear()` removes everything), and for what cannot name anything, before
         anything is done.
@@ -544,7 +550,11 @@ class Cache(Asking):
         scope_id = None
         if not isinstance(scope, _Any):
             check_scope(scope)
-            scope_id = self._identifier.scope(scope)
+            try:
+                scope_id = self._identifier.scope(scope)
+            except InvalidTextError:
+                # As with a tag that is no text: nothing can be stored under it.
+                scope_id = _NO_SCOPE
         for name, value in (("tag", tag), ("version", version)):
             if value is not None and not isinstance(value, str):
                 raise refuse(name, value, "a str")
@@ -554,7 +564,8 @@ class Cache(Asking):
         if older_than is not None:
             if not number("older_than", older_than, "seconds, 0 or more") >= 0:
                 raise ConfigError(f"older_than must be 0 seconds or more, got {older_than}")
-            until = self.clock() - float(older_than)
+            # Whatever the clock says: it may have been set back since a row was stored.
+            until = self.clock() - float(older_than) if older_than > 0 else math.inf
         criteria = Criteria(scope_id, tag, None if version is None else edition(version), key, until)
         if criteria == Criteria():
             raise ConfigError("invalidate needs a scope, tag, version, key or older_than; clear() removes everything")
@@ -567,8 +578,15 @@ class Cache(Asking):
             memory.invalidate(criteria)
             self.counts.reason("invalidated")
             self.flights.detach(partial(self._overtakes, criteria))
+        try:
+            now = self.clock()
+        except Exception as error:  # noqa: BLE001 - without a time none is over
+            self.failures.note("clock", error)
+            now = -math.inf
         keys = memory.candidates(criteria)
         while some := list(islice(keys, _AT_ONCE)):
-            rows = (memory.peek(key, 0.0) for key in some)
+            rows = (memory.rows_by_key.peek(key) for key in some)
             covered = [row for row in rows if row is not None and criteria.covers(row)]
-            yield len(covered) if dry_run else sum(memory.remove(row.key) for row in covered)
+            removed = covered if dry_run else [row for row in covered if memory.remove(row.key)]
+            # Those whose time was over go too, and were no answers any more.
+            yield sum(not row.is_gone(now) for row in removed)

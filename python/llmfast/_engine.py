@@ -75,7 +75,7 @@ class Engine(Asking):
     def __init__(
         self, *, cache: Cache | None = None, router: Router | None = None, ledger: Ledger | None = None
     ) -> None:
-        if cache is not None and not isinstance(cache, Asking):
+        if cache is not None and not (isinstance(cache, Asking) and hasattr(cache, "flights")):
             raise refuse("cache", cache, "a Cache or None")
         if router is not None:
             check_router(router)

@@ -105,11 +105,6 @@ class MemoryTier:
             self._forget(key)
             return self.rows_by_key.remove(key)
 
-    def peek(self, key: bytes, now: float) -> Row | None:
-        """Do the same as `get`, which does not count as a use and removes nothing."""
-        row = self.rows_by_key.peek(key)
-        return None if row is None or row.is_gone(now) else row
-
     def candidates(self, criteria: Criteria) -> Iterator[bytes]:
         """Yield the keys of the rows that `criteria` may cover; the rows themselves say whether it does.
 

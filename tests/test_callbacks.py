@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import dataclasses
 import enum
 import functools
 import logging
@@ -46,7 +47,22 @@ def raises_async(error):
     return function
 
 
-LET_OUT = [Stop("x"), asyncio.CancelledError(), concurrent.futures.CancelledError(), Wordless(), StopIteration()]
+@dataclasses.dataclass(frozen=True)
+class RateLimited(Exception):
+    """Nothing may be assigned to it."""
+
+    retry_after: float
+
+
+LET_OUT = [
+    Stop("x"),
+    RateLimited(1.5),
+    Wordless(),
+    StopIteration(),
+    GeneratorExit(),
+    asyncio.CancelledError(),
+    concurrent.futures.CancelledError(),
+]
 
 
 # ---- hooks ----------------------------------------------------------------------------------------------------------
@@ -163,6 +179,32 @@ def test_whatever_an_encoder_lets_out_costs_the_hit_and_not_the_call(error, is_a
     assert sources(answers) == ["llm_call", "exact_hit"]
     assert cache.stats().failures == {"L3": 1}
     assert "failed" in answers[0].decision.reason
+
+
+# ---- errors of calls -------------------------------------------------------------------------------------------------
+
+
+class Stubborn(Exception):
+    """Has a method that does not do what it should."""
+
+    def with_traceback(self, _):
+        raise TypeError("not with me")
+
+
+@pytest.mark.parametrize("error", [RateLimited(1.5), Stubborn("q")])
+@pytest.mark.parametrize("made", [Cache, Engine])
+def test_what_a_call_raises_is_raised_as_it_is(made, error):
+    with pytest.raises(type(error)) as told:
+        made().get_or_generate_sync("q", raises(error))
+    assert told.value is error
+
+    async def run():
+        asking = made()
+        return await asyncio.gather(
+            *[asking.get_or_generate("q", raises_async(error)) for _ in range(3)], return_exceptions=True
+        )
+
+    assert asyncio.run(run()) == [error] * 3
 
 
 # ---- clock, router, users -------------------------------------------------------------------------------------------

@@ -7,12 +7,13 @@ import os
 import sys
 import threading
 import traceback
+from contextvars import copy_context
 
 import pytest
 
 from encoders import TopicEncoder
 from llmfast import Cache, CachePolicy
-from llmfast._flight import ABANDONED, FlightTable, Seat
+from llmfast._flight import ABANDONED, FlightTable, Seat, as_inside, is_inside
 
 
 class Gate:
@@ -208,6 +209,43 @@ def test_calls_that_ask_for_each_other_do_not_wait_for_each_other():
         return await asyncio.wait_for(both, 10)
 
     assert [answer.response for answer in asyncio.run(run())] == ["a and b", "b and a"]
+
+
+def test_a_task_that_outlives_the_call_that_began_it_shares_flights():
+    async def run():
+        cache, asked, gate = Cache(), asyncio.Queue(), Gate()
+        loop = asyncio.get_running_loop()
+
+        async def serve():
+            answers = []
+            while (question := await asked.get()) is not None:
+                answers.append(asyncio.ensure_future(cache.get_or_generate(question, gate)))
+            return await asyncio.gather(*answers)
+
+        async def begin(query):
+            started.append(loop.create_task(serve()))
+            return query
+
+        started = []
+        await cache.get_or_generate("first", begin)
+        for question in ["q"] * 20 + [None]:
+            asked.put_nowait(question)
+        await gate.entered.wait()
+        gate.open.set()
+        return gate, await started[0]
+
+    gate, answers = asyncio.run(run())
+    assert (gate.calls, len(answers)) == (1, 20)
+
+
+def test_a_task_that_an_encoder_began_is_inside_until_the_call_is_over():
+    with as_inside():
+        with as_inside():
+            context = copy_context()
+        assert context.run(is_inside)
+        assert is_inside()
+    assert not context.run(is_inside)
+    assert not is_inside()
 
 
 def test_a_callable_that_raises_stop_iteration_hangs_nobody():

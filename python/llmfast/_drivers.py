@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ._bridge import Bridge, Search
-from ._flight import ABANDONED, LOOK_AGAIN_AFTER, Abandoned, Failed, Seat, as_inside, inside
+from ._flight import ABANDONED, LOOK_AGAIN_AFTER, Abandoned, Failed, Seat, as_inside
 from ._loop_thread import LoopThread
 from ._loops import is_async_generator, on_loop, running_loop, wake
 from ._stream import breathe, close_source, is_stream
@@ -232,10 +232,10 @@ class AsyncDriver:
         import asyncio
 
         assert self._flights is not None
-        inside.set(True)
         outcome: Any = ABANDONED
         try:
-            outcome = await self.drive(way, loop)
+            with as_inside():
+                outcome = await self.drive(way, loop)
         except (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 - handed to everybody who waits, such as what pytest.fail raises
@@ -413,12 +413,17 @@ async def _contained(awaitable: Awaitable[Any]) -> Any:
     """
     import asyncio
 
+    task = asyncio.current_task()
     try:
         return await awaitable
     except _CALLERS_OWN:
         raise
+    except GeneratorExit as error:
+        if asyncio.current_task() is not task or task is None:
+            # The loop was closed under us: there is nothing that could be awaited.
+            raise
+        raise _let_out(error) from error
     except asyncio.CancelledError as error:
-        task = asyncio.current_task()
         if task is None or task.cancelling():
             raise
         # Nobody cancelled us: what was awaited gave up, and that must not look as if the request had been.
@@ -427,8 +432,8 @@ async def _contained(awaitable: Awaitable[Any]) -> Any:
         raise _let_out(error) from error
 
 
-#: What a failure is as it stands, and what ends a program or a generator.
-_CALLERS_OWN = (Exception, KeyboardInterrupt, SystemExit, GeneratorExit)
+#: What a failure is as it stands, and what ends a program.
+_CALLERS_OWN = (Exception, KeyboardInterrupt, SystemExit)
 
 
 def _let_out(error: BaseException) -> RuntimeError:
@@ -441,11 +446,11 @@ def is_async(function: Callable[..., Any]) -> bool:
 
 
 def _sealed(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
-    """Call `function`. No future can carry a StopIteration: whoever waits for it would wait for ever."""
+    """Call `function`. No future can carry what ends a generator: whoever waits for it would wait for ever, or end."""
     try:
         return function(*arguments, **keywords)
-    except StopIteration as error:
-        raise RuntimeError(f"{function!r} raised StopIteration") from error
+    except (StopIteration, GeneratorExit) as error:
+        raise RuntimeError(f"{function!r} raised {type(error).__name__}") from error
 
 
 def _within(job: Callable[[], Any]) -> Any:

@@ -190,7 +190,7 @@ class Engine(Asking):
                 # The leader's policy may have no use for an old answer where this caller's has.
                 instead = None if leads else self._stale_instead(plan, flown.error)
                 if instead is None:
-                    raise flown.error.with_traceback(flown.traceback)
+                    raise flown.again()
                 flown = instead
             if isinstance(flown, SemanticHit):
                 flown = as_flown(flown)

@@ -7,7 +7,6 @@ answers, and the waking of those who wait.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from ._loops import running_loop
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import TracebackType
 
 
@@ -32,20 +31,44 @@ ABANDONED = Abandoned()
 #: Seconds after which those who wait look whether the loop that the call runs on still does. None tells its end.
 LOOK_AGAIN_AFTER = 1.0
 
-#: Whether this context is inside of a flight. A call that asks again makes its own call and waits for no other flight:
-#: that one may wait for this.
-inside: ContextVar[bool] = ContextVar("llmfast_inside", default=False)
+
+class as_inside:  # noqa: N801 - a block, written as one
+    """Have what runs in this block be inside of a flight, and tasks that it begins too, while the block lasts.
+
+    A call that asks again makes its own call and waits for no other flight: that one may wait for this.
+    """
+
+    # No generator with a decorator: what passes through that gets a new traceback by assignment, which an exception
+    # that is a frozen dataclass refuses.
+    __slots__ = ("_before", "_is_over")
+
+    def __enter__(self) -> None:
+        """Begin."""
+        self._is_over = False
+        #: The block around this one: what outlives this may be inside of that.
+        self._before = _around()
+        _inside.set(self)
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        self._is_over = True
+        _inside.set(self._before)
 
 
-@contextmanager
-def as_inside() -> Iterator[None]:
-    """Have what runs in this block be inside of a flight."""
-    before = inside.get()
-    inside.set(True)
-    try:
-        yield
-    finally:
-        inside.set(before)
+_inside: ContextVar[as_inside | None] = ContextVar("llmfast_inside", default=None)
+
+
+def _around() -> as_inside | None:
+    """Return the innermost block that this context is in and that is not over."""
+    block = _inside.get()
+    while block is not None and block._is_over:
+        block = block._before
+    return block
+
+
+def is_inside() -> bool:
+    """Return whether this context is inside of a flight."""
+    return _around() is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +77,11 @@ class Failed:
 
     error: BaseException
     traceback: TracebackType | None
+
+    def again(self) -> BaseException:
+        """Return the error, to be raised with the traceback that it had."""
+        # Whatever methods it has of its own.
+        return BaseException.with_traceback(self.error, self.traceback)
 
 
 class Flight:
@@ -197,7 +225,7 @@ class FlightTable:
         """
         if self._process != os.getpid():
             self._reset()
-        if inside.get():
+        if is_inside():
             key = None
         # Made before it begins: nothing that can fail stands between its beginning and the caller who has to land it.
         own = Flight(self._state, loop, label)

@@ -235,7 +235,7 @@ def _count_of(items: list[Frozen], enough: int) -> int:
 
 def _raise(end: Any) -> None:
     if isinstance(end, Failed):
-        raise end.error.with_traceback(end.traceback)
+        raise end.again()
     if isinstance(end, Abandoned):
         raise ClosedError("the stream was cut off: its call was cancelled, or the event loop that it ran on has ended")
     raise StopAsyncIteration

@@ -10,7 +10,7 @@ import types
 
 import pytest
 
-from asking import Clock, Model, ask, sources
+from asking import Clock, Model, ask, sources, static
 from encoders import NamedTopics, TopicEncoder
 from llmfast import PUBLIC, Cache, CachePolicy
 from llmfast._llmfast import Row
@@ -69,6 +69,23 @@ def test_answers_are_copied_deeply_and_between_processes():
     for hit in answers:
         for twin in (copy.deepcopy(hit), pickle.loads(pickle.dumps(hit))):
             assert [getattr(twin, name) for name in ANSWERS] == [getattr(hit, name) for name in ANSWERS]
+
+
+def test_an_answer_that_was_shared_is_copied_like_any_other():
+    async def run():
+        cache = static(encoder=TopicEncoder())
+        await cache.get_or_generate("t/=", Model())
+        return await asyncio.gather(*[cache.get_or_generate("t/1", Model()) for _ in range(3)])
+
+    answers = asyncio.run(run())
+    assert {(answer.source, answer.coalesced) for answer in answers} == {
+        ("semantic_hit", False),
+        ("semantic_hit", True),
+    }
+    for answer in answers:
+        for twin in (copy.copy(answer), copy.deepcopy(answer), pickle.loads(pickle.dumps(answer))):
+            assert [getattr(twin, name) for name in ANSWERS] == [getattr(answer, name) for name in ANSWERS]
+            assert twin.coalesced == answer.coalesced
 
 
 def test_an_answer_keeps_no_rows_but_its_own():
@@ -182,6 +199,56 @@ def test_a_wrong_answer_by_meaning_is_not_given_again_to_that_question_or_a_near
     assert again.source == "llm_call"
     assert cache.stats().reasons["feedback:wrong"] == 1
     assert cache.stats().reasons["veto:feedback"] >= 1
+
+
+def test_feedback_comes_from_another_process_too():
+    cache = Cache(encoder=TopicEncoder(0.99), policy=CachePolicy(mode="static", threshold=0.9))
+    _, wrong = ask(cache, "t/=", "t/a")
+    cache.feedback_sync(pickle.loads(pickle.dumps(wrong)), ok=False)
+    assert sources(ask(cache, "t/=", "t/a", "t/a")) == ["exact_hit", "llm_call", "exact_hit"]
+
+
+class Failing(TopicEncoder):
+    """Cannot be reached while it is `down`."""
+
+    down = False
+
+    def encode(self, texts):
+        if self.down:
+            raise ConnectionError("the embeddings' API is down")
+        return super().encode(texts)
+
+
+def test_feedback_asks_no_encoder_for_a_question_that_was_encoded():
+    cache = static(encoder=Failing(), capacity=2)
+    _, wrong, *_ = ask(cache, "t/=", "t/1", "t/2", "t/3")
+    cache.encoder.down = True
+    cache.feedback_sync(wrong, ok=False)
+    cache.encoder.down = False
+    assert sources(ask(cache, "t/2", "t/1")) == ["semantic_hit", "llm_call"]
+
+
+def test_a_wrong_answer_whose_question_cannot_be_encoded_is_removed(caplog):
+    cache = static(encoder=Failing())
+    _, wrong = ask(cache, "t/=", "t/1")
+    cache.semantic._recent.clear()
+    cache.encoder.down = True
+    cache.feedback_sync(pickle.loads(pickle.dumps(wrong)), ok=False)
+    assert (cache.stats().rows, cache.stats().failures) == (0, {"feedback": 1})
+
+
+@pytest.mark.parametrize("copied", [lambda answer: answer, lambda answer: pickle.loads(pickle.dumps(answer))])
+@pytest.mark.parametrize("hit", [False, True])
+def test_feedback_on_an_old_answer_leaves_the_new_one(copied, hit):
+    clock, llm = Clock(), Model()
+    cache = Cache(policy=CachePolicy(ttl=10, jitter=0), clock=clock)
+    old = ask(cache, "q", "q", llm=llm)[hit]
+    clock.now += 20
+    new = ask(cache, "q", llm=llm)[0]
+    cache.feedback_sync(copied(old), ok=False)
+    assert ask(cache, "q", llm=llm)[0].response == new.response == "q #2"
+    cache.feedback_sync(copied(new), ok=False)
+    assert cache.stats().rows == 0
 
 
 def test_any_other_wrong_answer_is_removed():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
 import os
+import pickle
 import threading
 import weakref
 from contextlib import aclosing, nullcontext
@@ -159,6 +161,33 @@ def test_an_empty_stream_is_an_answer():
         assert [(answer.source, await read(answer)) for answer in answers] == [("llm_call", []), ("exact_hit", [])]
 
     run(main)
+
+
+def test_a_stream_out_of_the_cache_is_copied_with_what_is_left_to_read():
+    async def main():
+        cache, tap = Cache(), Tap()
+        tap.give("a", b"b", {"c": 1}, None)
+        await read(await cache.get_or_generate("q", tap))
+        answer = await cache.get_or_generate("q", tap)
+        first = await anext(answer.response)
+        copies = [pickle.loads(pickle.dumps(answer)), copy.deepcopy(answer)]
+        return first, [await read(twin) for twin in (*copies, answer)]
+
+    assert run(main) == ("a", [[b"b", {"c": 1}]] * 3)
+
+
+def test_a_stream_in_flight_is_not_copied():
+    async def main():
+        cache, tap = Cache(), Tap()
+        tap.give("a")
+        answer = await cache.get_or_generate("q", tap)
+        for copied in (pickle.dumps, copy.deepcopy):
+            with pytest.raises(TypeError, match="read it, and copy its items"):
+                copied(answer)
+        tap.give(None)
+        return await read(answer)
+
+    assert run(main) == ["a"]
 
 
 def test_a_stream_hits_by_meaning_too():

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from copy import copy, deepcopy
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ._failures import shown
@@ -15,8 +13,6 @@ from ._usage import usage_of
 from ._values import unpack
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from ._flight import Seat
     from ._llmfast import Row
     from ._memory import Match
@@ -70,8 +66,8 @@ class _Hit(Answer):
     row: Row
     coalesced = False
     stale = False
-    #: What is each object's own; a copy takes nothing else.
     _own: ClassVar[tuple[str, ...]] = ("response", "age", "row")
+    _question: str | None = None
 
     @property
     def key(self) -> bytes:  # type: ignore[override]  # read alone
@@ -88,21 +84,9 @@ class _Hit(Answer):
         """Tokens that the call took then."""
         return usage_of(self.row)
 
-    def __copy__(self) -> Self:
-        twin = object.__new__(type(self))
-        for name in self._own:
-            setattr(twin, name, getattr(self, name))
-        return twin
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        twin = copy(self)
-        twin.response = deepcopy(self.response, memo)
-        return twin
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Rows and plans are of this process.
-        names = ("tier", "score", "age", "key", "model", "usage", "decision", "stale")
-        return partial(Answer, **{name: getattr(self, name) for name in names}), (self.response, self.source)
+    @property
+    def _stored_at(self) -> float:  # type: ignore[override]  # read alone
+        return self.row.created_at
 
 
 class ExactHit(_Hit):
@@ -146,6 +130,11 @@ class SemanticHit(_Hit):
         self.age = max(0.0, now - row.created_at)
         self.row = row
         self._plan = plan
+
+    @property
+    def _question(self) -> str:  # type: ignore[override]  # read alone
+        assert self._plan is not None
+        return self._plan.ask.query
 
     @property
     def decision(self) -> Explanation:  # type: ignore[override]  # read alone
@@ -198,6 +187,7 @@ def from_flight(flown: Flown, plan: Plan, seat: Seat, *, coalesced: bool) -> Ans
         decision=flown.decision,
         stale=flown.stale,
         plan=plan if flown.source == "semantic_hit" else None,
+        stored_at=None if flown.row is None else flown.row.created_at,
     )
 
 

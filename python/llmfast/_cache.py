@@ -197,7 +197,8 @@ class Cache(Asking):
         """Tell whether an answer was right.
 
         A wrong one that was found by meaning is never given again to that question, or to one that is nearer to it
-        than to the question that was answered; any other wrong answer is removed.
+        than to the question that was answered, as long as it is one of the last 10,000 that were; any other wrong
+        answer is removed, unless a newer one has taken its place.
 
         Raises ConfigError for what is no `Answer`.
         """
@@ -212,9 +213,15 @@ class Cache(Asking):
         self.counts.reason("feedback:right" if ok else "feedback:wrong")
         if ok or answer.key is None:
             return
-        plan = answer._plan
-        if plan is None or self.semantic is None or not self.semantic.remember_wrong(plan, answer.key):
-            self.invalidate_sync(key=answer.key)
+        plan, question, remembered = answer._plan, answer._question, False
+        if question is not None and self.semantic is not None:
+            try:
+                vector = None if plan is None else plan.vector
+                remembered = self.semantic.remember_wrong(question, vector, answer.key)
+            except Exception as error:  # noqa: BLE001 - a wrong answer must not stay because the encoder is down
+                self.failures.note("feedback", error)
+        if not remembered:
+            self._remove(answer)
 
     def clear(self) -> None:
         """Remove every stored answer. Calls in flight go on; their answers are not stored.
@@ -454,6 +461,13 @@ class Cache(Asking):
         return None
 
     # ---- inside -----------------------------------------------------------------------------------------------------
+
+    def _remove(self, answer: Answer) -> None:
+        """Remove the row of an answer, unless there is another one by now."""
+        assert answer.key is not None
+        row = self._memory.rows_by_key.peek(answer.key)
+        if row is None or answer._stored_at is None or row.created_at == answer._stored_at:
+            self.invalidate_sync(key=answer.key)
 
     def _identified(
         self, ask: Ask, router: str, streams: bool | None

@@ -184,15 +184,19 @@ class SemanticTier:
         found = [as_neighbour(row, score, now, *self._verdict(plan, row, score, now)) for row, score in matches]
         return sorted(found, key=lambda neighbour: -neighbour.score)
 
-    def remember_wrong(self, plan: Plan, key: bytes) -> bool:
-        """Never answer the question of `plan`, or one nearer to it than to the row of `key`, with that row again.
+    def remember_wrong(self, question: str, vector: Vector | None, key: bytes) -> bool:
+        """Never answer a question, or one nearer to it than to the row of `key`, with that row again.
 
-        Takes milliseconds. Returns False if the question cannot be compared.
+        Without its vector this takes milliseconds. Returns False if the question cannot be compared.
         """
-        vector = self._vector(plan)
-        if vector is not None:
-            self._wrong.add(key, vector)
-        return vector is not None
+        if vector is None:
+            vector = self._recent.get(question)
+        if vector is None:
+            if _why_unread(self.encoder, question) is not None:
+                return False
+            vector = encode_for_index(self.encoder, question)
+        self._wrong.add(key, vector)
+        return True
 
     def forget(self) -> None:
         """Forget which answers were wrong."""

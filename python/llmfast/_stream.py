@@ -87,8 +87,16 @@ class Stream:
     def __repr__(self) -> str:
         return f"<Stream of {self.model or 'an unknown model'}, {'ended' if self._source.ending.ended else 'going on'}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not isinstance(self._source, Replay):
+            raise TypeError("a stream that is being read is not copied: read it, and copy its items")
+        return Stream, (self._source,)
+
     def __del__(self) -> None:
-        self._source.drop()
+        source = getattr(self, "_source", None)
+        # A copy that failed has none.
+        if source is not None:
+            source.drop()
 
 
 class Source(Protocol):
@@ -193,6 +201,10 @@ class Replay:
 
     def drop(self) -> None:
         """Do nothing: nobody waits for anything."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What is still to be read.
+        return Replay, (self._items[self._next :], self.ending.model, self.ending.usage)
 
 
 class Passage:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from copy import copy, deepcopy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from ._stream import Stream
 from ._usage import Usage as Usage  # noqa: PLC0414, TC001 - what a reply is made of comes from here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Self
 
     from ._llmfast import Decision
     from ._plan import Plan
@@ -86,12 +89,18 @@ class Explanation:
     not_stored: str | None = None
 
 
+#: What a copy in another process has of an answer beside its response and its source.
+_KEPT = ("tier", "score", "age", "key", "coalesced", "model", "usage", "decision", "stale")
+
+
 class Answer:
     """An answer, where it came from and why. Unpacks as `response, source`."""
 
     __slots__ = (
         "_model",
         "_plan",
+        "_question",
+        "_stored_at",
         "_usage",
         "age",
         "coalesced",
@@ -103,6 +112,9 @@ class Answer:
         "stale",
         "tier",
     )
+
+    #: What is each object's own; a copy takes nothing else.
+    _own: ClassVar[tuple[str, ...]] = __slots__
 
     def __init__(
         self,
@@ -119,6 +131,8 @@ class Answer:
         decision: Explanation,
         stale: bool = False,
         plan: Plan | None = None,
+        question: str | None = None,
+        stored_at: float | None = None,
     ) -> None:
         #: What the model said: for a hit a fresh object, or one that cannot change. A `Stream` where it was streamed.
         self.response = response
@@ -142,6 +156,10 @@ class Answer:
         #: Whether its time was over: it served while a new one is fetched, or because the call failed.
         self.stale = stale
         self._plan = plan
+        #: What was asked, where another question was found by meaning.
+        self._question = question if plan is None else plan.ask.query
+        #: When the row was stored: another one may lie under its key by now. None if it is not known.
+        self._stored_at = stored_at
 
     @property
     def model(self) -> str:
@@ -152,6 +170,22 @@ class Answer:
     def usage(self) -> Usage | None:
         """Tokens that the call took, then or now; None if it did not say, or if it is a stream that has not ended."""
         return self.response.usage if isinstance(self.response, Stream) else self._usage
+
+    def __copy__(self) -> Self:
+        twin = object.__new__(type(self))
+        for name in self._own:
+            setattr(twin, name, getattr(self, name))
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        twin = copy(self)
+        twin.response = deepcopy(self.response, memo)
+        return twin
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Rows and plans are of this process.
+        kept = {name: getattr(self, name) for name in _KEPT}
+        return partial(Answer, **kept, question=self._question, stored_at=self._stored_at), (self.response, self.source)
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the response, then the source."""

@@ -580,6 +580,28 @@ def test_an_error_midway_reaches_all_after_the_items_before_it_and_nothing_is_st
     run(main)
 
 
+class Breaking:
+    """Fails with its first item, and again when it is closed."""
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        raise ConnectionError("429: rate limited")
+
+    async def aclose(self):
+        raise RuntimeError("already closed")
+
+
+@pytest.mark.parametrize("made", [Cache, Engine])
+def test_an_error_on_closing_does_not_hide_the_providers(made):
+    async def main():
+        with pytest.raises(ConnectionError, match="429"):
+            await read(await made().get_or_generate("q", lambda _: Breaking()))
+
+    run(main)
+
+
 def test_an_error_before_the_first_item_is_that_of_the_request():
     async def main():
         tap, cache = Tap(), Cache()

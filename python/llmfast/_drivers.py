@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import threading
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -395,7 +396,9 @@ async def _pour(step: Pour) -> None:
         # The loop was closed under us: there is nothing that could be awaited.
         raise
     except BaseException:
-        await close_source(iterator, step.source)
+        # What it raised counts, not how it took its end.
+        with suppress(Exception):
+            await close_source(iterator, step.source)
         raise
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ._arguments import refuse
@@ -229,7 +230,9 @@ class Passage:
                 # The loop was closed under us: there is nothing that could be awaited.
                 raise
             except BaseException:
-                await self.close()
+                # What it raised counts, not how it took its end.
+                with suppress(Exception):
+                    await self.close()
                 raise
             value = self._unwrap(item)
             if value is not NOTHING:

@@ -235,6 +235,13 @@ def test_the_hook_may_be_async_and_its_failure_costs_the_row_and_not_the_answer(
     assert cache.stats().failures == {"admit hook": 2}
 
 
+def test_shadow_counts_what_would_have_been_hits_and_no_flood():
+    cache = Cache(encoder=TopicEncoder(), policy=CachePolicy(mode="shadow", threshold=0.9), clock=Clock())
+    ask(cache, *[f"red/{'x' * number}" for number in range(60)], scope="tenant")
+    reasons = cache.stats().reasons
+    assert (reasons["shadow:semantic_hit"], reasons.get("not_compared:burst")) == (59, None)
+
+
 # ---- public rows ----------------------------------------------------------------------------------------------------
 
 

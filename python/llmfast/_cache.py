@@ -21,6 +21,7 @@ from ._failures import Failures, shown
 from ._flight import FlightTable
 from ._invalidation import Criteria, edition
 from ._llmfast import PUBLIC, Identifier, Identity, Row
+from ._loops import running_loop
 from ._memory import MemoryTier, as_number
 from ._plan import Plan
 from ._policy import POLICIES, CachePolicy, check_ttl, resolve, shortened
@@ -250,34 +251,44 @@ class Cache(Asking):
         kind: str = "general",
         ttl: float | None = None,
         router: str = "",
+        stream: bool = False,
     ) -> Explanation:
         """Return what would be decided about a request now, and why, without making it: nothing changes.
 
         The nearest stored questions are shown however far they are, each with its verdict. `router` is the generation
-        of the engine's router, if it has one. Encodes in the calling thread, which takes milliseconds.
+        of the engine's router, if it has one; `stream` says that the callable is an async generator function. Encodes
+        in the calling thread, which takes milliseconds.
+
+        Raises RuntimeError in a thread whose event loop is running, if the encoder is async and has to be asked:
+        `await asyncio.to_thread(cache.explain, query)` there.
         """
         ask = Ask(query, scope, user, None, model, system, messages, params, context, version, (), kind, ttl)
-        plan = self.plan(ask, router)
+        plan = self.plan(ask, router, stream or None)
         check_parts(ask)
         if plan is None:
             return Explanation("the cache is disabled" if self.disabled else "the request cannot be identified")
         found = self.exact(plan, peek=True)
         if found is not None:
             return Explanation(f"the same request was answered {found[1]:.0f} s ago")
+        if self.stale(plan, plan.policy.stale_while_revalidate) is not None:
+            return Explanation("the same request was answered before, and on an event loop a newer answer is fetched")
         if self.semantic is None:
             return Explanation("no encoder is set")
         if not self.semantic.places(plan):
             return Explanation(plan.why_not, plan.policy.threshold, refusal=plan.refusal)
-        neighbours = tuple(self.semantic.around(plan, _SHOWN))
-        first = next((neighbour for neighbour in neighbours if neighbour.verdict == "serves"), None)
-        reason = plan.why_not
-        if first is not None:
-            reason = f"a question with {first.detail} was answered before"
+        if self.encodes_on_loop and running_loop() is not None:
+            message = "explain would stop the event loop of this thread: await asyncio.to_thread(cache.explain, ...)"
+            raise RuntimeError(message)
+        neighbours, serving = self.semantic.around(plan, _SHOWN)
+        reason, would_serve = plan.why_not, None
+        if serving is not None and plan.policy.mode == "shadow":
+            reason, would_serve = f"mode is 'shadow': a question with {serving.detail} would have served", serving
+        elif serving is not None:
+            reason = f"a question with {serving.detail} was answered before"
         elif neighbours:
             reason = f"the nearest question does not serve ({neighbours[0].verdict}): {neighbours[0].detail}"
         nearest = neighbours[0].score if neighbours else None
-        would_serve = first if plan.policy.mode == "shadow" else None
-        return Explanation(reason, plan.policy.threshold, nearest, None, neighbours, plan.refusal, would_serve)
+        return Explanation(reason, plan.policy.threshold, nearest, None, tuple(neighbours), plan.refusal, would_serve)
 
     def stats(self) -> TierStats:
         """Return what the cache did since it was made, and what it holds."""
@@ -451,6 +462,8 @@ class Cache(Asking):
         if vector is not None and public and row.principal is None:
             vector = None
         is_near_duplicate = plan.nearest is not None and plan.nearest >= plan.policy.threshold
+        # What mode "shadow" kept from being a hit would not have been stored at all.
+        is_near_duplicate = is_near_duplicate and plan.would_serve is None
         if vector is not None and is_near_duplicate and self._bursts.floods(row.principal, row.created_at):
             self.counts.reason("not_compared:burst")
             vector = None

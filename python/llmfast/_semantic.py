@@ -10,7 +10,7 @@ from ._bridge import Search
 from ._encoder import encode_for_index, encode_for_index_async, is_native
 from ._forks import new_lock
 from ._llmfast import PUBLIC, FlatIndex, LruCache, Reading, _Encoding, refusal
-from ._memory import BREADTH
+from ._memory import BREADTH, WIDEST
 from ._plan import SERVES, as_neighbour
 
 if TYPE_CHECKING:
@@ -173,16 +173,27 @@ class SemanticTier:
 
     # ---- what callers ask -------------------------------------------------------------------------------------------
 
-    def around(self, plan: Plan, count: int) -> list[Neighbour]:
-        """Return the `count` nearest stored questions of each place, with what would be decided about them."""
+    def around(self, plan: Plan, count: int) -> tuple[list[Neighbour], Neighbour | None]:
+        """Return the `count` nearest stored questions of each place, with what would be decided about them.
+
+        The second is the one that would serve, which is among the first: as `nearest` finds it, place by place.
+        """
         vector = self._vector(plan)
         if vector is None:
-            return []
+            return [], None
         plan.vector = vector
-        now = self._clock()
-        matches = (match for place in self.places(plan) for match in self._memory.around(vector, place, count))
-        found = [as_neighbour(row, score, now, *self._verdict(plan, row, score, now)) for row, score in matches]
-        return sorted(found, key=lambda neighbour: -neighbour.score)
+        now, found, serving = self._clock(), [], None
+        for place in self.places(plan):
+            for rank, (row, score) in enumerate(self._memory.around(vector, place, WIDEST)):
+                if rank >= count and (serving is not None or score < plan.policy.threshold):
+                    break
+                neighbour = as_neighbour(row, score, now, *self._verdict(plan, row, score, now))
+                serves = serving is None and neighbour.verdict == SERVES
+                if serves:
+                    serving = neighbour
+                if serves or rank < count:
+                    found.append(neighbour)
+        return sorted(found, key=lambda neighbour: -neighbour.score), serving
 
     def remember_wrong(self, question: str, vector: Vector | None, key: bytes) -> bool:
         """Never answer a question, or one nearer to it than to the row of `key`, with that row again.

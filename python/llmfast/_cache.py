@@ -72,7 +72,10 @@ class Cache(Asking):
     `policy` applies to the kind "general", `policies` to other kinds, beside the ones that come with llmfast.
     `capacity` is the number of answers held. `scope` is the default tenant; with `require_scope` a request without one
     is refused. `admit(query, value)`, sync or async, is asked before an answer is stored, and keeps it out with False,
-    or by failing; of `get_or_generate_sync` an async one is awaited on an event loop in a thread of llmfast's own.
+    or by failing; of `get_or_generate_sync` an async one is awaited on an event loop in a thread of llmfast's own. Who
+    asked gets the answer, or the end of the stream, when `admit` has decided, so it should set itself a time limit.
+    `value` is the very object that the call returned, of a stream a list of the items: what `admit` changes in it is
+    changed for whoever made the call, and in what is stored.
     `secret` keys every hash; by default it is random, which is right as long as nothing outlives the process. `clock`
     gives seconds since the epoch.
 

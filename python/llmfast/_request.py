@@ -287,7 +287,8 @@ class Asking:
     ) -> Answer:
         """Do the same as `get_or_generate` in the calling thread, with a sync `llm_callable`.
 
-        Raises RuntimeError in a thread whose event loop is running: there it would stop the loop.
+        Raises RuntimeError in a thread whose event loop is running, where it would stop the loop, unless the answer is
+        an exact hit, for which it does not wait.
         """
         ask = Ask(query, scope, user, feature, model, system, messages, params, context, version, tags, kind, ttl)
         return self.run_sync(ask, llm_callable)

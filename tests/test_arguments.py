@@ -183,6 +183,23 @@ def test_what_is_made_of_a_wrong_type_says_which(make, message):
         make()
 
 
+def test_numbers_are_names_as_json_writes_them():
+    cache, llm = Cache(encoder=TopicEncoder(), policy=CachePolicy(mode="static")), Model()
+    numbers, names = ({"logit_bias": {name: -100}, "stop": ("a",)} for name in (50256, "50256"))
+    assert sources(ask(cache, "q/=", llm=llm, params=numbers)) == ["llm_call"]
+    assert sources(ask(cache, "q/=", llm=llm, params=names)) == ["exact_hit"]
+    assert sources(ask(cache, "q/1", llm=llm, params=numbers)) == ["semantic_hit"]
+    assert cache.stats().failures == {}
+    both = {"logit_bias": {1: 0, "1": 0}}
+    assert sources(ask(cache, "q/=", "q/=", llm=llm, params=both)) == ["llm_call"] * 2
+
+    def key(bias):
+        asked = Ask.from_keywords("openai.chat", {"model": "m", "messages": [], "logit_bias": bias})
+        return cache._identifier.identify_request(None, asked.normal).key
+
+    assert key({50256: -100}) == key({"50256": -100})
+
+
 def test_whole_numbers_and_decimals_of_other_types_make_a_cache():
     policy = CachePolicy(threshold=Decimal("0.5"), ttl=None, max_temperature=None)
     cache = Cache(capacity=np.int64(2), policy=policy, encoder=TopicEncoder())

@@ -517,7 +517,8 @@ class Cache(Asking):
             try:
                 identity = self._identify(ask, scope, router, streams, policy.fold_case)
             except TypeError:
-                # Maybe an object of an SDK: most requests have none, and are not searched for one.
+                # Maybe an object of an SDK, or a number as a name: most requests have none, and are not searched for
+                # one.
                 ask.become_as_sent()
                 identity = self._identify(ask, scope, router, streams, policy.fold_case)
         except Exception as error:  # noqa: BLE001 - whatever cannot be identified is called, not refused

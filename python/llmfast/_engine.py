@@ -471,7 +471,7 @@ class Engine(Asking):
         data = _value_of(result)
         if may_be_data(data):
             try:
-                data = as_data(data) if _is_small(data) else (yield OffLoop(partial(as_data, data)))
+                data = as_data(data) if _is_small(data) else (yield OffLoop(partial(as_data, data), False))
             except Exception as error:  # noqa: BLE001 - a failure of ours costs what it would have told, never the call
                 self.failures.note("reply", error)
         return self._read(model, route, result, data)

@@ -155,8 +155,11 @@ def _held(messages: Any, params: Any, context: Any, tags: Any) -> tuple[Any, Any
 def _as_sent(value: Any, place: str) -> Any:
     """Return data as the client libraries send it: without arguments that are not given, models as their JSON."""
     if isinstance(value, Mapping):
-        given = ((name, item) for name, item in value.items() if type(item).__name__ not in _NOT_GIVEN)
-        return {name: _as_sent(item, f"{place}.{name}") for name, item in given}
+        given = {name: item for name, item in value.items() if type(item).__name__ not in _NOT_GIVEN}
+        sent = {_as_name(name): _as_sent(item, f"{place}.{name}") for name, item in given.items()}
+        if len(sent) < len(given):
+            raise TypeError(f"{place} must be JSON data, got two names that are the same there")
+        return sent
     if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview):
         return [_as_sent(item, place) for item in value]
     if isinstance(value, type):
@@ -166,6 +169,11 @@ def _as_sent(value: Any, place: str) -> Any:
         return {"class": f"{value.__module__}.{value.__qualname__}", "schema": schema()}
     dump = getattr(value, "model_dump", None)
     return value if dump is None else dump(mode="json", exclude_unset=True)
+
+
+def _as_name(name: Any) -> Any:
+    """Return a name as JSON has it, of a token's number for one."""
+    return str(name) if type(name) is int else name
 
 
 def check(ask: Ask) -> None:

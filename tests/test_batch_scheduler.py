@@ -61,11 +61,18 @@ class TestRefusals:
         scheduler.submit(0, cost=500)
         batch, _, _ = scheduler.next(0)
         assert scheduler.finish(0.5, batch)
-        # A millisecond a token, as far as one batch tells.
+        # A millisecond a token, as far as one batch tells. Something runs that would tell whether it is still so.
+        scheduler.submit(1, cost=1)
+        assert scheduler.next(1) is not None
         with pytest.raises(DeadlineError, match=r"deadline is 0\.099000 s away, service takes 0\.100000 s"):
             scheduler.submit(1, cost=100, deadline=1.099)
         scheduler.submit(1, cost=100, deadline=1.1)
         assert scheduler.stats()["refused_too_late"] == 1
+
+    def test_an_item_whose_deadline_is_over_although_nothing_runs(self):
+        scheduler = BatchScheduler()
+        with pytest.raises(DeadlineError, match="deadline is 0"):
+            scheduler.submit(1, deadline=0.5)
 
     def test_an_end_that_there_is_not(self):
         scheduler = BatchScheduler()
@@ -92,9 +99,9 @@ def test_a_small_day():
     assert (scheduler.finish(0.013, batch), scheduler.cancel(first)) == (False, "unknown")
 
     # Four of one key: full at once. Slots 0 and 1 are free again.
-    assert slots([scheduler.submit(0.014, key=8, deadline=0.015)]) == [0]
     batch, tickets, reason = scheduler.next(0.014)
     assert (slots(tickets), reason) == ([2, 3, 5], "items")
+    assert slots([scheduler.submit(0.014, key=8, deadline=0.015)]) == [0]
     assert scheduler.cancel(waiting[4]) == "waiting"
     assert scheduler.wake() == pytest.approx(0.015)
     assert (scheduler.next(0.016), slots(scheduler.late()), scheduler.late()) == (None, [0], [])
@@ -132,3 +139,59 @@ def test_everything_is_served_once_within_the_budget(items, budget, bins):
         assert scheduler.finish(now, batch)
     assert costs == {}
     assert scheduler.stats()["tokens"] == sum(cost for cost, _, _ in items)
+
+
+# ---- what is known of service grows old ------------------------------------------------------------------------------
+
+
+def serve(scheduler, now, seconds, **item):
+    """Submit an item, have its batch served, and return how many items that had."""
+    scheduler.submit(now, **item)
+    batch, tickets, _ = scheduler.next(now)
+    assert scheduler.finish(now + seconds, batch)
+    return len(tickets)
+
+
+def test_one_slow_call_does_not_have_deadlines_refused_for_ever():
+    scheduler = BatchScheduler()
+    serve(scheduler, 0.0, 10.0)
+    now = 10.0
+    for _ in range(50):
+        # One at a time finds nothing running, whatever was learned.
+        assert serve(scheduler, now, 0.001, deadline=now + 0.5) == 1
+        now += 0.01
+    scheduler.submit(now)
+    assert scheduler.next(now) is not None
+    scheduler.submit(now, deadline=now + 0.5)
+    stats = scheduler.stats()
+    assert (stats["refused_too_late"], stats["late"]) == (0, 0), "beside a call that runs as well"
+
+
+def test_several_that_are_predicted_to_be_late_tell_together():
+    scheduler = BatchScheduler(max_batch_size=3)
+    serve(scheduler, 0.0, 10.0)
+    for number in range(4):
+        scheduler.submit(10.0, deadline=10.5 + number)
+    _, tickets, _ = scheduler.next(10.0)
+    assert len(tickets) == 3
+    assert (scheduler.next(10.0), len(scheduler.late())) == (None, 1), "the others wait behind a call that runs"
+
+
+def test_what_is_predicted_to_be_late_gives_way_to_what_is_not():
+    scheduler = BatchScheduler()
+    serve(scheduler, 0.0, 10.0)
+    late, other = scheduler.submit(10.0, deadline=10.5), scheduler.submit(10.0)
+    _, tickets, _ = scheduler.next(10.0)
+    assert (tickets, scheduler.late()) == ([other], [late])
+
+
+def test_a_deadline_that_is_no_longer_than_max_wait_is_met():
+    scheduler = BatchScheduler(max_wait=0.05)
+    scheduler.submit(0.0, deadline=0.05)
+    batch, _, reason = scheduler.next(0.0)
+    assert reason == "deadline", "it is not known how long service takes"
+    assert scheduler.finish(0.002, batch)
+    scheduler.submit(1.0, deadline=1.05)
+    assert scheduler.next(1.0) is None
+    assert scheduler.wake() == pytest.approx(1.05 - 0.002 - 0.005), "early enough for a timer that comes late"
+    assert scheduler.next(1.047) is not None

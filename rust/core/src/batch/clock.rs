@@ -4,6 +4,9 @@ use super::item::Ticket;
 use super::scheduler::Scheduler;
 use super::waiting::Lane;
 
+/// How much earlier than at its latest start a lane goes, for timers that come late.
+const MARGIN: u64 = 5_000_000;
+
 /// Why a lane may give a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ready {
@@ -65,11 +68,16 @@ impl Scheduler {
         oldest.saturating_add(self.limits.max_wait)
     }
 
-    /// When a lane has to start at the latest to meet all its deadlines, as one batch.
+    /// When a lane has to start to meet all its deadlines, as one batch: at once while it is not known how long service
+    /// takes.
     fn latest_start(&self, lane: &Lane) -> u64 {
         let Some((deadline, _)) = lane.deadlines.first() else { return u64::MAX };
+        let fit = self.fitter.fit();
+        if fit.samples == 0 {
+            return 0;
+        }
         let work = self.limits.work(u64::from(lane.items), lane.tokens, lane.largest());
-        deadline.saturating_sub(self.fitter.fit().predict(work))
+        deadline.saturating_sub(fit.predict(work).saturating_add(MARGIN))
     }
 
     /// When the next item has to be dropped, if it still waits.
@@ -92,18 +100,27 @@ impl Scheduler {
     }
 
     /// Drops the items that could not meet their deadlines even if they were served now and alone.
+    ///
+    /// If that is so of all that wait, and nothing runs, those whose deadlines are not over stay: their call takes nobody's
+    /// place, and tells how long service takes now. Without it one slow call would have all that follow refused.
     pub(super) fn drop_late(&mut self, late: &mut Vec<Ticket>) {
+        self.probes = false;
         if self.waiting.deadlines.is_empty() {
             return;
         }
         let end = self.now.saturating_add(self.alone(self.waiting.costliest));
         let due = self.waiting.deadlines.range(..(end, 0));
-        let gone: Vec<u32> = due
+        let mut gone: Vec<u32> = due
             .filter(|&&(deadline, slot)| {
                 self.now.saturating_add(self.alone(self.waiting.slots.get(slot).cost)) > deadline
             })
             .map(|(_, slot)| *slot)
             .collect();
+        if self.running == 0 && gone.len() == self.waiting.items as usize {
+            let before = gone.len();
+            gone.retain(|&slot| self.waiting.slots.get(slot).order.deadline < self.now);
+            self.probes = gone.len() < before;
+        }
         self.stats.late += gone.len() as u64;
         for slot in gone {
             late.push(self.drop_slot(slot));

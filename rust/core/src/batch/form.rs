@@ -227,7 +227,7 @@ impl Scheduler {
         if self.limits.max_tokens.is_some_and(|max| self.limits.charged(items, tokens, largest) > max) {
             return Verdict::Full(Reason::Tokens);
         }
-        if draft.deadline.min(deadline) == u64::MAX {
+        if draft.deadline.min(deadline) == u64::MAX || self.probes {
             return Verdict::Goes;
         }
         let end = self.now.saturating_add(self.fitter.fit().predict(self.limits.work(items, tokens, largest)));

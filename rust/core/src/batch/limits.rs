@@ -78,7 +78,7 @@ impl Limits {
     }
 
     /// The largest item that can ever be taken.
-    pub(super) fn largest(&self) -> u64 {
+    pub fn largest(&self) -> u64 {
         self.max_tokens.unwrap_or(u64::MAX).min(self.queue_tokens.unwrap_or(u64::MAX))
     }
 

@@ -48,6 +48,8 @@ pub struct Scheduler {
     pub(super) running: u32,
     pub(super) fitter: Fitter,
     pub(super) hurries: bool,
+    /// Whether all that waits is predicted to miss its deadline, and is served to see whether that is still so.
+    pub(super) probes: bool,
     pub(super) stats: Stats,
     binner: Binner,
     submitted: u64,
@@ -71,6 +73,7 @@ impl Scheduler {
             running: 0,
             fitter: Fitter::default(),
             hurries: false,
+            probes: false,
             stats: Stats::default(),
             binner: Binner::new(&limits.bins),
             submitted: 0,
@@ -124,7 +127,18 @@ impl Scheduler {
             return Some(refusal);
         }
         let (left, needed) = (item.deadline?.saturating_sub(self.now), self.alone(cost));
-        (needed > left || item.deadline? < self.now).then_some(Refusal::TooLate { left, needed })
+        // What is known of service is not held against an item that finds nothing running, as `drop_late` says.
+        let is_late = item.deadline? < self.now || (needed > left && self.running > 0);
+        is_late.then_some(Refusal::TooLate { left, needed })
+    }
+
+    /// Refuses an item that waited for room in the queue until its deadline was over.
+    pub fn refuse_if_over(&mut self, now: u64, item: &Item) -> Option<Refusal> {
+        self.advance(now);
+        let is_over = item.deadline? < self.now;
+        let refusal = is_over.then(|| Refusal::TooLate { left: 0, needed: self.alone(item.cost) })?;
+        self.stats.refuse(refusal);
+        Some(refusal)
     }
 
     fn no_room(&self, cost: u32) -> Option<Refusal> {

@@ -85,7 +85,7 @@ impl Scheduler {
         let Some((order, pivot)) = self.waiting.queues[queue].queue.peek() else { return };
         let cost = self.waiting.slots.get(pivot).cost;
         let max = self.limits.max_tokens.unwrap_or(u64::MAX);
-        let in_time = if order.deadline == u64::MAX {
+        let in_time = if order.deadline == u64::MAX || self.probes {
             u64::MAX
         } else {
             self.fitter.fit().work_within(order.deadline.saturating_sub(self.now))
@@ -145,7 +145,7 @@ impl Scheduler {
         let end = self.now.saturating_add(self.fitter.fit().predict(work));
         for &(cost, slot) in chosen {
             let Slot { order, .. } = *self.waiting.slots.get(slot);
-            if order.deadline < end {
+            if order.deadline < end && !self.probes {
                 draft.full = Some(Reason::Deadline);
                 continue;
             }

@@ -33,6 +33,7 @@ pub(super) struct Oracle {
     batches: Vec<Batch>,
     fitter: Fitter,
     hurries: bool,
+    probes: bool,
     taken: u64,
     costs: u64,
     /// How often each slot and each worker was freed.
@@ -62,6 +63,7 @@ impl Oracle {
             batches: Vec::new(),
             fitter: Fitter::default(),
             hurries: false,
+            probes: false,
             taken: 0,
             costs: 0,
             slots: BTreeMap::new(),
@@ -103,7 +105,7 @@ impl Oracle {
         }
         if let Some(deadline) = item.deadline {
             let needed = self.service(&[item]);
-            if now + needed > deadline {
+            if deadline < now || (now + needed > deadline && !self.batches.is_empty()) {
                 return Err(Refusal::TooLate { left: deadline.saturating_sub(now), needed });
             }
         }
@@ -224,7 +226,8 @@ impl Oracle {
         }
         let waited = lane.iter().map(|waiter| waiter.arrived + self.limits.max_wait).min().unwrap_or(u64::MAX);
         let deadline = items.iter().filter_map(|item| item.deadline).min();
-        let start = deadline.map_or(u64::MAX, |deadline| deadline.saturating_sub(self.service(&items)));
+        let start = deadline.map_or(u64::MAX, |deadline| deadline.saturating_sub(self.service(&items) + 5_000_000));
+        let start = if deadline.is_some() && self.fitter.fit().samples == 0 { 0 } else { start };
         if waited <= self.now || waited <= start {
             (waited.min(start), Some(Reason::Wait))
         } else {
@@ -236,6 +239,12 @@ impl Oracle {
         self.now = now;
         let mut gone: Vec<Waiter> = self.waiting.clone();
         gone.retain(|waiter| self.last_start(waiter).is_some_and(|start| i128::from(now) > start));
+        self.probes = self.batches.is_empty()
+            && gone.len() == self.waiting.len()
+            && gone.iter().any(|waiter| waiter.item.deadline >= Some(now));
+        if self.probes {
+            gone.retain(|waiter| waiter.item.deadline < Some(now));
+        }
         gone.sort_by_key(|waiter| (waiter.item.deadline, waiter.ticket.slot()));
         for waiter in gone {
             self.cancel(waiter.ticket);
@@ -364,11 +373,11 @@ impl Oracle {
                 draft.full = Some(Reason::Tokens);
                 return;
             }
-            if end > earliest {
+            if end > earliest && !self.probes {
                 draft.full = Some(Reason::Deadline);
                 return;
             }
-            if end > item.deadline.unwrap_or(u64::MAX) {
+            if end > item.deadline.unwrap_or(u64::MAX) && !self.probes {
                 draft.aside.push(number);
                 return;
             }

@@ -162,8 +162,26 @@ def test_a_raised_exception_that_is_not_bisected_fails_its_batch_and_the_next_on
             raise failure
         return items
 
-    assert asyncio.run(outcomes(embed, "abc")) == [error, error, "c"]
+    first, second, third = asyncio.run(outcomes(embed, "abc"))
+    assert (first, third) == (error, "c")
+    # Each its own, which its caller may raise and annotate.
+    assert second is not error
+    assert (repr(second), second.__cause__) == (repr(error), error)
     assert embed.stats().retries == 0
+
+
+def test_an_exception_that_cannot_be_copied_is_shared():
+    class Odd(Exception):
+        def __init__(self, code, text):
+            super().__init__(text)
+
+    error = Odd(1, "down")
+
+    @batch(bisect=False)
+    async def embed(items):
+        raise error
+
+    assert asyncio.run(outcomes(embed, "ab")) == [error, error]
 
 
 @pytest.mark.parametrize(

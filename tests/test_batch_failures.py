@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from batching import open_gate, outcomes, shut_gate, turns
 from llmfast._batch import batch
-from llmfast._errors import BatchSizeError, NestedBatchError
+from llmfast._errors import BatchSizeError, NestedBatchError, UntriedItemError
 
 
 class Bad(Exception):
@@ -68,8 +68,52 @@ def test_a_few_bad_items_fail_alone(bad, count):
 def test_a_function_that_is_down_is_not_asked_for_ever(count):
     double, calls = fragile(range(100))
     results = asyncio.run(outcomes(double, range(count)))
-    assert all(map(is_bad, results))
+    assert not any(isinstance(result, int) for result in results)
+    for number, result in enumerate(results):
+        # Never the exception of another item.
+        assert result.args == (number,) if is_bad(result) else isinstance(result, UntriedItemError)
+        assert is_bad(result) or is_bad(result.__cause__)
     assert len(calls) - 1 <= 2 + 2 * max(1, (count - 1).bit_length())
+
+
+@pytest.mark.parametrize("count", [2, 16, 64])
+def test_an_error_that_every_call_raises_is_that_of_all_items(count):
+    @batch
+    async def embed(items):
+        raise ConnectionError("down")
+
+    results = asyncio.run(outcomes(embed, range(count)))
+    assert {repr(result) for result in results} == {"ConnectionError('down')"}
+    assert len({id(result) for result in results}) >= count - 1, "copies"
+
+
+@pytest.mark.parametrize("bad", [range(0, 64, 8), range(8), range(56, 64), range(30, 34), (0, 1, 62, 63)])
+def test_many_bad_items_of_64_fail_alone(bad):
+    double, calls = fragile(set(bad))
+    results = asyncio.run(outcomes(double, range(64)))
+    assert [number for number, result in enumerate(results) if is_bad(result)] == list(bad)
+    assert all(result == 2 * number for number, result in enumerate(results) if number not in bad)
+    assert len(calls) - 1 <= 2 + 8 * 6
+
+
+@given(st.sets(st.integers(0, 63)), st.integers(1, 64))
+def test_an_item_fails_with_its_own_exception_or_says_that_it_was_not_tried(bad, count):
+    double, calls = fragile(bad)
+    results = asyncio.run(outcomes(double, range(count)))
+    for number, result in enumerate(results):
+        if is_bad(result):
+            assert (number in bad, result.args) == (True, (number,))
+        else:
+            assert isinstance(result, UntriedItemError) or (number not in bad and result == 2 * number)
+    assert len(calls) - 1 <= 2 + 8 * max(1, (count - 1).bit_length())
+
+
+@pytest.mark.parametrize("count", range(1, 34))
+def test_one_bad_item_takes_two_calls_for_each_halving_at_most(count):
+    for bad in range(count):
+        double, calls = fragile({bad})
+        asyncio.run(outcomes(double, range(count)))
+        assert len(calls) - 1 <= 2 * (count - 1).bit_length()
 
 
 def test_an_item_that_nobody_waits_for_any_more_is_not_tried_again():

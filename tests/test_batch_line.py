@@ -255,6 +255,8 @@ def test_a_batch_formed_together_with_a_list_that_is_late_is_served(drains):
         return [item.upper() for item in items]
 
     async def main():
+        # What is known of service, so that nothing goes at once.
+        await embed("c")
         single = embed.submit("b")
         listed = asyncio.ensure_future(embed.map(["a"], deadline=0.009, key="another"))
         await asyncio.sleep(0.002)

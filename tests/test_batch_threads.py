@@ -190,7 +190,7 @@ def test_sync_inside_of_its_own_function_gets_an_error_instead_of_waiting_for_ev
     async def embed(items):
         return [embed.sync("b") if item == "a" else item for item in items]
 
-    with pytest.raises(RuntimeError, match="would wait for itself"):
+    with pytest.raises(RuntimeError, match="would stop the event loop"):
         embed.sync("a")
     assert embed.sync("c") == "c"
 

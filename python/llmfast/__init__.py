@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         UnknownIdError as UnknownIdError,
         UnknownPriceError as UnknownPriceError,
         UnsupportedModelError as UnsupportedModelError,
+        UntriedItemError as UntriedItemError,
     )
     from ._ledger import (
         Ledger as Ledger,
@@ -163,6 +164,7 @@ _MODULE_OF = {
     "UnknownIdError": "_errors",
     "UnknownPriceError": "_errors",
     "UnsupportedModelError": "_errors",
+    "UntriedItemError": "_errors",
     "Usage": "_types",
     "__version__": "_llmfast",
     "batch": "_batch",
@@ -228,6 +230,7 @@ __all__ = [
     "UnknownIdError",
     "UnknownPriceError",
     "UnsupportedModelError",
+    "UntriedItemError",
     "Usage",
     "__version__",
     "batch",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import weakref
-from functools import update_wrapper
+from functools import cache, update_wrapper
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, overload
 
@@ -18,6 +18,7 @@ from ._batch_options import AGEING, Options, bounds
 from ._batch_stats import BatchStats, Histogram
 from ._errors import ConfigError
 from ._llmfast import BatchFront
+from ._loops import running_loop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
@@ -40,13 +41,15 @@ class Batched(BatchFront, Generic[T, R]):
     An async function runs in a task of the loop, a synchronous one on a thread of its own. It sees the `contextvars` of
     whoever submitted the first item of its batch. It gets a fresh list and returns as many results. A result that is an
     exception is raised for its item alone. When the function raises, its batch is tried in halves to find the items
-    that fail it (see `bisect` of `batch`); they get the exception, the others their results. Another number of results,
-    or nothing that has one, is a BatchSizeError for all of them. An item whose caller is cancelled is left out of the
-    next batch; if its batch is running, the other items are not disturbed, and the call is cancelled once nobody waits
-    for it.
+    that fail it (see `bisect` of `batch`); they get the exception, the others their results. What is no Exception, such
+    as what `pytest.fail` raises, is that of all items at once; KeyboardInterrupt and SystemExit go to whoever runs the
+    loop, and cancel the items. Another number of results, or nothing that has one, is a BatchSizeError for all of them.
+    An item whose caller is cancelled is left out of the next batch; if its batch is running, the other items are not
+    disturbed, and the call is cancelled once nobody waits for it (a thread is waited for).
 
     A function that awaits itself needs a worker for that: where none would be left, it gets a NestedBatchError instead
-    of waiting for ever.
+    of waiting for ever. That is seen of one function on one event loop: two functions whose workers wait for each
+    other, and a function on a thread that waits for `sync` of itself on others, wait for ever as locks do.
     """
 
     def __new__(cls, call: Callable[[list[T]], Any], queues: Queues) -> Self:
@@ -135,10 +138,16 @@ class Batched(BatchFront, Generic[T, R]):
     ) -> list[Any]:
         """Return the results for all items, in their order; there may be more than the queue holds.
 
-        The items with the highest cost go first. They fill half of the queue at most, so that others get in. The first
-        error ends it: what is left is dropped, and the error raised. With `return_exceptions` errors are among the
-        results instead. `deadline` holds for each of them, from now. For the rest see a call of one item.
+        The items with the highest cost go first. They fill half of the queue at most, so that others get in; of several
+        lists that wait for room the tenants take turns, and those of one tenant go by priority, deadline and arrival.
+        The first error ends it: what is left is dropped, and the error raised. With `return_exceptions` errors are
+        among the results instead, also those of items that are too late. `deadline` holds for each of them, from now.
+        For the rest see a call of one item.
+
+        Raises ConfigError for a `return_exceptions` that is no bool, and what a call of one item raises.
         """
+        if not isinstance(return_exceptions, bool):
+            raise ConfigError(f"return_exceptions must be True or False, got {return_exceptions!r}")
         queue = self._queues.of(_running_loop())
         wishes = (priority, deadline, tenant, key)
         return await queue.map(self._call, list(items), wishes, return_exceptions=return_exceptions)
@@ -157,7 +166,11 @@ class Batched(BatchFront, Generic[T, R]):
         The function is called on an event loop that all these threads share, in a thread of its own: what belongs to a
         loop, such as the connections of an HTTP client, must not be that of another one. To use the queue of a running
         loop instead: `asyncio.run_coroutine_threadsafe(embed(item), loop).result()`.
+
+        Raises RuntimeError where an event loop is running, which would stop, and what a call raises.
         """
+        if running_loop() is not None:
+            raise RuntimeError("sync would stop the event loop of this thread: await a call instead")
         wanted = self(item, priority=priority, deadline=deadline, tenant=tenant, key=key)
         result: R = self._queues.thread().wait(wanted)
         return result
@@ -169,7 +182,8 @@ class Batched(BatchFront, Generic[T, R]):
     async def drain(self) -> None:
         """Wait until no item waits and no batch runs on this event loop; also for items submitted meanwhile.
 
-        Nothing waits for `max_wait` meanwhile.
+        Nothing waits for `max_wait` meanwhile. Raises NestedBatchError inside of the batch function, whose own call it
+        would wait for.
         """
         await self._queues.of(_running_loop()).drain()
 
@@ -177,9 +191,19 @@ class Batched(BatchFront, Generic[T, R]):
         """Refuse new items on this event loop, and wait for those that are there.
 
         With `cancel` they fail with ClosedError, and the running batches are cancelled and waited for. May be called
-        again. On another event loop, such as that of the next `asyncio.run`, it works as before.
+        again. On another event loop, such as that of the next `asyncio.run`, it works as before. Without `cancel` it
+        raises NestedBatchError inside of the batch function.
         """
         await self._queues.of(_running_loop()).close(cancel=cancel)
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        # By name, as a function is pickled: what waits belongs to an event loop.
+        if isinstance(self._call, MethodType):
+            return getattr, (self._call.__self__, self._call.__name__)
+        name = getattr(self, "__qualname__", None)
+        if name is None:
+            raise TypeError(f"{self!r} has no name to be pickled by: batch a function of a module")
+        return str(name)
 
     def __repr__(self) -> str:
         return f"<batched {self._call!r}>"
@@ -194,7 +218,7 @@ class BatchedMethod(Generic[T, R]):
         self._options = options
         # By identity: objects may be equal, or without a hash.
         self._queues: dict[int, tuple[weakref.ref[object], Queues]] = {}
-        update_wrapper(self, function, updated=())  # type: ignore[arg-type]  # a method's wrapper is no callable until it is bound
+        update_wrapper(self, function, updated=())
 
     @overload
     def __get__(self, instance: None, owner: type[Any] | None = None, /) -> Self: ...
@@ -205,6 +229,14 @@ class BatchedMethod(Generic[T, R]):
         if instance is None:
             return self
         return Batched(MethodType(self._function, instance), self._queues_of(instance))
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        """Raise TypeError: it is called on an object."""
+        name = self._function.__qualname__
+        raise TypeError(
+            f"{name} takes two parameters, so it was batched as a method, and is called on an object; of a function "
+            f"that is no method batch one of the list alone, such as functools.partial({name}, ...)"
+        )
 
     def _queues_of(self, instance: object) -> Queues:
         key = id(instance)
@@ -314,9 +346,12 @@ def batch(
     an item may wait for others although a worker is free. That is for functions that are paid by the call: otherwise it
     only costs time. `ageing`: seconds of waiting that are worth one step of priority.
 
-    `bisect`: whether a batch that raised is tried in halves, or for which exceptions. With one bad item of n it takes
-    at most 2 log2(n) calls more to find it, and eight times log2(n) if there are many. False for functions that must
-    not see an item twice; then the exception is that of all items.
+    `bisect`: whether a batch that raised is tried in halves, or for which exceptions. With L = log2(n), rounded up, one
+    bad item of n takes at most 2 L calls more; many take 8 L + 2 at most, and 2 L + 2 as long as no call succeeds. An
+    item fails with what the function raised for it alone; what the calls were not enough for gets an UntriedItemError,
+    or the function's own error where all calls raised the same. False for functions that must not see an item twice;
+    then the exception is that of all items, of which each gets a copy, if it can be copied, with the original as its
+    `__cause__`.
 
     Raises ConfigError for an option outside what is accepted, or a function of other parameters.
     """
@@ -324,7 +359,7 @@ def batch(
         max_batch_size=max_batch_size,
         max_batch_tokens=max_batch_tokens,
         cost=cost,
-        padded=bool(padded),
+        padded=padded,
         max_wait=max_wait,
         concurrency=concurrency,
         max_queue=max_queue,
@@ -340,16 +375,29 @@ def batch(
         batched: Batched[Any, Any] = Batched(fn, Queues(options, fn))
         # Without its attributes: those of a callable object could stand before ours.
         update_wrapper(batched, fn, updated=())
+        batched.__signature__ = _signature()  # type: ignore[attr-defined]  # what `inspect` looks for
         return batched
 
     return decorate if fn is None else decorate(fn)
+
+
+@cache
+def _signature() -> inspect.Signature:
+    """Return the signature of a call of one item."""
+    signature = inspect.signature(Batched.__call__)
+    return signature.replace(parameters=list(signature.parameters.values())[1:])
 
 
 def _is_method(fn: Callable[..., Any]) -> bool:
     """Whether `fn` takes self before the list; ConfigError if it takes anything else."""
     if not callable(fn):
         raise ConfigError(f"expected a function to batch, got {type(fn).__name__}")
-    parameters = inspect.signature(fn).parameters.values()
+    try:
+        parameters = inspect.signature(fn).parameters.values()
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"{fn!r} does not say what it takes: wrap it in a function of one list, such as lambda items: ..."
+        ) from None
     various = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     required = [
         parameter for parameter in parameters if parameter.default is parameter.empty and parameter.kind not in various

@@ -1,27 +1,23 @@
-"""How a batch function is called: on the loop or on a thread, and in halves to find the item that fails it."""
+"""How a batch function is called, on the loop or on a thread, and what its results and errors are for its items."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import copy
 import functools
 import inspect
 import types
-from collections import deque
 from collections.abc import Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from ._errors import BatchSizeError, NestedBatchError
+from ._batch_worker import INSIDE
+from ._errors import BatchSizeError
+from ._loops import running_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
-
-#: Calls that may be made to find what fails a batch, for each halving that one bad item takes, and some for small
-#: batches: as long as none has succeeded, since then it may be the function that fails, and once one has.
-WITHOUT_SUCCESS = 2
-WITH_SUCCESS = 8
-SPARE = 2
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -36,6 +32,12 @@ def is_async(function: Callable[..., Any]) -> bool:
 def turn() -> Generator[None, None, None]:
     """Let the loop go on."""
     yield
+
+
+def runs_in(task: asyncio.Task[Any] | None) -> bool:
+    """Whether this code is run by a task, and not by what closes the coroutine of one whose loop has gone."""
+    loop = running_loop()
+    return loop is not None and asyncio.current_task(loop) is task
 
 
 @types.coroutine
@@ -69,13 +71,23 @@ class Threads:
         return functools.partial(self._call, call)
 
     async def _call(self, call: Callable[..., Any], items: list[Any]) -> Any:
-        run = contextvars.copy_context().run
-        results = await asyncio.get_running_loop().run_in_executor(self._executor, run, _holdable, call, items)
+        run, inside = contextvars.copy_context().run, INSIDE.get()[-1]
+        inside.on_thread = True
+        try:
+            results = await asyncio.get_running_loop().run_in_executor(self._executor, run, _sealed, call, items)
+        finally:
+            inside.on_thread = False
         # Functions that are not known to be async may be all the same, such as a lambda.
-        return await results if inspect.isawaitable(results) else results
+        if not inspect.isawaitable(results):
+            return results
+        if inside.is_left:
+            if inspect.iscoroutine(results):
+                results.close()
+            raise asyncio.CancelledError
+        return await results
 
 
-def _holdable(call: Callable[..., Any], items: list[Any]) -> Any:
+def _sealed(call: Callable[..., Any], items: list[Any]) -> Any:
     try:
         return call(items)
     except StopIteration as error:
@@ -88,74 +100,55 @@ def as_list(results: Any, expected: int) -> list[Any] | BatchSizeError:
         return results
     if results is None:
         return BatchSizeError(f"expected {expected} results, got None")
-    if isinstance(results, str | bytes | Mapping | Set) or not _is_sized_sequence(results):
-        return BatchSizeError(f"expected a list of {expected} results, got {type(results).__name__}")
-    if len(results) != expected:
-        return BatchSizeError(f"expected {expected} results, got {len(results)}")
-    return list(results)
-
-
-def _is_sized_sequence(results: Any) -> bool:
-    if isinstance(results, list | tuple):
-        return True
-    # Such as an array with a row for each item; one without dimensions has a length that raises.
-    if not (hasattr(results, "__len__") and hasattr(results, "__getitem__")):
-        return False
+    kind = type(results).__name__
+    if isinstance(results, str | bytes | bytearray | Mapping | Set) or _is_bytes(results):
+        return BatchSizeError(f"expected a list of {expected} results, got {kind}")
+    if hasattr(type(results), "columns"):
+        return BatchSizeError(
+            f"expected a list of {expected} results, got {kind}, which gives its columns: return rows"
+        )
+    if not (isinstance(results, list | tuple) or (hasattr(results, "__len__") and hasattr(results, "__getitem__"))):
+        return BatchSizeError(f"expected a list of {expected} results, got {kind}")
     try:
-        len(results)
-    except TypeError:
-        return False
-    return True
+        said, listed = len(results), list(results)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the callers must not wait for it
+        wrong = BatchSizeError(f"expected a list of {expected} results, got {kind}, which cannot be read: {error!r}")
+        wrong.__cause__ = error
+        return wrong
+    if len(listed) != expected:
+        return BatchSizeError(f"expected {expected} results, got {len(listed)}")
+    if said != expected:
+        return BatchSizeError(f"expected {expected} results, got {kind} of length {said} with {len(listed)} items")
+    return listed
 
 
-class Attempts(Protocol):
-    """What finding a bad item needs of a batch."""
-
-    def wanted(self, places: Sequence[int]) -> list[int]:
-        """Return the places among these that somebody waits for."""
-
-    async def attempt(self, places: list[int]) -> Exception | None:
-        """Call the function for these items alone and hand out the results; return what it raised."""
-
-    def fail(self, places: list[int], error: BaseException) -> None:
-        """Give these items an error."""
+def _is_bytes(results: Any) -> bool:
+    return isinstance(results, memoryview) and results.format in ("B", "b", "c")
 
 
-async def isolate(batch: Attempts, size: int, error: Exception) -> None:
-    """Find the items that fail a batch of `size`, by halves; the others get their results.
+def each(error: BaseException, count: int) -> list[BaseException]:
+    """Return an error for each of `count` callers: tracebacks and notes of all of them would pile up on one.
 
-    An item fails only if it failed alone, or when there have been too many calls. Halves are tried in the order of
-    their size: where many fail, the first success comes early. With one bad item of n it takes at most 2 log2(n) calls.
+    The others than the first get copies whose cause it is, where it can be copied.
     """
-    halvings = max(1, (size - 1).bit_length())
-    made = succeeded = 0
-    failed: deque[tuple[list[int], Exception, bool]] = deque([(list(range(size)), error, size == 1)])
-    while failed:
-        places, error, alone = failed.popleft()
-        places = batch.wanted(places)
-        if not places:
-            continue
-        if alone:
-            batch.fail(places, error)
-            continue
-        middle = (len(places) + 1) // 2
-        first_succeeded = False
-        for half in (places[:middle], places[middle:]):
-            if not half:
-                continue
-            if first_succeeded and len(half) > 1:
-                # What failed together fails without the first half: no need to see that again.
-                failed.append((half, error, False))
-                continue
-            if made >= SPARE + halvings * (WITH_SUCCESS if succeeded else WITHOUT_SUCCESS):
-                batch.fail(half, error)
-                continue
-            made += 1
-            raised = await batch.attempt(half)
-            if raised is None:
-                succeeded += 1
-                first_succeeded = True
-            elif isinstance(raised, NestedBatchError):
-                batch.fail(half, raised)
-            else:
-                failed.append((half, raised, len(half) == 1))
+    return [error if index == 0 else _copy(error) for index in range(count)]
+
+
+def _copy(error: BaseException) -> BaseException:
+    try:
+        copied = copy.copy(error)
+        if copied is error or type(copied) is not type(error) or str(copied) != str(error):
+            return error
+    except Exception:  # noqa: BLE001 - not every class can be made anew from its args
+        return error
+    copied.__cause__ = error
+    return copied
+
+
+def holdable(error: BaseException) -> BaseException:
+    """Return an error, or what stands for it where no future can hold it, or whoever awaits it would end by it."""
+    if not isinstance(error, StopIteration | GeneratorExit | KeyboardInterrupt | SystemExit):
+        return error
+    stands = RuntimeError(f"the batch function let out {type(error).__name__}")
+    stands.__cause__ = error
+    return stands

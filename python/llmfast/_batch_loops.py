@@ -68,7 +68,9 @@ class Queues:
     def stats(self) -> BatchStats:
         """Return what happened on all loops."""
         with self._lock:
-            queues = [queue for _, queue in self._by_loop.values()]
+            # Nothing runs on a loop that was closed, whatever it left behind.
+            known = [(reference(), queue) for reference, queue in self._by_loop.values()]
+        queues = [queue for loop, queue in known if loop is not None and not loop.is_closed()]
         for queue in queues:
             queue.sweep()
         loads = [queue.load() for queue in queues]

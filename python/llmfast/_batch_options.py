@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ._errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 #: Seconds of waiting that are worth one step of priority.
 AGEING = 5.0
+
+#: More bins than this would hold next to nothing each.
+MAX_BINS = 1024
+#: Seconds that 64 bits of nanoseconds hold: 584 years.
+MAX_SECONDS = 2.0**64 / 1e9
+#: The clock of the scheduler has nanoseconds.
+MIN_SECONDS = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,8 @@ class Options:
             raise ConfigError(f"cost must be a function of one item, got {self.cost!r}")
         _seconds("max_wait", self.max_wait, above_zero=False)
         _seconds("ageing", self.ageing, above_zero=True)
+        if not isinstance(self.padded, bool):
+            raise ConfigError(f"padded must be True or False, got {self.padded!r}")
         self._check_bins()
         self._check_together()
         classes = self.bisect if isinstance(self.bisect, tuple) else (self.bisect,)
@@ -49,11 +59,16 @@ class Options:
 
     def _check_bins(self) -> None:
         if isinstance(self.bins, tuple):
-            rising = all(a < b for a, b in zip(self.bins, self.bins[1:], strict=False))
-            if not self.bins or not rising or not all(_is_int(bound) and bound >= 1 for bound in self.bins):
+            costs = bool(self.bins) and all(_is_int(bound) and 1 <= bound < 2**32 for bound in self.bins)
+            rising = costs and all(a < b for a, b in zip(self.bins, self.bins[1:], strict=False))
+            if len(self.bins) >= MAX_BINS:
+                raise ConfigError(f"bins must be {MAX_BINS - 1} bounds at most, got {len(self.bins)}")
+            if not rising:
                 raise ConfigError(f"bins must be rising costs of at least 1, got {list(self.bins)}")
         elif self.bins is not None:
             _at_least_one("bins", self.bins)
+            if self.bins > MAX_BINS:
+                raise ConfigError(f"bins must be {MAX_BINS} at most, got {self.bins}")
 
     def _check_together(self) -> None:
         if self.padded and self.max_batch_tokens is None:
@@ -75,7 +90,11 @@ class Options:
 
 def bounds(bins: int | Sequence[int] | None) -> int | tuple[int, ...] | None:
     """Return `bins` as something that nobody else can change."""
-    return bins if bins is None or isinstance(bins, int | float | str) else tuple(bins)
+    if bins is None or isinstance(bins, int):
+        return bins
+    if not isinstance(bins, Sequence) or isinstance(bins, str | bytes):
+        raise ConfigError(f"bins must be a number of bins or a list of their upper bounds, got {bins!r}")
+    return tuple(bins)
 
 
 def _is_int(value: object) -> bool:
@@ -95,6 +114,9 @@ def _at_least_one(name: str, value: Any) -> None:
 
 def _seconds(name: str, value: Any, *, above_zero: bool) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < 0 or (above_zero and value == 0):
+    # Compared, since an int may be beyond all floats.
+    if not number or not 0 <= value < math.inf or (above_zero and value == 0):
         least = "above 0" if above_zero else "of at least 0"
         raise ConfigError(f"{name} must be a finite number of seconds {least}, got {value!r}")
+    if value >= MAX_SECONDS or (0 < value < MIN_SECONDS and above_zero):
+        raise ConfigError(f"{name} must be {MIN_SECONDS:g} to {MAX_SECONDS:.3g} seconds, got {value!r}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from ._batch_calls import Threads, as_list, in_context, isolate, turn
+from ._batch_bisect import isolate
+from ._batch_calls import Threads, as_list, each, holdable, in_context, runs_in, turn
+from ._batch_lists import Lists
 from ._batch_worker import INSIDE, Call, Worker
 from ._errors import BatchSizeError, ClosedError, DeadlineError, NestedBatchError
 from ._llmfast import BatchQueue
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Self
 
+    from ._batch_lists import Listed
     from ._batch_options import Options
     from ._llmfast import BatchEntrance, BatchGroup, BatchTotals, FormedBatch
 
@@ -49,7 +51,8 @@ class LoopQueue(BatchQueue):
         self.function: Any = None
         self._calls: dict[int, Call] = {}
         # Lists that did not fit into the queue whole.
-        self._lists: OrderedDict[int, tuple[BatchGroup, asyncio.Future[list[Any]]]] = OrderedDict()
+        self._lists = Lists(options.ageing)
+        self._feeds = False
         self._timed = options.max_wait > 0
         self._timer: asyncio.TimerHandle | None = None
         # Futures of those who wait until nothing is left to do.
@@ -74,8 +77,8 @@ class LoopQueue(BatchQueue):
         group = self.group(items, future, context or None, wishes, return_exceptions=return_exceptions)
         for call in inside:
             call.waits_for(future)
-        self._lists[id(group)] = (group, future)
-        self._feed()
+        self._lists.add(group, future, wishes, loop.time())
+        self._feed(loop.time())
         if not self.armed:
             self.armed = True
             self._arm(loop, function, None)
@@ -113,20 +116,35 @@ class LoopQueue(BatchQueue):
                 )
         return own
 
-    def _feed(self) -> bool:
-        """Queue more of the lists that did not fit; whether any got in."""
-        before = self.waiting
-        while self._lists:
-            group, future = next(iter(self._lists.values()))
-            try:
-                if not self.feed(group):
+    def _feed(self, now: float) -> bool:
+        """Queue more of the lists that did not fit, and end those that are late; whether any got in."""
+        if self._feeds:
+            # A list that failed is dropped, which makes room for the next ones: that is seen below.
+            return False
+        self._feeds, before = True, self.waiting
+        try:
+            for listed in self._lists.over(now):
+                self._feed_one(listed)
+            while (first := self._lists.first()) is not None:
+                if self._feed_one(first) is None:
                     break
-            except Exception as error:  # noqa: BLE001 - a deadline that is over, or names without a hash
-                if not future.done():
-                    future.set_exception(error)
-                self.drop(group)
-            self._lists.pop(id(group), None)
+                self._lists.pass_turn(first.tenant)
+        finally:
+            self._feeds = False
         return self.waiting > before
+
+    def _feed_one(self, listed: Listed) -> bool | None:
+        """Queue a batch of a list, or what is left of it; None if there is no room."""
+        try:
+            fed = self.feed(listed.group, self._options.max_batch_size)
+        except Exception as error:  # noqa: BLE001 - a deadline that is over, or names without a hash
+            if not listed.future.done():
+                listed.future.set_exception(error)
+            self.drop(listed.group)
+            return True
+        if fed:
+            self._lists.discard(listed.group)
+        return fed
 
     # ---- going -------------------------------------------------------------------------------------------------------
 
@@ -139,21 +157,22 @@ class LoopQueue(BatchQueue):
 
     def drop(self, group: BatchGroup) -> None:
         """Drop what is left of a list, and stop batches that everybody left."""
-        self._lists.pop(id(group), None)
+        self._lists.discard(group)
         for batch in self.abandon(group):
             self.stop(batch)
         self._vacated()
 
     def stop(self, number: int) -> None:
         """Stop a batch that nobody waits for."""
-        # A thread cannot be stopped: its worker is busy until it returns.
-        if number in self._calls and self._threads is None:
+        if number in self._calls:
             self._calls[number].stop()
 
     def _vacated(self) -> None:
-        if self._lists and self._feed() and not self.armed:
-            self.armed = True
-            asyncio.get_running_loop().call_soon(self._fire)
+        if self._lists:
+            loop = asyncio.get_running_loop()
+            if self._feed(loop.time()) and not self.armed:
+                self.armed = True
+                loop.call_soon(self._fire)
         self._settle()
 
     def _settle(self) -> None:
@@ -190,7 +209,7 @@ class LoopQueue(BatchQueue):
                     self.finish(batch, "cancelled")
                 else:
                     self._start(call, batch, number)
-            if not self._lists or not self._feed():
+            if not self._lists or not self._feed((self._loop or asyncio.get_running_loop()).time()):
                 break
         self.rest()
         if self._timed:
@@ -212,6 +231,10 @@ class LoopQueue(BatchQueue):
 
     def _set_timer(self) -> None:
         seconds, loop = self.wake(), self._loop or asyncio.get_running_loop()
+        over = self._lists.earliest() if self._lists else None
+        if over is not None:
+            over = max(0.0, over - loop.time())
+            seconds = over if seconds is None else min(seconds, over)
         if self._timer is not None:
             # One that comes too early sets the next one: to make a timer takes longer than to queue an item.
             if seconds is not None and self._timer.when() <= loop.time() + seconds:
@@ -260,11 +283,12 @@ class LoopQueue(BatchQueue):
                 call = Call(self)
                 call.task = task
                 batch, _ = self._next_here(call, None)
-        except GeneratorExit:
-            # The loop has gone.
-            raise
         except BaseException as error:
-            self._stopped(call, error)
+            if isinstance(error, GeneratorExit) and not runs_in(task):
+                # The loop has gone.
+                raise
+            if self._stopped(call, error):
+                return
             # The task keeps the error, and the error this frame, which must keep neither the task nor its items.
             task = batch = first = None  # noqa: F841
             raise
@@ -305,13 +329,18 @@ class LoopQueue(BatchQueue):
             call.task = None
         else:
             call.task = None
-            self.give_errors(batch, [(place, error) for place in range(len(batch))])
+            self.give_errors(batch, enumerate(each(error, len(batch))))
         # Those whose callers left meanwhile were passed over, and nobody may have said so.
         self.sweep_running(batch)
         self._end(call, batch, "failed")
 
     def _end(self, call: Call, batch: FormedBatch, ended: Literal["served", "failed", "cancelled"]) -> None:
         del self._calls[call.number]
+        if ended != "cancelled" and (left := batch.wanted()):
+            # Whatever the results were: nobody waits for ever.
+            self.give_errors(
+                batch, [(place, BatchSizeError("the call ended without a result for this item")) for place in left]
+            )
         # The variables of tasks that the function has left behind may hold the call.
         call.task = call.batch = None
         self.finish(batch, ended)
@@ -321,8 +350,7 @@ class LoopQueue(BatchQueue):
         given = range(len(batch)) if places is None else places
         listed = as_list(results, len(given))
         if isinstance(listed, BatchSizeError):
-            # Each its own: tracebacks would pile up on one.
-            self.give_errors(batch, [(place, BatchSizeError(str(listed))) for place in given])
+            self.give_errors(batch, zip(given, each(listed, len(given)), strict=True))
             return False
         failed = self.deliver(batch, listed, places)
         if failed:
@@ -334,19 +362,32 @@ class LoopQueue(BatchQueue):
     ) -> None:
         """Fail items of a batch, and the lists that they belong to."""
         failed: list[BatchGroup] = []
+        cancelled = False
         for place, error in errors:
-            if isinstance(error, asyncio.CancelledError | KeyboardInterrupt | SystemExit):
-                # The last two have gone through the event loop already, to whoever runs it.
+            if batch.keeps_errors(place):
+                self.fail(batch, [place], error, counted=counted)
+            elif isinstance(error, asyncio.CancelledError):
                 batch.cancel([place])
+                cancelled = True
             else:
-                failed += self.fail(batch, [place], _holdable(error), counted=counted)
+                failed += self.fail(batch, [place], holdable(error), counted=counted)
+        if cancelled:
+            # So that they are counted.
+            self.sweep_running(batch)
         for group in failed:
             self.drop(group)
 
-    def _stopped(self, call: Call, error: BaseException) -> None:
-        """See to a call that does not end in order: it is cancelled, or interrupted."""
+    def _stopped(self, call: Call, error: BaseException) -> bool:
+        """See to a call that does not end in order; whether its callers were told why, and nobody else needs to be."""
         task = call.task or asyncio.current_task()
         call.task = None
+        if not isinstance(error, asyncio.CancelledError | KeyboardInterrupt | SystemExit) and call.batch is not None:
+            batch, places = call.batch, call.batch.wanted()
+            self.give_errors(batch, zip(places, each(holdable(error), len(places)), strict=True))
+            self.sweep_running(batch)
+            self._end(call, batch, "failed")
+            self._start_all()
+            return True
         if call.batch is not None:
             # Before the scheduler forgets them, so that they are counted.
             self._cancel_all(call.batch)
@@ -359,20 +400,22 @@ class LoopQueue(BatchQueue):
             # Cancelled from outside: the loop is shutting down, and a new task would be lost.
             self._give_up_waiting()
         self._start_all()
+        return False
 
     def _cancel_all(self, batch: FormedBatch) -> None:
         batch.cancel(list(range(len(batch))))
 
     def _give_up_waiting(self) -> None:
         self._cancel_all(self.drop_waiting())
-        for group, future in list(self._lists.values()):
-            future.cancel()
-            self.drop(group)
+        for listed in list(self._lists.values()):
+            listed.future.cancel()
+            self.drop(listed.group)
 
     # ---- the end -----------------------------------------------------------------------------------------------------
 
     async def drain(self) -> None:
-        """Wait until there is neither an item nor a call."""
+        """Wait until there is neither an item nor a call; NestedBatchError in a call, which would wait for itself."""
+        self._check_outside("drain()")
         if not (self._calls or self._lists or self.waiting):
             return
         loop = asyncio.get_running_loop()
@@ -390,10 +433,16 @@ class LoopQueue(BatchQueue):
 
     async def close(self, *, cancel: bool) -> None:
         """Refuse new items and wait for the others; with `cancel` fail them and stop the calls."""
+        if not cancel:
+            self._check_outside("close()")
         self.shut()
         if cancel:
             self._abort()
         await self.drain()
+
+    def _check_outside(self, what: str) -> None:
+        if any(call.queue is self and call.task is not None for call in INSIDE.get()):
+            raise NestedBatchError(f"{what} inside of the batch function would wait for its own call, for ever")
 
     def _abort(self) -> None:
         def closed() -> ClosedError:
@@ -404,13 +453,12 @@ class LoopQueue(BatchQueue):
             # The scheduler has counted those that it dropped. Of a batch that is bisected some have their results.
             errors = [(place, closed()) for place in batch.wanted()]
             self.give_errors(batch, errors, counted=batch is not waiting)
-        for group, future in list(self._lists.values()):
-            if not future.done():
-                future.set_exception(closed())
-            self.drop(group)
-        if self._threads is None:
-            for call in calls:
-                call.stop()
+        for listed in list(self._lists.values()):
+            if not listed.future.done():
+                listed.future.set_exception(closed())
+            self.drop(listed.group)
+        for call in calls:
+            call.stop()
         self._settle()
 
 
@@ -438,7 +486,7 @@ class _Attempts:
 
     def fail(self, places: list[int], error: BaseException) -> None:
         """Give these items an error."""
-        self._queue.give_errors(self._batch, [(place, error) for place in places])
+        self._queue.give_errors(self._batch, zip(places, each(error, len(places)), strict=True))
 
 
 def _variables(batch: FormedBatch) -> Context:
@@ -449,12 +497,3 @@ def _variables(batch: FormedBatch) -> Context:
 def _retrieve(task: asyncio.Task[Any]) -> None:
     if not task.cancelled():
         task.exception()
-
-
-def _holdable(error: BaseException) -> BaseException:
-    """Return the error, or what stands for it where no future can hold it."""
-    if not isinstance(error, StopIteration):
-        return error
-    stands = RuntimeError("the batch function returned StopIteration for an item")
-    stands.__cause__ = error
-    return stands

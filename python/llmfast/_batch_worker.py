@@ -35,7 +35,7 @@ class Worker(asyncio.Task[None]):
 class Call:
     """A call of the function, from the task that is to make it to its end."""
 
-    __slots__ = ("batch", "nested", "number", "queue", "stops", "task")
+    __slots__ = ("batch", "is_left", "nested", "number", "on_thread", "queue", "stops", "task")
 
     def __init__(self, queue: LoopQueue) -> None:
         self.queue = queue
@@ -48,10 +48,14 @@ class Call:
         self.stops = 0
         #: Items of the same queue that its function waits for.
         self.nested = 0
+        #: Whether its function runs on a thread now, and whether it was to be stopped meanwhile.
+        self.on_thread = self.is_left = False
 
     def stop(self) -> None:
-        """Cancel the call."""
-        if self.task is not None:
+        """Cancel the call; a thread cannot be stopped, and keeps its worker until it returns."""
+        if self.on_thread:
+            self.is_left = True
+        elif self.task is not None:
             # A task that has ended already does not count it.
             self.stops += self.task.cancel()
 

@@ -22,6 +22,7 @@ LlmfastError
  ├── ItemTooLargeError (ValueError)       an item is larger than any batch may be
  ├── DeadlineError (TimeoutError)         an item would miss its deadline, or has missed it
  ├── BatchSizeError (RuntimeError)        a batch function returned another number of results than it got items
+ ├── UntriedItemError (RuntimeError)      a batch failed, and this item of it was not tried alone
  ├── NestedBatchError (RuntimeError)      a batch function calls itself, and no worker is left for that
  └── ClosedError (RuntimeError)           used after close()
 """
@@ -121,8 +122,12 @@ class BatchSizeError(LlmfastError, RuntimeError):
     """A batch function returned another number of results than it got items."""
 
 
+class UntriedItemError(LlmfastError, RuntimeError):
+    """A batch failed, so many of its items that this one was not tried alone; `__cause__` is what was raised."""
+
+
 class NestedBatchError(LlmfastError, RuntimeError):
-    """A batch function calls itself, and no worker is left that could take those items: it would wait for ever."""
+    """A batch function calls itself, or waits for its own end, and no worker is left: it would wait for ever."""
 
 
 class ClosedError(LlmfastError, RuntimeError):

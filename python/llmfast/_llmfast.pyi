@@ -835,6 +835,8 @@ class FormedBatch:
         """Return a new list of all items, or of those in these places."""
     def cancel(self, places: list[int]) -> None:
         """Cancel the futures of items."""
+    def keeps_errors(self, place: int) -> bool:
+        """Whether the item in this place belongs to a group that has errors among its results."""
     def watch(self, callback: Callable[[Future[Any]], object]) -> None:
         """Have `callback` called when one of its futures is done that may be cancelled without anybody's saying so."""
     def wanted(self) -> tuple[int, ...]:
@@ -864,8 +866,12 @@ class BatchQueue:
         return_exceptions: bool,
     ) -> BatchGroup:
         """Make a group of items, of which nothing is queued yet; errors as for `submit`."""
-    def feed(self, group: BatchGroup) -> bool:
-        """Queue as much of a group as there is room for; return whether that was the rest of it."""
+    def feed(self, group: BatchGroup, most: int) -> bool | None:
+        """Queue `most` items of a group, or as many as there is room for; return whether that was the rest of it.
+
+        None if there is no more room. Items that are refused have their errors among the results of a group that keeps
+        them; else the first refusal is raised.
+        """
     def next(self, call: object, future: Future[Any] | None) -> tuple[FormedBatch, int | None, bool, bool] | None:
         """Form the next batch, if a worker is free for one, which it takes; None if there is nothing to do.
 

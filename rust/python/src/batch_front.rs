@@ -4,7 +4,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::support::batch_front::{Entrance, Front};
-use crate::support::batch_queue::Wishes;
+use crate::support::batch_wishes::{Priority, Seconds, Wishes};
 
 #[pyclass(module = "llmfast._llmfast", name = "BatchEntrance", frozen)]
 struct PyEntrance(Entrance);
@@ -48,12 +48,15 @@ impl PyFront {
 
     /// Queue one item and return its future. Cancelling the future drops the item. Parameters and errors are those of a
     /// call.
-    #[pyo3(signature = (item, *, priority = 0, deadline = None, tenant = None, key = None))]
+    #[pyo3(
+        signature = (item, *, priority = Priority(0), deadline = None, tenant = None, key = None),
+        text_signature = "($self, item, *, priority=0, deadline=None, tenant=None, key=None)"
+    )]
     fn submit<'py>(
         &self,
         item: &Bound<'py, PyAny>,
-        priority: i32,
-        deadline: Option<f64>,
+        priority: Priority,
+        deadline: Option<Seconds>,
         tenant: Option<Bound<'py, PyAny>>,
         key: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -62,12 +65,15 @@ impl PyFront {
         Ok(future)
     }
 
-    #[pyo3(signature = (item, priority = 0, deadline = None, tenant = None, key = None))]
+    #[pyo3(
+        signature = (item, priority = Priority(0), deadline = None, tenant = None, key = None),
+        text_signature = "($self, item, priority=0, deadline=None, tenant=None, key=None)"
+    )]
     fn _enter<'py>(
         &self,
         item: &Bound<'py, PyAny>,
-        priority: i32,
-        deadline: Option<f64>,
+        priority: Priority,
+        deadline: Option<Seconds>,
         tenant: Option<Bound<'py, PyAny>>,
         key: Option<Bound<'py, PyAny>>,
     ) -> PyResult<(Bound<'py, PyAny>, u64)> {

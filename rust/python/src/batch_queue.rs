@@ -42,8 +42,8 @@ impl PyBatchQueue {
         self.0.group(items, future, context, &wishes, return_exceptions)
     }
 
-    fn feed(&self, group: &Bound<'_, Group>) -> PyResult<bool> {
-        self.0.feed(group)
+    fn feed(&self, group: &Bound<'_, Group>, most: usize) -> PyResult<Option<bool>> {
+        self.0.feed(group, most)
     }
 
     fn next(&self, call: &Bound<'_, PyAny>, future: Option<&Bound<'_, PyAny>>) -> Option<Next> {

@@ -34,6 +34,11 @@ impl PyBatch {
         self.0.cancel(py, &places);
     }
 
+    /// Whether the item in this place belongs to a list that has errors among its results.
+    fn keeps_errors(&self, place: usize) -> bool {
+        self.0.entries[place].keeps_errors()
+    }
+
     fn watch(&self, callback: &Bound<'_, PyAny>) -> PyResult<()> {
         self.0.watch(callback)
     }

@@ -11,6 +11,7 @@ pub(crate) mod batch_queue;
 pub(crate) mod batch_results;
 pub(crate) mod batch_sweeps;
 pub(crate) mod batch_totals;
+pub(crate) mod batch_wishes;
 pub(crate) mod batches;
 pub(crate) mod bridges;
 pub(crate) mod collected;

@@ -108,8 +108,16 @@ impl Entry {
         }
     }
 
+    /// Whether it belongs to a list that has errors among its results.
+    pub(crate) fn keeps_errors(&self) -> bool {
+        matches!(&self.place, Place::Part(group, _) if group.get().keeps_errors())
+    }
+
     /// Whether anybody waits for it.
     pub(crate) fn is_wanted(&self, py: Python<'_>) -> bool {
+        if self.is_settled() {
+            return false;
+        }
         match &self.place {
             Place::Future(future) | Place::Awaited(future) => is_pending(future.bind(py)),
             Place::Part(group, place) => group.get().is_wanted(py, *place),

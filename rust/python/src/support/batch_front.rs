@@ -8,7 +8,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyWeakrefMethods, PyWeakrefReference};
 
-use super::batch_queue::{Queue, Wishes};
+use super::batch_queue::Queue;
+use super::batch_wishes::Wishes;
 use super::loops;
 use crate::batch_queue::PyBatchQueue;
 
@@ -136,7 +137,7 @@ impl Front {
             call.call_method1(pyo3::intern!(py, "waits_for"), (&future,))?;
         }
         inner.arm(&queue, &event_loop, self.function.bind(py), (&future, ticket))?;
-        if wishes.is_some_and(|wishes| wishes.1.is_some()) {
+        if wishes.is_some_and(|wishes| wishes.deadline.is_some()) {
             queue.call_method0(pyo3::intern!(py, "_has_deadline"))?;
         }
         Ok((future, ticket))

@@ -78,25 +78,30 @@ impl Group {
         self.keeps_errors
     }
 
-    /// Hands the next item and its place to `submit`, until that hands it back or there is none: whether there is none.
+    /// Hands the next items and their places to `submit`, `most` at most, until that hands one back or there is none:
+    /// whether there is none (None if one was handed back), and which were refused, with the errors. Without
+    /// `keeps_errors` the first refusal ends it.
     pub(crate) fn feed<E>(
         &self,
+        most: usize,
         mut submit: impl FnMut(Item, Py<PyAny>, usize) -> Result<Ticket, Stop<E>>,
-    ) -> Result<bool, E> {
-        let state = &mut *self.lock();
-        while let Some(&place) = state.order.get(state.fed) {
+    ) -> Result<(Option<bool>, Vec<(usize, E)>), E> {
+        let (state, mut refused) = (&mut *self.lock(), Vec::new());
+        for _ in 0..most {
+            let Some(&place) = state.order.get(state.fed) else { break };
             let Some(item) = state.items[place].take() else { break };
             match submit(Item { cost: state.costs[place], ..state.pattern }, item, place) {
                 Ok(ticket) => state.tickets[place] = Some(ticket),
                 Err(Stop::Full(item)) => {
                     state.items[place] = Some(item);
-                    return Ok(false);
+                    return Ok((None, refused));
                 }
+                Err(Stop::Refused(error)) if self.keeps_errors => refused.push((place, error)),
                 Err(Stop::Refused(error)) => return Err(error),
             }
             state.fed += 1;
         }
-        Ok(true)
+        Ok((Some(state.fed >= state.order.len()), refused))
     }
 
     /// Puts a result in its place. The last one ends the group.

@@ -16,30 +16,9 @@ use super::batch_groups::{Group, Order, Stop};
 use super::batch_names::Names;
 use super::batch_sweeps::Sweeps;
 use super::batch_totals::Totals;
+pub(crate) use super::batch_wishes::Wishes;
+use super::batch_wishes::{after, unhashable};
 use crate::errors::{closed, to_py};
-
-/// What a caller says about an item or a group of them.
-#[derive(FromPyObject)]
-pub(crate) struct Wishes<'py>(
-    pub(crate) i32,
-    pub(crate) Option<f64>,
-    pub(crate) Option<Bound<'py, PyAny>>,
-    pub(crate) Option<Bound<'py, PyAny>>,
-);
-
-impl<'py> Wishes<'py> {
-    /// None if nothing is wished.
-    #[inline]
-    pub(crate) fn new(
-        priority: i32,
-        deadline: Option<f64>,
-        tenant: Option<Bound<'py, PyAny>>,
-        key: Option<Bound<'py, PyAny>>,
-    ) -> Option<Self> {
-        let plain = priority == 0 && deadline.is_none() && tenant.is_none() && key.is_none();
-        (!plain).then_some(Self(priority, deadline, tenant, key))
-    }
-}
 
 /// No method runs Python code while it holds the lock, and none detaches: neither can a finalizer come in between, nor a
 /// fork catch it locked.
@@ -53,7 +32,8 @@ pub(crate) struct Queue {
     pub(crate) armed: AtomicBool,
     pub(crate) closed: AtomicBool,
     pub(super) sweeps: Mutex<Sweeps>,
-    max_tokens: Option<u64>,
+    /// Tokens of the largest item that can ever be taken.
+    largest: u64,
     /// Half of the queue, but a full batch if it can hold one: a list that is longer than the queue must not keep
     /// everybody else out.
     most_of_lists: u32,
@@ -81,13 +61,13 @@ impl Queue {
         inside: Py<PyAny>,
         totals: Arc<Totals>,
     ) -> PyResult<Self> {
-        let (max_tokens, queue_items) = (limits.max_tokens, limits.queue_items);
+        let (largest, queue_items) = (limits.largest(), limits.queue_items);
         let most_of_lists = (queue_items / 2).max(limits.max_items.min(queue_items));
         let scheduler = Scheduler::new(limits).map_err(to_py)?;
         let state = State { scheduler, entries: Vec::new(), formed: None, totals: Arc::clone(&totals) };
         let (armed, closed) = (AtomicBool::new(false), AtomicBool::new(false));
         let (names, sweeps, state) = (Names::new(py), Mutex::default(), totals.follow(state));
-        Ok(Self { state, names, cost, inside, armed, closed, sweeps, max_tokens, most_of_lists, totals })
+        Ok(Self { state, names, cost, inside, armed, closed, sweeps, largest, most_of_lists, totals })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -157,31 +137,47 @@ impl Queue {
         keeps_errors: bool,
     ) -> PyResult<Group> {
         let costs = items.iter().map(|item| self.cost_of(&item)).collect::<PyResult<Vec<u32>>>()?;
-        if let (Some(max), Some(&cost)) = (self.max_tokens, costs.iter().max())
-            && u64::from(cost) > max
+        if let Some(&cost) = costs.iter().max()
+            && u64::from(cost) > self.largest
         {
-            return Err(to_py(Refusal::TooLarge { cost, max }.into()));
+            return Err(to_py(Refusal::TooLarge { cost, max: self.largest }.into()));
         }
-        let pattern = Item { tenant: 0, key: 0, ..self.asked(now(), 1, &Wishes(wishes.0, wishes.1, None, None))? };
-        let (tenant, key) = (wishes.2.clone().map(Bound::unbind), wishes.3.clone().map(Bound::unbind));
+        let Wishes { priority, deadline, .. } = *wishes;
+        let deadline = deadline.map(|seconds| after(now(), seconds)).transpose()?;
+        let pattern = Item { cost: 1, priority, deadline, tenant: 0, key: 0 };
+        let (tenant, key) = (wishes.tenant.clone().map(Bound::unbind), wishes.key.clone().map(Bound::unbind));
         let items = items.iter().map(Bound::unbind).collect();
         Ok(Group::new(Order { items, costs, pattern, future, tenant, key, context, keeps_errors }))
     }
 
-    /// Queues as much of a group as there is room for: whether that was all.
-    pub(crate) fn feed(&self, group: &Bound<'_, Group>) -> PyResult<bool> {
+    /// Queues as much of a group as there is room for, `most` items at most: whether that was all; None if there is
+    /// no more room.
+    pub(crate) fn feed(&self, group: &Bound<'_, Group>, most: usize) -> PyResult<Option<bool>> {
         let py = group.py();
         let name = |name: &Option<Py<PyAny>>| name.as_ref().map(|name| name.bind(py).clone());
         let names = self.take_names(name(&group.get().tenant).as_ref(), name(&group.get().key).as_ref())?;
-        let fed = self.feed_as(group, names);
+        let fed = self.feed_as(group, most, names);
         self.names.release(py, names.0);
         self.names.release(py, names.1);
-        fed
+        let (is_all, refused) = fed?;
+        for (place, error) in refused {
+            group.get().give(place, error.value(py));
+        }
+        Ok(is_all)
     }
 
-    fn feed_as(&self, group: &Bound<'_, Group>, (tenant, key): (u32, u32)) -> PyResult<bool> {
+    fn feed_as(
+        &self,
+        group: &Bound<'_, Group>,
+        most: usize,
+        (tenant, key): (u32, u32),
+    ) -> PyResult<(Option<bool>, Vec<(usize, PyErr)>)> {
         let (py, now) = (group.py(), now());
-        group.get().feed(|asked, item, place| {
+        group.get().feed(most, |asked, item, place| {
+            let over = asked.deadline.and_then(|_| self.lock().scheduler.refuse_if_over(now, &asked));
+            if let Some(refusal) = over {
+                return Err(Stop::Refused(to_py(refusal.into())));
+            }
             if !self.read(|scheduler| scheduler.waiting() < self.most_of_lists && scheduler.has_room(asked.cost)) {
                 return Err(Stop::Full(item));
             }
@@ -285,15 +281,16 @@ impl Queue {
     }
 
     fn asked(&self, now: u64, cost: u32, wishes: &Wishes<'_>) -> PyResult<Item> {
-        let Wishes(priority, deadline, tenant, key) = wishes;
+        let Wishes { priority, deadline, tenant, key } = wishes;
         let deadline = deadline.map(|seconds| after(now, seconds)).transpose()?;
         let (tenant, key) = self.take_names(tenant.as_ref(), key.as_ref())?;
         Ok(Item { cost, priority: *priority, deadline, tenant, key })
     }
 
     fn take_names(&self, tenant: Option<&Bound<'_, PyAny>>, key: Option<&Bound<'_, PyAny>>) -> PyResult<(u32, u32)> {
-        let tenant = self.names.take(tenant)?;
-        let key = self.names.take(key).inspect_err(|_| Python::attach(|py| self.names.release(py, tenant)))?;
+        let tenant = unhashable("tenant", tenant, self.names.take(tenant))?;
+        let key = unhashable("key", key, self.names.take(key))
+            .inspect_err(|_| Python::attach(|py| self.names.release(py, tenant)))?;
         Ok((tenant, key))
     }
 
@@ -369,13 +366,4 @@ impl State {
 
 fn is_for_room(refusal: Refusal) -> bool {
     matches!(refusal, Refusal::Items { .. } | Refusal::Tokens { .. })
-}
-
-/// `seconds` from `now`, which may be in the past.
-fn after(now: u64, seconds: f64) -> PyResult<u64> {
-    if !seconds.is_finite() {
-        let message = format!("deadline must be a finite number of seconds from now, got {seconds}");
-        return Err(to_py(Error::new(ErrorKind::Config, message)));
-    }
-    Ok((now as f64 + seconds * 1e9).max(0.0) as u64)
 }

@@ -95,6 +95,11 @@ def test_name_version_and_dimensions_make_the_fingerprint():
         ([5, 6], llmfast.DimensionMismatchError, r"got \(2,\)"),
         ({"data": 1, "model": 2}, llmfast.InvalidVectorError, "expected vectors of numbers, got dict"),
         (None, llmfast.InvalidVectorError, "expected vectors of numbers, got NoneType"),
+        (np.array(3.0), llmfast.InvalidVectorError, "expected vectors of numbers, got ndarray"),
+        ([["1", "2"], ["3", "4"]], llmfast.InvalidVectorError, "expected vectors of numbers, got list"),
+        (np.ones((2, 2)) + 1j, llmfast.InvalidVectorError, "they are of dtype complex128"),
+        ([[True, False], [True, True]], llmfast.InvalidVectorError, "they are of dtype bool"),
+        ([[10**400, 1], [1, 1]], llmfast.InvalidVectorError, "they are of dtype object"),
     ],
 )
 def test_what_is_wrong_with_vectors_is_said(rows, error, message):
@@ -128,15 +133,89 @@ def test_what_is_wrong_with_vectors_costs_the_hit_and_not_the_call(rows, caplog)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"dim": 0}, "1 dimension or more, got 0"),
+        ({"dim": 0}, "dim must be a whole number from 1 to 4096, got 0"),
+        ({"dim": 4097}, "dim must be a whole number from 1 to 4096, got 4097"),
+        ({"dim": 2.5}, "dim must be a whole number"),
+        ({"dim": True}, "dim must be a whole number"),
+        ({"dim": None}, "dim must be a whole number"),
+        ({"name": 5}, r"name must be a text \(str\), got 5"),
+        ({"name": "\ud800"}, "name must be valid Unicode"),
+        ({"version": None}, r"version must be a text \(str\), got None"),
+        ({"max_tokens": 2.5}, "max_tokens must be a whole number of 1 or more, got 2.5"),
         ({"name": ""}, "needs the name"),
-        ({"max_tokens": 0}, "max_tokens to be 1 or more, got 0"),
+        ({"max_tokens": 0}, "max_tokens must be a whole number of 1 or more, got 0"),
         ({"function": 5}, "expected a function of a list of texts, got int"),
     ],
 )
 def test_bad_parameters_are_refused(options, message):
     with pytest.raises(llmfast.ConfigError, match=message):
         CallableEncoder(**{"function": topics, "dim": 3, "name": "n", **options})
+
+
+@pytest.mark.parametrize("texts", ["abc", b"abc", None, 5, (text for text in "ab"), {"a": 1}, [b"a"], ["a", None]])
+def test_what_is_no_list_of_texts_is_refused(texts):
+    for function in (topics, topics_later):
+        encoder = encoder_of(function)
+        with pytest.raises(llmfast.ConfigError, match="texts must be a list of texts"):
+            encoder.encode(texts)
+        with pytest.raises(llmfast.ConfigError, match="texts must be a list of texts"):
+            asyncio.run(encoder.encode_async(texts))
+
+
+def test_a_function_that_lets_out_a_generator_exit_fails_and_ends_nobody():
+    def encode(texts: list[str]) -> Any:
+        raise GeneratorExit
+
+    async def encode_later(texts: list[str]) -> Any:
+        raise GeneratorExit
+
+    for function in (encode, encode_later):
+        encoder = encoder_of(function)
+        with pytest.raises(RuntimeError, match="let out GeneratorExit"):
+            encoder.encode(["a"])
+        with pytest.raises(RuntimeError, match="let out GeneratorExit"):
+            asyncio.run(encoder.encode_async(["a"]))
+        cache = Cache(encoder=encoder)
+        assert asyncio.run(cache.get_or_generate("a", str.upper)).response == "A"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"dim": "8"}, "dim of the encoder must be a whole number from 1 to 4096, got '8'"),
+        ({"dim": 0}, "dim of the encoder must be a whole number from 1 to 4096, got 0"),
+        ({"fingerprint": 5}, r"fingerprint of the encoder must be a text \(str\), got 5"),
+        ({"fingerprint": ""}, "fingerprint of the encoder must be a text"),
+        ({"encode": 5}, "encode of the encoder must be a function of a list of texts, got 5"),
+    ],
+)
+def test_what_an_encoder_of_ones_own_has_is_checked(attributes, message):
+    encoder = types.SimpleNamespace(**{"dim": 8, "fingerprint": "f", "encode": topics, **attributes})
+    with pytest.raises(llmfast.ConfigError, match=message):
+        Cache(encoder=encoder)
+
+
+def test_an_encoder_of_ones_own_that_gives_two_vectors_for_one_text_costs_the_hit():
+    two = types.SimpleNamespace(dim=2, fingerprint="two", encode=lambda texts: np.ones((2, 2), np.float32))
+    cache = Cache(encoder=two)
+    assert cache.get_or_generate_sync("a question", str.upper).response == "A QUESTION"
+    assert cache.stats().failures == {"L3": 1}
+
+
+def test_an_encoder_that_has_another_model_is_asked_anew():
+    model = types.SimpleNamespace(dim=TOPICS.dim, fingerprint="first", asked=[])
+
+    def encode(texts: list[str]) -> Any:
+        model.asked.append((model.fingerprint, *texts))
+        return TOPICS.encode(texts)
+
+    model.encode = encode
+    cache = Cache(encoder=model, policy=CachePolicy(threshold=0.9))
+    for version in ("1", "2"):
+        cache.get_or_generate_sync("cards/a", str.upper, version=version)
+    model.fingerprint = "second"
+    cache.get_or_generate_sync("cards/a", str.upper, version="3")
+    assert model.asked == [("first", "cards/a"), ("second", "cards/a")]
 
 
 def test_a_text_that_is_much_longer_than_what_is_read_is_not_encoded():
@@ -457,7 +536,7 @@ def test_a_text_that_is_not_read_whole_is_named(library):
 def test_models_and_options_that_cannot_be_used_are_refused(library, monkeypatch):
     with pytest.raises(llmfast.ConfigError, match="a loaded model takes no options, got device"):
         SentenceTransformerEncoder(FakeModel(), device="cpu")
-    with pytest.raises(llmfast.ConfigError, match="batch_size of 1 or more, got 0"):
+    with pytest.raises(llmfast.ConfigError, match="batch_size must be a whole number of 1 or more, got 0"):
         SentenceTransformerEncoder(FakeModel(), batch_size=0)
     model = FakeModel()
     model.weights = {}

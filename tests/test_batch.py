@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import copy
 import gc
+import inspect
+import pickle
 import threading
 import weakref
 
@@ -555,3 +558,56 @@ def test_an_object_without_weak_references_is_refused_with_the_cure():
 
     with pytest.raises(TypeError, match=r"add '__weakref__' to its __slots__"):
         Slotted().embed  # noqa: B018
+
+
+# ---- what a batched function is, beside what it does ----------------------------------------------------------------
+
+
+@batch
+async def of_a_module(items):
+    return items
+
+
+class OfAClass:
+    @batch
+    async def method(self, items):
+        return items
+
+
+def test_a_batched_function_is_pickled_and_copied_by_its_name():
+    assert pickle.loads(pickle.dumps(of_a_module)) is of_a_module
+    assert copy.deepcopy(of_a_module) is of_a_module
+    assert asyncio.run(pickle.loads(pickle.dumps(OfAClass().method))("a")) == "a"
+
+    class Nameless:
+        def __call__(self, items):
+            return items
+
+    with pytest.raises(TypeError, match="has no name to be pickled by"):
+        pickle.dumps(batch(Nameless()))
+
+
+def test_its_signature_is_that_of_a_call():
+    assert list(inspect.signature(of_a_module).parameters) == ["item", "priority", "deadline", "tenant", "key"]
+
+
+@pytest.mark.parametrize("function", [max, str, dict])
+def test_a_function_that_does_not_say_what_it_takes_is_refused(function):
+    with pytest.raises(ConfigError, match="does not say what it takes: wrap it"):
+        batch(function)
+
+
+def test_a_function_of_two_parameters_that_is_no_method_says_so_when_it_is_called():
+    def embed(model, items):
+        return items
+
+    with pytest.raises(TypeError, match=r"embed takes two parameters, .* functools.partial"):
+        batch(embed)("a")
+
+
+def test_sync_under_an_event_loop_is_refused_instead_of_stopping_it():
+    async def main():
+        with pytest.raises(RuntimeError, match="sync would stop the event loop"):
+            of_a_module.sync("a")
+
+    asyncio.run(main())

@@ -250,7 +250,7 @@ def test_max_wait_holds_a_batch_until_it_is_full_or_the_time_is_over():
 
 @pytest.mark.parametrize("drains", [False, True])
 def test_a_batch_formed_together_with_a_list_that_is_late_is_served(drains):
-    @batch(concurrency=2, max_wait=0.01)
+    @batch(concurrency=2, max_wait=0.1)
     async def embed(items):
         return [item.upper() for item in items]
 
@@ -258,10 +258,10 @@ def test_a_batch_formed_together_with_a_list_that_is_late_is_served(drains):
         # What is known of service, so that nothing goes at once.
         await embed("c")
         single = embed.submit("b")
-        listed = asyncio.ensure_future(embed.map(["a"], deadline=0.009, key="another"))
+        listed = asyncio.ensure_future(embed.map(["a"], deadline=0.09, key="another"))
         await asyncio.sleep(0.002)
         # The loop is held up until both are due.
-        time.sleep(0.02)  # noqa: ASYNC251
+        time.sleep(0.15)  # noqa: ASYNC251
         if drains:
             await embed.drain()
             assert single.done()
@@ -337,6 +337,15 @@ def test_the_counters_add_up():
         ({"max_wait": True}, "max_wait must be a finite number"),
         ({"ageing": 0}, "ageing must be a finite number of seconds above 0, got 0"),
         ({"max_queue": 2**32}, "max_queue must be below 4294967296"),
+        ({"max_wait": 1e300}, "max_wait must be 1e-09 to 1.84e.10 seconds, got 1e.300"),
+        ({"max_wait": 10**400}, "max_wait must be"),
+        ({"ageing": 1e-10}, "ageing must be 1e-09 to"),
+        ({"bins": 1025, "cost": len}, "bins must be 1024 at most, got 1025"),
+        ({"bins": range(1, 2000), "cost": len}, "bins must be 1023 bounds at most, got 1999"),
+        ({"bins": [1, 2**33], "cost": len}, "bins must be rising costs"),
+        ({"bins": [1, "a"], "cost": len}, "bins must be rising costs"),
+        ({"bins": {3, 1}, "cost": len}, "bins must be a number of bins or a list of their upper bounds, got {1, 3}"),
+        ({"padded": "no", "cost": len}, "padded must be True or False, got 'no'"),
         ({"bisect": 3}, "bisect must be True, False or the exceptions to bisect, got 3"),
         ({"bisect": KeyboardInterrupt}, "bisect must be"),
     ],

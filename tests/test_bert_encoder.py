@@ -107,7 +107,7 @@ def test_bad_options_are_refused(folder: Path) -> None:
         BertEncoder(folder, pooling="max")
     with pytest.raises(llmfast.ConfigError, match='one of auto, f32, int16, bf16, int8, got "f8"'):
         BertEncoder(folder, precision="f8")
-    with pytest.raises(llmfast.ConfigError, match="1 to 256 threads, got 0"):
+    with pytest.raises(llmfast.ConfigError, match="threads must be a whole number from 1 to 256, got 0"):
         BertEncoder(folder, threads=0)
     with pytest.raises(llmfast.EncoderNotFoundError, match=r"missing does not exist"):
         BertEncoder(folder / "missing")
@@ -321,3 +321,12 @@ def test_what_sentence_transformers_writes_is_read(bert: Any, tmp_path: Path, po
     assert encoder.max_tokens == 8
     expected = np.stack([model.encode(text) for text in TEXTS])
     np.testing.assert_allclose(encoder.encode(TEXTS), expected, rtol=0, atol=5e-6)
+
+
+@pytest.mark.parametrize("threads", [-1, True, 2**70, 1.5, "2", None, 257])
+def test_threads_that_make_no_sense_are_refused(threads, tmp_path):
+    for kind in (BertEncoder, llmfast.MiniLM):
+        with pytest.raises(llmfast.ConfigError, match="threads must be a whole number from 1 to 256"):
+            kind(tmp_path, threads=threads)
+        with pytest.raises(llmfast.ConfigError, match="path must name the folder of a model"):
+            kind("")

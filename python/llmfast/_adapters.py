@@ -6,9 +6,12 @@ import hashlib
 import inspect
 import json
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ._arguments import MAX_DIM, between, refuse, word
 from ._batch import Batched
+from ._batch_calls import runs_in
 from ._drivers import is_async, loop_is_running
 from ._encoder import checked
 from ._errors import ConfigError, MissingPackageError
@@ -43,7 +46,8 @@ class CallableEncoder:
     vectors, DimensionMismatchError for another number of components, InvalidVectorError for NaN, infinity, zeros alone
     and what is not numbers. Inside a cache such an error costs the hit, never the call.
 
-    Raises ConfigError for what cannot be called, a `dim` below 1 or no name.
+    Raises ConfigError for what cannot be called, a `dim` that is not 1 to 4,096, `max_tokens` below 1, no name, and a
+    name or version that is no text.
     """
 
     def __init__(
@@ -57,12 +61,12 @@ class CallableEncoder:
     ) -> None:
         if not callable(function):
             raise ConfigError(f"expected a function of a list of texts, got {type(function).__name__}")
-        if dim < 1:
-            raise ConfigError(f"expected 1 dimension or more, got {dim}")
+        dim = between("dim", dim, 1, MAX_DIM)
         if not name:
             raise ConfigError("an encoder needs the name of what computes its vectors: they are compared under it")
-        if max_tokens is not None and max_tokens < 1:
-            raise ConfigError(f"expected max_tokens to be 1 or more, got {max_tokens}")
+        name, version = word("name", name), word("version", version)
+        if max_tokens is not None:
+            max_tokens = between("max_tokens", max_tokens, 1)
         self._function: Callable[[list[str]], Any] = function.map if isinstance(function, Batched) else function
         self._name = name
         self._loop = LoopThread()
@@ -76,24 +80,42 @@ class CallableEncoder:
         """Return the vectors of these texts, shape (len(texts), dim).
 
         Raises RuntimeError for an async function where an event loop is running: await `encode_async` there.
+        Raises ConfigError for what is no list of texts.
         """
+        texts = _listed(texts)
         if not texts:
             return checked([], 0, self.dim)
-        found = self._function(list(texts))
+        try:
+            found = self._asked(texts)
+        except GeneratorExit as error:
+            raise _ended(error) from error
+        return checked(found, len(texts), self.dim)
+
+    def _asked(self, texts: list[str]) -> Any:
+        found = self._function(texts)
         if inspect.isawaitable(found):
             if loop_is_running():
                 if inspect.iscoroutine(found):
                     found.close()
                 raise RuntimeError("encode would stop the event loop of this thread: await encode_async instead")
-            found = self._loop.wait(found)
-        return checked(found, len(texts), self.dim)
+            return self._loop.wait(found)
+        return found
 
     async def encode_async(self, texts: list[str], /) -> NDArray[np.float32]:
         """Return the vectors of these texts, shape (len(texts), dim), without stopping the event loop."""
-        if texts and self.is_async:
-            return checked(await self._function(list(texts)), len(texts), self.dim)
         import asyncio
 
+        texts = _listed(texts)
+        if texts and self.is_async:
+            task = asyncio.current_task()
+            try:
+                found = await self._function(texts)
+            except GeneratorExit as error:
+                if not runs_in(task):
+                    # The loop has gone.
+                    raise
+                raise _ended(error) from error
+            return checked(found, len(texts), self.dim)
         return await asyncio.to_thread(self.encode, texts)
 
     def __repr__(self) -> str:
@@ -119,8 +141,7 @@ class SentenceTransformerEncoder:
         self, model: str | os.PathLike[str] | Any, *, prompt: str | None = None, batch_size: int = 32, **options: Any
     ) -> None:
         library = _sentence_transformers()
-        if batch_size < 1:
-            raise ConfigError(f"expected a batch_size of 1 or more, got {batch_size}")
+        batch_size = between("batch_size", batch_size, 1)
         if isinstance(model, library.SentenceTransformer):
             if options:
                 raise ConfigError(f"a loaded model takes no options, got {', '.join(sorted(options))}")
@@ -144,10 +165,14 @@ class SentenceTransformerEncoder:
         return None if limit is None or math.isinf(limit) else int(limit)
 
     def encode(self, texts: list[str], /) -> NDArray[np.float32]:
-        """Return the vectors of these texts, shape (len(texts), dim), each of length 1."""
+        """Return the vectors of these texts, shape (len(texts), dim), each of length 1.
+
+        Raises ConfigError for what is no list of texts.
+        """
+        texts = _listed(texts)
         with self._lock:
             found = self._model.encode(
-                list(texts),
+                texts,
                 prompt=self._prompt,
                 batch_size=self._batch_size,
                 show_progress_bar=False,
@@ -254,3 +279,19 @@ def _digest(parts: Iterable[str | bytes | memoryview]) -> str:
         hasher.update(len(data).to_bytes(8, "little"))
         hasher.update(data)
     return hasher.hexdigest()
+
+
+def _listed(texts: Any) -> list[str]:
+    """Return texts as a list of our own; ConfigError for what is none, such as a single text."""
+    if isinstance(texts, str | bytes | Mapping) or not (hasattr(texts, "__len__") and hasattr(texts, "__getitem__")):
+        raise refuse("texts", texts, "a list of texts")
+    listed = list(texts)
+    for text in listed:
+        if not isinstance(text, str):
+            raise refuse("texts", text, "a list of texts (str)")
+    return listed
+
+
+def _ended(error: GeneratorExit) -> RuntimeError:
+    """Return what stands for it: it would end whoever asks, as if nobody waited any more."""
+    return RuntimeError(f"the function of an encoder let out {type(error).__name__}")

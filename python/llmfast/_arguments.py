@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+#: Components of a vector that an index takes.
+MAX_DIM = 4096
+
+
 class Unreadable:
     """Stands for an iterable that failed while it was read, and fails again for whoever reads it.
 
@@ -94,6 +98,26 @@ def whole(name: str, value: Any, expected: str) -> int:
     return int(value.__index__())
 
 
+def between(name: str, value: Any, least: int, most: int | None = None) -> int:
+    """Return a whole number within bounds; ConfigError for anything else."""
+    expected = f"a whole number of {least} or more" if most is None else f"a whole number from {least} to {most}"
+    number = whole(name, value, expected)
+    if number < least or (most is not None and number > most):
+        raise refuse(name, value, expected)
+    return number
+
+
+def word(name: str, value: Any) -> str:
+    """Return a text that can be stored; ConfigError for anything else."""
+    if not isinstance(value, str):
+        raise refuse(name, value, "a text (str)")
+    try:
+        value.encode()
+    except UnicodeError:
+        raise refuse(name, value, "valid Unicode") from None
+    return value
+
+
 def uncallable(function: Any) -> ConfigError:
     """Return the error that says what came in place of an `llm_callable`; a coroutine that came is closed."""
     expected = "a function of the query"
@@ -125,12 +149,18 @@ def check_documents(context: Any) -> None:
 
 
 def check_encoder(encoder: Any) -> None:
-    """Raise ConfigError for what lacks something that an encoder has."""
+    """Raise ConfigError for what lacks something that an encoder has, or has something else by its name."""
     _check_made("encoder", encoder, "an encoder")
     needed = ["encode", "dim", "fingerprint", *(["encode_async"] if getattr(encoder, "is_async", False) else [])]
     missing = [name for name in needed if not hasattr(encoder, name)]
     if missing:
         raise ConfigError(f"{refuse('encoder', encoder, 'one such as MiniLM()')}, without {', '.join(missing)}")
+    for name in needed:
+        if name.startswith("encode") and not callable(getattr(encoder, name)):
+            raise refuse(f"{name} of the encoder", getattr(encoder, name), "a function of a list of texts")
+    between("dim of the encoder", encoder.dim, 1, MAX_DIM)
+    if not word("fingerprint of the encoder", encoder.fingerprint):
+        raise refuse("fingerprint of the encoder", "", "a text that names its vectors")
 
 
 def check_router(router: Any) -> None:

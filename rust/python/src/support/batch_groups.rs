@@ -78,14 +78,13 @@ impl Group {
         self.keeps_errors
     }
 
-    /// Hands the next items and their places to `submit`, `most` at most, until that hands one back or there is none:
-    /// whether there is none (None if one was handed back), and which were refused, with the errors. Without
-    /// `keeps_errors` the first refusal ends it.
+    /// Hands the next items and their places to `submit`, `most` at most, until that hands one back or there is none.
+    /// Without `keeps_errors` the first refusal ends it.
     pub(crate) fn feed<E>(
         &self,
         most: usize,
         mut submit: impl FnMut(Item, Py<PyAny>, usize) -> Result<Ticket, Stop<E>>,
-    ) -> Result<(Option<bool>, Vec<(usize, E)>), E> {
+    ) -> Result<Fed<E>, E> {
         let (state, mut refused) = (&mut *self.lock(), Vec::new());
         for _ in 0..most {
             let Some(&place) = state.order.get(state.fed) else { break };
@@ -94,14 +93,14 @@ impl Group {
                 Ok(ticket) => state.tickets[place] = Some(ticket),
                 Err(Stop::Full(item)) => {
                     state.items[place] = Some(item);
-                    return Ok((None, refused));
+                    return Ok(Fed { is_all: None, refused });
                 }
                 Err(Stop::Refused(error)) if self.keeps_errors => refused.push((place, error)),
                 Err(Stop::Refused(error)) => return Err(error),
             }
             state.fed += 1;
         }
-        Ok((Some(state.fed >= state.order.len()), refused))
+        Ok(Fed { is_all: Some(state.fed >= state.order.len()), refused })
     }
 
     /// Puts a result in its place. The last one ends the group.
@@ -181,6 +180,14 @@ impl State {
         // A sibling has failed in the same batch.
         self.future.is_none().then_some(Given::Taken)
     }
+}
+
+/// What came of handing on items of a group.
+pub(crate) struct Fed<E> {
+    /// Whether all are handed on; None if one was handed back.
+    pub(crate) is_all: Option<bool>,
+    /// Places of those that were refused, with the errors.
+    pub(crate) refused: Vec<(usize, E)>,
 }
 
 /// Why no further item of a group is submitted.

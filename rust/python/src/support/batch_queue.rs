@@ -12,7 +12,7 @@ use pyo3::types::PyList;
 
 use super::batch_entries::{Entry, Place};
 use super::batch_formed::{Batch, Entries};
-use super::batch_groups::{Group, Order, Stop};
+use super::batch_groups::{Fed, Group, Order, Stop};
 use super::batch_names::Names;
 use super::batch_sweeps::Sweeps;
 use super::batch_totals::Totals;
@@ -159,19 +159,14 @@ impl Queue {
         let fed = self.feed_as(group, most, names);
         self.names.release(py, names.0);
         self.names.release(py, names.1);
-        let (is_all, refused) = fed?;
+        let Fed { is_all, refused } = fed?;
         for (place, error) in refused {
             group.get().give(place, error.value(py));
         }
         Ok(is_all)
     }
 
-    fn feed_as(
-        &self,
-        group: &Bound<'_, Group>,
-        most: usize,
-        (tenant, key): (u32, u32),
-    ) -> PyResult<(Option<bool>, Vec<(usize, PyErr)>)> {
+    fn feed_as(&self, group: &Bound<'_, Group>, most: usize, (tenant, key): (u32, u32)) -> PyResult<Fed<PyErr>> {
         let (py, now) = (group.py(), now());
         group.get().feed(most, |asked, item, place| {
             let over = asked.deadline.and_then(|_| self.lock().scheduler.refuse_if_over(now, &asked));

@@ -330,7 +330,7 @@ def test_the_name_of_a_model_is_no_folder(
 def test_bad_options_are_refused(tmp_path: Path) -> None:
     with pytest.raises(llmfast.ConfigError, match='one of auto, f32, int16, bf16, int8, got "fp8"'):
         llmfast.MiniLM(tmp_path, precision="fp8")
-    with pytest.raises(llmfast.ConfigError, match="1 to 256 threads, got 0"):
+    with pytest.raises(llmfast.ConfigError, match="threads must be a whole number from 1 to 256, got 0"):
         llmfast.MiniLM(tmp_path, threads=0)
 
 

@@ -1,4 +1,4 @@
-"""What tests of the cache ask with: a model that counts its calls, a clock that stands still."""
+"""What tests of the cache ask with: models that count their calls, a clock that stands still."""
 
 from __future__ import annotations
 
@@ -18,6 +18,25 @@ class Model:
     async def __call__(self, query):
         self.calls.append(query)
         return f"{query} #{len(self.calls)}"
+
+
+class Gate:
+    """A model that answers when it is told to."""
+
+    def __init__(self):
+        self.calls, self.cancelled = 0, 0
+        self.entered, self.open, self.stopped = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, query):
+        self.calls += 1
+        self.entered.set()
+        try:
+            await self.open.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            self.stopped.set()
+            raise
+        return {"answer": query}
 
 
 class Clock:

@@ -121,6 +121,28 @@ def test_a_cost_that_is_no_count_is_refused(cost):
         asyncio.run(main())
 
 
+def test_a_full_queue_refuses_and_counts():
+    gate, embed = shut_gate(max_queue=3, max_batch_size=1)
+
+    async def main():
+        running = embed.submit("a")
+        await turns()
+        waiting = [embed.submit(letter) for letter in "bcd"]
+        with pytest.raises(OverloadedError, match="queue holds 3 of at most 3 items"):
+            embed.submit("e")
+        stats = embed.stats()
+        assert (stats.queued, stats.running, stats.rejected, stats.submitted) == (3, 1, 1, 4)
+        waiting[1].cancel()
+        await turns()
+        waiting.append(embed.submit("e"))
+        gate.shut = False
+        gate.open[0].set()
+        return await asyncio.gather(running, *waiting, return_exceptions=True)
+
+    results = asyncio.run(main())
+    assert [result for result in results if isinstance(result, str)] == ["A", "B", "D", "E"]
+
+
 def test_a_queue_that_is_full_of_tokens_refuses():
     gate, embed = shut_gate(max_queue_tokens=10, cost=len)
 

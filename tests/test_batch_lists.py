@@ -23,6 +23,24 @@ def test_an_item_that_no_queue_can_hold_fails_its_list_and_holds_up_nobody():
     assert gate.calls == [["b"]]
 
 
+def test_map_raises_the_first_error_in_order_and_cancels_the_rest():
+    gate, embed = shut_gate(max_batch_size=2)
+    gate.answer = lambda items: [ValueError(item) for item in items]
+
+    async def main():
+        task = asyncio.ensure_future(embed.map("abcd"))
+        await turns()
+        gate.open[0].set()
+        with pytest.raises(ValueError, match="a"):
+            await task
+        await turns()
+        return embed.stats()
+
+    stats = asyncio.run(main())
+    assert gate.calls in ([["a", "b"]], [["a", "b"], ["c", "d"]])
+    assert (stats.failed, stats.cancelled, stats.queued, stats.running) == (2, 2, 0, 0)
+
+
 def busy_gate(**options):
     return shut_gate(max_queue=4, max_batch_size=2, **options)
 

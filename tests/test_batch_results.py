@@ -8,6 +8,7 @@ import pytest
 
 from batching import open_gate, outcomes, turns
 from llmfast._batch import batch
+from llmfast._batch_calls import as_list
 from llmfast._errors import BatchSizeError
 
 
@@ -93,6 +94,39 @@ def test_what_is_no_list_of_as_many_results_fails_all_items(results, message, li
     assert (stats.failed, adds_up(embed)) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda items: items[:2], "expected 3 results, got 2"),
+        (lambda items: [*items, "d"], "expected 3 results, got 4"),
+        (lambda items: None, "expected 3 results, got None"),
+        (lambda items: "abc", "expected a list of 3 results, got str"),
+        (lambda items: {"a", "b", "c"}, "expected a list of 3 results, got set"),
+        (lambda items: 3, "expected a list of 3 results, got int"),
+        (dict.fromkeys, "expected a list of 3 results, got dict"),
+        (lambda items: (item for item in items), "expected a list of 3 results, got generator"),
+    ],
+)
+def test_another_number_of_results_fails_everybody(answer, message):
+    _, embed = open_gate(answer)
+    results = asyncio.run(outcomes(embed, "abc"))
+    assert [(type(result), str(result)) for result in results] == [(BatchSizeError, message)] * 3
+    assert len(set(map(id, results))) == 3, "each its own, or tracebacks would pile up on one"
+
+
+def test_a_list_of_results_that_grows_while_it_is_handed_out_gives_no_more(monkeypatch):
+    def growing(results, expected):
+        listed = as_list(results, expected)
+        listed.append(ValueError("more"))
+        return listed
+
+    monkeypatch.setattr("llmfast._batch_queue.as_list", growing)
+    _, embed = open_gate(lambda items: [ValueError("a"), *items[1:]])
+    first, second = asyncio.run(outcomes(embed, "ab"))
+    assert str(first) == "a"
+    assert second == "b"
+
+
 def test_items_that_a_call_leaves_without_a_result_fail_when_it_ends(monkeypatch):
     _, embed = open_gate(tuple)
     monkeypatch.setattr("llmfast._batch_queue.as_list", lambda results, expected: list(results)[:1])
@@ -100,6 +134,41 @@ def test_items_that_a_call_leaves_without_a_result_fail_when_it_ends(monkeypatch
     assert first == "a"
     assert isinstance(second, BatchSizeError)
     assert "without a result" in str(second)
+
+
+# ---- errors that are raised ------------------------------------------------------------------------------------------
+
+
+def test_a_raised_exception_that_is_not_bisected_fails_its_batch_and_the_next_one_works():
+    error = RuntimeError("down")
+    answers = [error, None]
+
+    @batch(max_batch_size=2, bisect=False)
+    async def embed(items):
+        if (failure := answers.pop(0)) is not None:
+            raise failure
+        return items
+
+    first, second, third = asyncio.run(outcomes(embed, "abc"))
+    assert (first, third) == (error, "c")
+    # Each its own, which its caller may raise and annotate.
+    assert second is not error
+    assert (repr(second), second.__cause__) == (repr(error), error)
+    assert embed.stats().retries == 0
+
+
+def test_an_exception_that_cannot_be_copied_is_shared():
+    class Odd(Exception):
+        def __init__(self, code, text):
+            super().__init__(text)
+
+    error = Odd(1, "down")
+
+    @batch(bisect=False)
+    async def embed(items):
+        raise error
+
+    assert asyncio.run(outcomes(embed, "ab")) == [error, error]
 
 
 # ---- what is no Exception --------------------------------------------------------------------------------------------
@@ -172,7 +241,49 @@ def test_it_is_told_to_no_more_than_wait():
     assert adds_up(embed)
 
 
+def test_exceptions_that_futures_cannot_hold_hang_nobody():
+    _, embed = open_gate(lambda items: [StopIteration("s"), asyncio.CancelledError(), items[2]])
+    stop, cancelled, third = asyncio.run(outcomes(embed, "abc"))
+    assert isinstance(stop, RuntimeError)
+    assert isinstance(stop.__cause__, StopIteration)
+    assert isinstance(cancelled, asyncio.CancelledError)
+    assert third == "c"
+
+
+def test_a_function_that_was_cancelled_inside_hangs_nobody():
+    @batch
+    async def embed(items):
+        raise asyncio.CancelledError
+
+    async def main():
+        futures = [embed.submit(item) for item in "ab"]
+        await asyncio.wait(futures)
+        assert all(future.cancelled() for future in futures)
+        return await outcomes(embed, "c")
+
+    assert isinstance(asyncio.run(main())[0], asyncio.CancelledError)
+
+
+def test_an_interrupt_reaches_whoever_runs_the_loop_and_hangs_nobody():
+    @batch
+    async def embed(items):
+        raise KeyboardInterrupt
+
+    async def main():
+        await embed("a")
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(main())
+
+
 # ---- errors as values ------------------------------------------------------------------------------------------------
+
+
+def test_a_returned_exception_fails_its_item_alone():
+    _, embed = open_gate(lambda items: [KeyError(item) if item == "b" else item for item in items])
+    first, second, third = asyncio.run(outcomes(embed, "abc"))
+    assert (first, repr(second), third) == ("a", "KeyError('b')", "c")
+    assert (embed.stats().completed, embed.stats().failed) == (2, 1)
 
 
 def answers(value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import math
 import pickle
 import types
 import warnings
@@ -32,7 +33,7 @@ def failing():
     yield
 
 
-# ---- iterators ------------------------------------------------------------------------------------------------------
+# ---- iterators -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -183,6 +184,40 @@ def test_what_is_made_of_a_wrong_type_says_which(make, message):
         make()
 
 
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: CachePolicy(threshold=1.5), "threshold must be a cosine from -1 to 1, got 1.5"),
+        (lambda: CachePolicy(threshold=math.nan), "got nan"),
+        (lambda: CachePolicy(ttl=0), "ttl must be a finite number of seconds above 0, got 0"),
+        (lambda: CachePolicy(ttl=math.inf), "got inf"),
+        (lambda: CachePolicy(mode="learned"), "mode must be 'guarded', 'static' or 'shadow', got 'learned'"),
+        (lambda: CachePolicy(jitter=1.0), "jitter must be a share of the ttl from 0 to below 1, got 1.0"),
+        (
+            lambda: CachePolicy(stale_if_error=-1),
+            "stale_if_error must be a finite number of seconds, 0 or more, got -1",
+        ),
+        (lambda: CachePolicy(stale_while_revalidate=math.inf), "stale_while_revalidate must be .* got inf"),
+        (lambda: CachePolicy(max_temperature=-1), "max_temperature must be 0 or more, or None, got -1"),
+        (lambda: CachePolicy(read_only_tools="search"), "read_only_tools must be names in a tuple, got 'search'"),
+        (lambda: Cache(admit=1), "admit must be a function, got 1"),
+        (lambda: CachePolicy(on_abandon="x"), "on_abandon must be 'cancel' or 'drain', got 'x'"),
+        (lambda: Cache(capacity=0), "capacity must be from 1 to .*, got 0"),
+        (lambda: Cache(capacity=2**70), "capacity must be from 1 to"),
+        (lambda: Cache(policies={"legal": 0.99}), "the policy of kind 'legal' must be a CachePolicy, got 0.99"),
+        (lambda: Cache(scope=5), "scope must be a str"),
+        (lambda: Cache(secret=b"short"), "secret must have at least 16 bytes, got 5"),
+        (lambda: ask(Cache(), "q", kind="critcal"), "kind 'critcal' has no policy; the kinds are broad, critical"),
+        (lambda: ask(Cache(), "q", tags="doc"), "tags must be names in a list, got the str 'doc'"),
+        (lambda: ask(Cache(), "q", tags=""), "tags must be names in a list, got the str ''"),
+        (lambda: ask(Cache(), "q", ttl=-1.0), "ttl must be .* got -1"),
+    ],
+)
+def test_bad_parameters_are_refused(make, message):
+    with pytest.raises(llmfast.ConfigError, match=message):
+        make()
+
+
 def test_numbers_are_names_as_json_writes_them():
     cache, llm = Cache(encoder=TopicEncoder(), policy=CachePolicy(mode="static")), Model()
     numbers, names = ({"logit_bias": {name: -100}, "stop": ("a",)} for name in (50256, "50256"))
@@ -253,7 +288,7 @@ def test_what_cannot_be_called_is_refused_on_a_hit_too(make, got):
         asyncio.run(run())
 
 
-# ---- objects of client libraries in the ordinary way ----------------------------------------------------------------
+# ---- objects of client libraries in the ordinary way -----------------------------------------------------------------
 
 
 class Shape:
@@ -313,7 +348,7 @@ def test_an_object_that_fails_to_say_what_it_sends_costs_the_hit_and_not_the_cal
     assert "no dump" in caplog.text
 
 
-# ---- the keywords of a client library -------------------------------------------------------------------------------
+# ---- the keywords of a client library --------------------------------------------------------------------------------
 
 
 def chat(**more):
@@ -345,7 +380,7 @@ def test_mappings_and_sequences_of_keywords_count_as_what_they_hold():
         chat(stop=bytearray(b"x"))
 
 
-# ---- PUBLIC ---------------------------------------------------------------------------------------------------------
+# ---- PUBLIC ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -379,3 +414,17 @@ def test_a_copy_of_public_is_public(copied):
 def test_other_types_are_refused_by_name(keywords, message):
     with pytest.raises(llmfast.ConfigError, match=message):
         ask(Cache(), keywords.pop("query", "q"), **keywords)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"scope": 17}, "scope must be a str, None or llmfast.PUBLIC, got 17"),
+        ({"user": 42}, "user must be a str or None, got 42"),
+        ({"system": None}, "system must be a str, got None"),
+        ({"version": 3}, "version must be a str, got 3"),
+    ],
+)
+def test_a_field_of_another_type_is_refused_before_it_keeps_all_out_of_the_cache(keywords, message):
+    with pytest.raises(llmfast.ConfigError, match=message):
+        ask(Cache(), "q", **keywords)

@@ -1,8 +1,10 @@
-"""Encoders of an application's own, which the cache takes as they are."""
+"""Encoders of an application's own, which the cache takes as they are, and what a faulty one costs."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import threading
 
 import numpy as np
@@ -121,3 +123,31 @@ def test_a_bad_vector_costs_one_hit_and_is_not_remembered(spoil, caplog):
     encoder.spoil = None
     cache.invalidate_sync(key=answer.key)
     assert sources(ask(cache, "t/1", llm=llm)) == ["semantic_hit"]
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [np.full(64, math.nan), np.zeros(64), np.ones(63), np.full(64, math.inf)],
+    ids=["NaN", "zero", "63 dimensions", "infinity"],
+)
+def test_a_broken_encoder_costs_the_hit_and_not_the_call(vector, caplog):
+    class Broken(TopicEncoder):
+        def encode(self, texts):
+            return np.stack([vector.astype(np.float32) for _ in texts])
+
+    cache = static(encoder=Broken())
+    with caplog.at_level(logging.WARNING, "llmfast"):
+        assert sources(ask(cache, "t/a", "t/b", "t/a")) == ["llm_call", "llm_call", "exact_hit"]
+    assert cache.stats().failures == {"L3": 2}
+    assert len(caplog.records) == 1, "logged once"
+
+
+def test_an_encoder_that_raises_costs_the_hit_and_not_the_call(caplog):
+    class Broken(TopicEncoder):
+        def encode(self, texts):
+            raise MemoryError("no room")
+
+    cache = static(encoder=Broken())
+    answer = ask(cache, "t/a")[0]
+    assert (answer.source, answer.response) == ("llm_call", "t/a #1")
+    assert "no room" in answer.decision.reason

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 
 import pytest
 
-from asking import Clock, Model, ask, sources
+from asking import Clock, Model, ask, sources, static
 from encoders import TopicEncoder
 from llmfast import Cache, CachePolicy
 from llmfast._policy import POLICIES, shortened
@@ -46,7 +47,75 @@ def test_shortening_keeps_within_its_share():
     assert 50.0 <= shortened(100.0, 0.5, b"\xff" * 32) < 50.1
 
 
-# ---- stale if the call fails ----------------------------------------------------------------------------------------
+def test_an_answer_ends_after_its_time_to_live():
+    clock = Clock()
+    cache = static(encoder=TopicEncoder(), clock=clock, policy=CachePolicy(ttl=100.0, jitter=0.0))
+    ask(cache, "t/=")
+    clock.now += 99.5
+    exact, near = ask(cache, "t/=", "t/a")
+    assert sources((exact, near)) == ["exact_hit", "semantic_hit"]
+    assert exact.age == near.age == pytest.approx(99.5)
+    clock.now += 0.5
+    assert sources(ask(cache, "t/b")) == ["llm_call"]
+    assert cache.stats().rows == cache.stats().vectors == 1, "the row that was over is gone with its vector"
+
+
+def test_the_time_to_live_is_absolute():
+    clock = Clock()
+    cache = Cache(clock=clock, policy=CachePolicy(ttl=100.0, jitter=0.0))
+    assert sources(ask(cache, "q", "q")) == ["llm_call", "exact_hit"]
+    clock.now += 60
+    assert sources(ask(cache, "q")) == ["exact_hit"]
+    clock.now += 60
+    assert sources(ask(cache, "q")) == ["llm_call"], "being used must not make it live longer"
+
+
+def test_a_request_sets_its_own_time_to_live():
+    clock = Clock()
+    cache = Cache(clock=clock)
+    ask(cache, "short", ttl=10.0)
+    ask(cache, "forever", ttl=1e9)
+    clock.now += 86_500
+    assert sources(ask(cache, "forever")) == ["exact_hit"]
+    assert sources(ask(cache, "short")) == ["llm_call"]
+
+
+def test_a_request_that_asks_for_a_younger_answer_gets_none_that_is_older():
+    clock = Clock()
+    cache = static(encoder=TopicEncoder(), clock=clock)
+    ask(cache, "t/=")
+    clock.now += 50
+    assert sources(ask(cache, "t/=", "t/a", ttl=60.0)) == ["exact_hit", "semantic_hit"]
+    assert sources(ask(cache, "t/=", ttl=40.0)) == ["llm_call"]
+
+
+def test_a_kind_with_a_shorter_life_does_not_take_older_answers_of_another_kind():
+    clock = Clock()
+    cache = static(encoder=TopicEncoder(), clock=clock)
+    ask(cache, "t/=")
+    clock.now += 3700
+    assert sources(ask(cache, "t/=", "t/a")) == ["exact_hit", "semantic_hit"]
+    assert sources(ask(cache, "t/c", kind="news")) == ["llm_call"]
+
+
+def test_rows_that_are_over_do_not_hide_ones_that_are_not():
+    clock = Clock()
+    cache = static(encoder=TopicEncoder(0.9999), clock=clock, policy=CachePolicy(threshold=0.99999))
+    ask(cache, *[f"t/{n}" for n in range(20)], ttl=10.0)
+    ask(cache, "t/survivor")
+    clock.now += 11
+    cache.policies["general"] = CachePolicy(threshold=0.99, mode="static")
+    answer = ask(cache, "t/=")[0]
+    assert (answer.source, answer.response) == ("semantic_hit", "t/survivor #1")
+
+
+def test_the_default_clock_is_the_wall_clock():
+    before = time.time()
+    answer = ask(Cache(), "q", "q")[1]
+    assert 0 <= answer.age <= time.time() - before + 0.001
+
+
+# ---- stale if the call fails -----------------------------------------------------------------------------------------
 
 
 def down(_):
@@ -106,7 +175,7 @@ def test_what_is_over_answers_nobody_by_meaning():
     assert sources(ask(cache, "t/a")) == ["llm_call"]
 
 
-# ---- stale while a new one is fetched -------------------------------------------------------------------------------
+# ---- stale while a new one is fetched --------------------------------------------------------------------------------
 
 
 def test_an_answer_that_is_over_serves_while_a_new_one_is_fetched():
@@ -174,7 +243,7 @@ def test_a_policy_is_data():
     assert dataclasses.replace(policy, threshold=0.9).stale_if_error == 5.0
 
 
-# ---- shadow ---------------------------------------------------------------------------------------------------------
+# ---- shadow ----------------------------------------------------------------------------------------------------------
 
 
 def test_shadow_serves_no_hit_by_meaning_and_says_which_there_would_have_been(caplog):

@@ -6,12 +6,48 @@ import asyncio
 import logging
 import math
 import threading
+import types
+from typing import Any
 
 import numpy as np
 import pytest
 
+import llmfast
 from asking import Model, ask, sources, static
-from encoders import TopicEncoder
+from encoders import TOPICS, TopicEncoder, topics
+from llmfast import Cache, CachePolicy
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"dim": "8"}, "dim of the encoder must be a whole number from 1 to 4096, got '8'"),
+        ({"dim": 0}, "dim of the encoder must be a whole number from 1 to 4096, got 0"),
+        ({"fingerprint": 5}, r"fingerprint of the encoder must be a text \(str\), got 5"),
+        ({"fingerprint": ""}, "fingerprint of the encoder must be a text"),
+        ({"encode": 5}, "encode of the encoder must be a function of a list of texts, got 5"),
+    ],
+)
+def test_what_an_encoder_of_ones_own_has_is_checked(attributes, message):
+    encoder = types.SimpleNamespace(**{"dim": 8, "fingerprint": "f", "encode": topics, **attributes})
+    with pytest.raises(llmfast.ConfigError, match=message):
+        Cache(encoder=encoder)
+
+
+def test_an_encoder_that_has_another_model_is_asked_anew():
+    model = types.SimpleNamespace(dim=TOPICS.dim, fingerprint="first", asked=[])
+
+    def encode(texts: list[str]) -> Any:
+        model.asked.append((model.fingerprint, *texts))
+        return TOPICS.encode(texts)
+
+    model.encode = encode
+    cache = Cache(encoder=model, policy=CachePolicy(threshold=0.9))
+    for version in ("1", "2"):
+        cache.get_or_generate_sync("cards/a", str.upper, version=version)
+    model.fingerprint = "second"
+    cache.get_or_generate_sync("cards/a", str.upper, version="3")
+    assert model.asked == [("first", "cards/a"), ("second", "cards/a")]
 
 
 class Reusing(TopicEncoder):
@@ -151,3 +187,10 @@ def test_an_encoder_that_raises_costs_the_hit_and_not_the_call(caplog):
     answer = ask(cache, "t/a")[0]
     assert (answer.source, answer.response) == ("llm_call", "t/a #1")
     assert "no room" in answer.decision.reason
+
+
+def test_an_encoder_of_ones_own_that_gives_two_vectors_for_one_text_costs_the_hit():
+    two = types.SimpleNamespace(dim=2, fingerprint="two", encode=lambda texts: np.ones((2, 2), np.float32))
+    cache = Cache(encoder=two)
+    assert cache.get_or_generate_sync("a question", str.upper).response == "A QUESTION"
+    assert cache.stats().failures == {"L3": 1}

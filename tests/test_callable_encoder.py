@@ -1,33 +1,19 @@
-"""Encoders made of functions and of models of sentence-transformers, alone and in a cache."""
+"""Encoders made of functions, plain and async, alone and in a cache."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
 import gc
-import shutil
-import sys
 import threading
-import types
 from typing import Any
 
 import numpy as np
 import pytest
 
 import llmfast
-from encoders import TopicEncoder
-from llmfast import Cache, CachePolicy, CallableEncoder, SentenceTransformerEncoder
-
-TOPICS = TopicEncoder()
-
-
-def topics(texts: list[str]) -> Any:
-    return TOPICS.encode(texts)
-
-
-async def topics_later(texts: list[str]) -> Any:
-    await asyncio.sleep(0)
-    return TOPICS.encode(texts).tolist()
+from encoders import TOPICS, topics, topics_later
+from llmfast import Cache, CachePolicy, CallableEncoder
 
 
 def encoder_of(function: Any, **options: Any) -> CallableEncoder:
@@ -36,6 +22,11 @@ def encoder_of(function: Any, **options: Any) -> CallableEncoder:
 
 def cache_of(function: Any, **options: Any) -> Cache:
     return Cache(encoder=encoder_of(function, **options), policy=CachePolicy(threshold=0.9))
+
+
+def loop_threads() -> list[threading.Thread]:
+    gc.collect()
+    return [thread for thread in threading.enumerate() if thread.name == "llmfast-loop"]
 
 
 # ---- functions -------------------------------------------------------------------------------------------------------
@@ -177,45 +168,6 @@ def test_a_function_that_lets_out_a_generator_exit_fails_and_ends_nobody():
             asyncio.run(encoder.encode_async(["a"]))
         cache = Cache(encoder=encoder)
         assert asyncio.run(cache.get_or_generate("a", str.upper)).response == "A"
-
-
-@pytest.mark.parametrize(
-    ("attributes", "message"),
-    [
-        ({"dim": "8"}, "dim of the encoder must be a whole number from 1 to 4096, got '8'"),
-        ({"dim": 0}, "dim of the encoder must be a whole number from 1 to 4096, got 0"),
-        ({"fingerprint": 5}, r"fingerprint of the encoder must be a text \(str\), got 5"),
-        ({"fingerprint": ""}, "fingerprint of the encoder must be a text"),
-        ({"encode": 5}, "encode of the encoder must be a function of a list of texts, got 5"),
-    ],
-)
-def test_what_an_encoder_of_ones_own_has_is_checked(attributes, message):
-    encoder = types.SimpleNamespace(**{"dim": 8, "fingerprint": "f", "encode": topics, **attributes})
-    with pytest.raises(llmfast.ConfigError, match=message):
-        Cache(encoder=encoder)
-
-
-def test_an_encoder_of_ones_own_that_gives_two_vectors_for_one_text_costs_the_hit():
-    two = types.SimpleNamespace(dim=2, fingerprint="two", encode=lambda texts: np.ones((2, 2), np.float32))
-    cache = Cache(encoder=two)
-    assert cache.get_or_generate_sync("a question", str.upper).response == "A QUESTION"
-    assert cache.stats().failures == {"L3": 1}
-
-
-def test_an_encoder_that_has_another_model_is_asked_anew():
-    model = types.SimpleNamespace(dim=TOPICS.dim, fingerprint="first", asked=[])
-
-    def encode(texts: list[str]) -> Any:
-        model.asked.append((model.fingerprint, *texts))
-        return TOPICS.encode(texts)
-
-    model.encode = encode
-    cache = Cache(encoder=model, policy=CachePolicy(threshold=0.9))
-    for version in ("1", "2"):
-        cache.get_or_generate_sync("cards/a", str.upper, version=version)
-    model.fingerprint = "second"
-    cache.get_or_generate_sync("cards/a", str.upper, version="3")
-    assert model.asked == [("first", "cards/a"), ("second", "cards/a")]
 
 
 def test_a_text_that_is_much_longer_than_what_is_read_is_not_encoded():
@@ -376,206 +328,3 @@ def test_a_caller_that_leaves_stops_the_encoding():
     asyncio.run(ask())
     assert stopped == [["a"]]
     assert cache.stats().failures == {}
-
-
-def loop_threads() -> list[threading.Thread]:
-    gc.collect()
-    return [thread for thread in threading.enumerate() if thread.name == "llmfast-loop"]
-
-
-# ---- sentence-transformers, as far as it goes without the library ----------------------------------------------------
-
-
-class FakeTensor:
-    """As much of a tensor as is read: its type, its shape, its bytes."""
-
-    def __init__(self, values: Any) -> None:
-        self.array = np.asarray(values)
-        self.dtype, self.shape = self.array.dtype, self.array.shape
-
-    def detach(self) -> FakeTensor:
-        return self
-
-    cpu = contiguous = detach
-
-    def reshape(self, shape: int) -> FakeTensor:
-        return FakeTensor(self.array.reshape(shape))
-
-    def view(self, dtype: Any) -> FakeTensor:
-        return FakeTensor(self.array.view(dtype))
-
-    def numpy(self) -> Any:
-        return self.array
-
-
-class FakeTokenizer:
-    unk_token_id = 100
-
-    def __init__(self) -> None:
-        self.words = ["a", "b", "where", "is", "my", "card"]
-
-    def __call__(self, text: str, *, truncation: bool, verbose: bool) -> dict[str, list[int]]:
-        assert (truncation, verbose) == (False, False)
-        ids = [self.words.index(word) if word in self.words else self.unk_token_id for word in text.split()]
-        return {"input_ids": [101, *ids, 102]}
-
-    def get_vocab(self) -> dict[str, int]:
-        return {word: place for place, word in enumerate(self.words)}
-
-
-class FakeModel:
-    """As much of a SentenceTransformer as is used."""
-
-    default_prompt_name: str | None = None
-    truncate_dim = None
-
-    def __init__(self, name: str = "made", **options: Any) -> None:
-        self.name, self.options = name, options
-        self.weights = {"layer": FakeTensor(np.arange(4.0)), "bias": FakeTensor(np.float32(1.0))}
-        self.tokenizer: Any = FakeTokenizer()
-        self.prompts = {"query": "query: "}
-        self.max_seq_length: float | None = 6
-        self.config = {"hidden_size": 4, "_name_or_path": name}
-        self.asked: list[Any] = []
-
-    def get_sentence_embedding_dimension(self) -> int | None:
-        return 4
-
-    def __iter__(self) -> Any:
-        return iter([types.SimpleNamespace(config=self.config)])
-
-    def __repr__(self) -> str:
-        return "FakeModel()"
-
-    def state_dict(self) -> dict[str, FakeTensor]:
-        return self.weights
-
-    def encode(self, texts: list[str], **options: Any) -> Any:
-        self.asked.append((texts, options))
-        return np.ones((len(texts), 4), np.float64) * 3
-
-
-@pytest.fixture
-def library(monkeypatch):
-    module = types.ModuleType("sentence_transformers")
-    module.SentenceTransformer = FakeModel  # type: ignore[attr-defined]
-    torch = types.ModuleType("torch")
-    torch.uint8 = np.uint8  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "sentence_transformers", module)
-    monkeypatch.setitem(sys.modules, "torch", torch)
-    return module
-
-
-def test_a_library_that_is_missing_is_named_with_its_cure(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
-    with pytest.raises(llmfast.MissingPackageError, match="pip install sentence-transformers") as caught:
-        SentenceTransformerEncoder("all-MiniLM-L6-v2")
-    assert isinstance(caught.value, ImportError)
-    assert caught.value.name == "sentence-transformers"
-
-
-def test_a_model_is_an_encoder(library):
-    encoder = SentenceTransformerEncoder("some/model", device="cpu")
-    assert isinstance(encoder, llmfast.Encoder)
-    assert (encoder.dim, encoder.max_tokens, len(encoder.fingerprint)) == (4, 6, 64)
-    model = encoder._model
-    assert (model.name, model.options) == ("some/model", {"device": "cpu"})
-    found = encoder.encode(["a", "b"])
-    assert (found.dtype, found.tolist()) == (np.float32, [[0.5] * 4] * 2)
-    texts, options = model.asked[0]
-    assert texts == ["a", "b"]
-    assert (options["normalize_embeddings"], options["show_progress_bar"], options["prompt"]) == (True, False, "")
-    assert repr(encoder) == "SentenceTransformerEncoder(FakeModel, dim=4)"
-
-
-def test_a_prompt_stands_before_every_text(library):
-    model = FakeModel()
-    model.default_prompt_name = "query"
-    default, own = SentenceTransformerEncoder(model), SentenceTransformerEncoder(model, prompt="q: ")
-    plain = SentenceTransformerEncoder(model, prompt="")
-    for encoder in (default, own, plain):
-        encoder.encode(["a"])
-    assert [options["prompt"] for _, options in model.asked] == ["query: ", "q: ", ""]
-    assert len({default.fingerprint, own.fingerprint, plain.fingerprint}) == 3
-
-
-def test_everything_that_decides_a_vector_is_in_the_fingerprint(library):
-    def changed(change: Any) -> str:
-        model = FakeModel()
-        change(model)
-        return SentenceTransformerEncoder(model).fingerprint
-
-    first = changed(lambda model: None)
-    assert SentenceTransformerEncoder("elsewhere").fingerprint == first
-    prints = {
-        first,
-        changed(lambda model: model.weights.update(bias=FakeTensor(np.float32(1.0000001)))),
-        changed(lambda model: model.weights.update(bias=FakeTensor(np.float32([1.0])))),
-        changed(lambda model: model.weights.update(more=FakeTensor(np.float32([1.0])))),
-        changed(lambda model: model.tokenizer.words.append("more")),
-        changed(lambda model: setattr(model, "max_seq_length", 7)),
-        changed(lambda model: model.config.update(hidden_act="relu")),
-    }
-    assert len(prints) == 7
-
-
-def test_a_text_that_is_not_read_whole_is_named(library):
-    encoder = SentenceTransformerEncoder(FakeModel())
-    assert encoder.unread("where is my card") is None
-    assert encoder.unread("where is my card a b") == "the text has 8 tokens, and the encoder reads 6"
-    assert encoder.unread("where is zork") == "the text has 1 words or signs that the encoder does not know"
-    model = FakeModel()
-    model.tokenizer = None
-    model.max_seq_length = None
-    unlimited = SentenceTransformerEncoder(model)
-    assert (unlimited.max_tokens, unlimited.unread("zork " * 99)) == (None, None)
-    model.max_seq_length = float("inf")
-    assert unlimited.max_tokens is None
-
-
-def test_models_and_options_that_cannot_be_used_are_refused(library, monkeypatch):
-    with pytest.raises(llmfast.ConfigError, match="a loaded model takes no options, got device"):
-        SentenceTransformerEncoder(FakeModel(), device="cpu")
-    with pytest.raises(llmfast.ConfigError, match="batch_size must be a whole number of 1 or more, got 0"):
-        SentenceTransformerEncoder(FakeModel(), batch_size=0)
-    model = FakeModel()
-    model.weights = {}
-    with pytest.raises(llmfast.ConfigError, match="torch does not hold the weights"):
-        SentenceTransformerEncoder(model)
-    monkeypatch.setattr(FakeModel, "get_sentence_embedding_dimension", lambda self: None)
-    with pytest.raises(llmfast.ConfigError, match="how many dimensions"):
-        SentenceTransformerEncoder(FakeModel())
-
-
-# ---- sentence-transformers itself ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def real(minilm, tmp_path, monkeypatch):
-    """Load a copy of the model's folder with the library."""
-    if "sentence_transformers" not in sys.modules:
-        pytest.importorskip("sentence_transformers", exc_type=ImportError)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    folder = tmp_path / "model"
-    shutil.copytree(minilm.path, folder)
-    return lambda: SentenceTransformerEncoder(folder, device="cpu")
-
-
-@pytest.mark.weights
-@pytest.mark.filterwarnings("default")
-def test_the_library_s_minilm_gives_the_vectors_of_ours(real, minilm):
-    encoder = real()
-    texts = ["where is my card?", "I lost my card", "", "word " * 400]
-    found = encoder.encode(texts)
-    assert (found.dtype, encoder.dim, encoder.max_tokens) == (np.float32, 384, 256)
-    assert (found * minilm.encode(texts)).sum(axis=1).min() >= 0.99999
-    assert encoder.unread("where is my card?") is None
-    assert encoder.unread("word " * 400) == minilm.unread("word " * 400)
-    assert encoder.unread("🦀") is not None
-    first = encoder.fingerprint
-    assert real().fingerprint == first
-    encoder.encode(["changes the tokenizer's truncation"] * 3)
-    assert SentenceTransformerEncoder(encoder._model).fingerprint == first
-    with_another_weight = encoder._model
-    next(with_another_weight.parameters()).data[0, 0] += 1.0
-    assert SentenceTransformerEncoder(with_another_weight).fingerprint != first

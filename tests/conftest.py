@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from llmfast import MiniLM
+    from llmfast import Cache, MiniLM
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,6 +31,14 @@ def minilm() -> MiniLM:
         return llmfast.MiniLM()
     except llmfast.EncoderNotFoundError as error:
         pytest.skip(f"the MiniLM weights are missing: {error}")
+
+
+@pytest.fixture
+def native(minilm: MiniLM) -> Cache:
+    """A cache whose lookups go over the bridge, and in `searched` the questions that `nearest` looked for after all."""
+    from bridging import watched_cache
+
+    return watched_cache(minilm)
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pytest
 
-BENCHES = Path(__file__).resolve().parents[1] / "benches"
+from bench_modules import bench_modules
 
 
 class TopicEncoder:
@@ -72,10 +69,5 @@ def questions(count: int, topics: int) -> list[tuple[str, str]]:
 
 def bench():
     """Import `benches/replay_bruteforce.py`, or skip where there is no source tree."""
-    if not BENCHES.exists():
-        pytest.skip("needs the source tree: the brute-force scan lies in benches")
-    if str(BENCHES) not in sys.path:
-        sys.path.insert(0, str(BENCHES))
-    import replay_bruteforce
-
+    (replay_bruteforce,) = bench_modules("replay_bruteforce")
     return replay_bruteforce

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import itertools
 import random
 import statistics
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
 
-BENCHES = Path(__file__).resolve().parents[1] / "benches"
-if not (BENCHES / "batcher.py").exists():
-    pytest.skip("needs the source tree: it tests a bench", allow_module_level=True)
+from bench_modules import bench_modules
 
-sys.path.insert(0, str(BENCHES))
-try:
-    simulation, load, peers, virtual = map(
-        importlib.import_module, ("_batch_simulation", "_batch_load", "_batch_peers", "_batch_virtual")
-    )
-finally:
-    sys.path.remove(str(BENCHES))
+simulation, load, peers, virtual = bench_modules("_batch_simulation", "_batch_load", "_batch_peers", "_batch_virtual")
 
 ticks = st.lists(st.integers(0, 60), max_size=30).map(sorted)
 

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import gzip
-import importlib
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
 import llmfast
+from bench_modules import BENCHES, bench_modules
 
-BENCHES = Path(__file__).resolve().parents[1] / "benches"
-if not (BENCHES / "_encoder_fidelity.py").exists():
-    pytest.skip("needs the source tree: it tests a bench", allow_module_level=True)
-
-sys.path.insert(0, str(BENCHES))
-try:
-    fidelity, hostile, probe, encoder = map(
-        importlib.import_module, ("_encoder_fidelity", "_encoder_hostile", "_encoder_probe", "encoder")
-    )
-finally:
-    sys.path.remove(str(BENCHES))
+fidelity, hostile, probe, encoder = bench_modules("_encoder_fidelity", "_encoder_hostile", "_encoder_probe", "encoder")
 
 
 # ---- fidelity --------------------------------------------------------------------------------------------------------

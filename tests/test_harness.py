@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import random
 import statistics
-import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
 
-BENCHES = Path(__file__).resolve().parents[1] / "benches"
-if not (BENCHES / "_harness.py").exists():
-    pytest.skip("needs the source tree: it tests the benches' harness", allow_module_level=True)
+from bench_modules import bench_modules
 
-sys.path.insert(0, str(BENCHES))
-try:
-    harness = importlib.import_module("_harness")
-    machine = importlib.import_module("_machine")
-finally:
-    sys.path.remove(str(BENCHES))
+harness, machine = bench_modules("_harness", "_machine")
 
 positive = st.floats(min_value=1e-9, max_value=1e9)
 

@@ -5,26 +5,17 @@ from __future__ import annotations
 import dataclasses
 import functools
 import gzip
-import importlib
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bench_modules import BENCHES, bench_modules
 from llmfast import FlatIndex
 
-BENCHES = Path(__file__).resolve().parents[1] / "benches"
-if not (BENCHES / "_vectors.py").exists():
-    pytest.skip("needs the source tree: it tests a bench", allow_module_level=True)
-
-sys.path.insert(0, str(BENCHES))
-try:
-    vectors, oracle, peers, search = map(importlib.import_module, ("_vectors", "_oracle", "_search_peers", "search"))
-finally:
-    sys.path.remove(str(BENCHES))
+vectors, oracle, peers, search = bench_modules("_vectors", "_oracle", "_search_peers", "search")
 
 DIM = 16
 

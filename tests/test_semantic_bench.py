@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import importlib
 import re
 import subprocess
 import sys
@@ -13,30 +12,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-BENCHES = Path(__file__).resolve().parents[1] / "benches"
-if not (BENCHES / "_pairs.py").exists():
-    pytest.skip("needs the source tree: it tests a bench", allow_module_level=True)
+from bench_modules import BENCHES, bench_modules
 
-sys.path.insert(0, str(BENCHES))
-try:
-    pairs, sets, edits, words, contrasts, verdicts, sections, speed, caches, semantic, guards = map(
-        importlib.import_module,
-        (
-            "_pairs",
-            "_pair_sets",
-            "_pair_edits",
-            "_pair_words",
-            "_pair_contrasts",
-            "_verdicts",
-            "_semantic_pairs",
-            "_semantic_speed",
-            "_semantic_cache",
-            "semantic",
-            "_guards",
-        ),
-    )
-finally:
-    sys.path.remove(str(BENCHES))
+pairs, sets, edits, words, contrasts, verdicts, sections, speed, caches, semantic, guards = bench_modules(
+    "_pairs",
+    "_pair_sets",
+    "_pair_edits",
+    "_pair_words",
+    "_pair_contrasts",
+    "_verdicts",
+    "_semantic_pairs",
+    "_semantic_speed",
+    "_semantic_cache",
+    "semantic",
+    "_guards",
+)
 
 FEW = dict.fromkeys(sets.MUST_MISS, 30)
 

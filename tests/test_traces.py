@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import itertools
 import lzma
 import random
 import statistics
 import struct
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from bench_modules import bench_modules
 from llmfast import LruCache
 
-BENCHES = Path(__file__).resolve().parents[1] / "benches"
-if not (BENCHES / "_traces.py").exists():
-    pytest.skip("needs the source tree: the replay lies in benches", allow_module_level=True)
+if TYPE_CHECKING:
+    from pathlib import Path
 
-sys.path.insert(0, str(BENCHES))
-try:
-    traces = importlib.import_module("_traces")
-finally:
-    sys.path.remove(str(BENCHES))
+(traces,) = bench_modules("_traces")
 
 
 # ---- readers ---------------------------------------------------------------------------------------------------------

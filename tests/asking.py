@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 
-from llmfast import Cache
+from llmfast import Cache, CachePolicy
 from llmfast._policy import POLICIES
+
+#: The policy that compares by the threshold alone.
+STATIC = CachePolicy(mode="static")
 
 
 class Model:

@@ -36,12 +36,6 @@ class Gate:
             event.set()
 
 
-async def turns(count=5):
-    """Let everything run that can run without anybody's help."""
-    for _ in range(count):
-        await asyncio.sleep(0)
-
-
 def open_gate(answer=None, **options) -> tuple[Gate, Batched]:
     gate = Gate(shut=False) if answer is None else Gate(answer, shut=False)
     return gate, batch(gate, **options)

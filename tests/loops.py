@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-#: Nothing here waits that long unless it fails.
+#: No test waits that long unless it fails.
 LONG_S = 20.0
 
 

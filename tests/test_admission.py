@@ -7,11 +7,9 @@ import json
 
 import pytest
 
-from asking import Clock, Model, ask, sources
+from asking import STATIC, Clock, Model, ask, sources
 from encoders import TopicEncoder
 from llmfast import PUBLIC, Cache, CachePolicy, Reply
-
-STATIC = CachePolicy(mode="static")
 
 COMPLETE = [
     Reply("a", finish_reason="stop"),

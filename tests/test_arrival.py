@@ -11,6 +11,7 @@ import pytest
 
 from llmfast import _bridge, _llmfast
 from llmfast._llmfast import Arrival
+from loops import turns
 
 # asyncio has its task twice, in C and in Python; debuggers and instrumentation use the second one.
 TASKS = {"C": asyncio.Task, "Python": asyncio.tasks._PyTask}
@@ -40,11 +41,6 @@ def told(request, monkeypatch):
         monkeypatch.setitem(globals(), "Arrival", lambda loop: _llmfast.Arrival(loop, _bridge._done()))
 
 
-async def turns(count=1):
-    for _ in range(count):
-        await asyncio.sleep(0)
-
-
 def soon(function, *arguments):
     asyncio.get_running_loop().call_soon(function, *arguments)
 
@@ -68,7 +64,7 @@ def test_a_task_goes_on_in_the_turn_in_which_it_arrives(run):
             assert asyncio.current_task() is task
 
         task = loop.create_task(wait())
-        await turns()
+        await turns(1)
 
         def arrive():
             arrival.arrive("came")
@@ -121,7 +117,7 @@ def test_a_task_that_waits_can_be_cancelled(run):
             await arrival
 
         task = loop.create_task(wait())
-        await turns()
+        await turns(1)
         task.cancel("enough")
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -175,7 +171,7 @@ def test_a_task_goes_on_in_its_own_context(run):
             return who.get()
 
         tasks = [loop.create_task(wait(name, arrival)) for name, arrival in zip("ab", arrivals, strict=True)]
-        await turns()
+        await turns(1)
         who.set("the one who brings it")
         soon(lambda: [arrival.arrive(None) for arrival in arrivals])
         return await asyncio.gather(*tasks), who.get()
@@ -192,7 +188,7 @@ def test_all_who_wait_are_told(run):
             return await arrival
 
         tasks = [loop.create_task(wait()) for _ in range(3)]
-        await turns()
+        await turns(1)
         soon(arrival.arrive, "x")
         return await asyncio.gather(*tasks, arrival)
 

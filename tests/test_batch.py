@@ -6,8 +6,9 @@ import asyncio
 
 from hypothesis import given, strategies as st
 
-from batching import open_gate, shut_gate, turns
+from batching import open_gate, shut_gate
 from llmfast._batch import batch
+from loops import turns
 
 
 def test_one_burst_is_one_batch_and_everybody_gets_their_own():

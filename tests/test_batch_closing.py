@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from batching import shut_gate, turns
+from batching import shut_gate
 from llmfast._errors import ClosedError
+from loops import turns
 
 
 def test_drain_waits_for_everything_and_for_nothing():

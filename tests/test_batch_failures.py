@@ -8,9 +8,10 @@ import contextvars
 import pytest
 from hypothesis import given, strategies as st
 
-from batching import open_gate, outcomes, shut_gate, turns
+from batching import open_gate, outcomes, shut_gate
 from llmfast._batch import batch
 from llmfast._errors import BatchSizeError, NestedBatchError, UntriedItemError
+from loops import turns
 
 
 class Bad(Exception):

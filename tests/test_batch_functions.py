@@ -11,9 +11,9 @@ import weakref
 
 import pytest
 
-from batching import turns
 from llmfast._batch import Batched, BatchedMethod, batch
 from llmfast._errors import ConfigError
+from loops import turns
 
 # ---- functions -------------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,9 @@ import weakref
 
 import pytest
 
-from batching import shut_gate, turns
+from batching import shut_gate
 from llmfast._batch import batch
+from loops import turns
 
 
 @pytest.mark.parametrize("begun", [False, True])

@@ -8,9 +8,10 @@ import time
 import pytest
 from hypothesis import given, strategies as st
 
-from batching import open_gate, outcomes, shut_gate, turns
+from batching import open_gate, outcomes, shut_gate
 from llmfast._batch import batch
 from llmfast._errors import ConfigError, DeadlineError, ItemTooLargeError, OverloadedError
+from loops import turns
 
 
 async def behind_a_call(gate, embed, items):

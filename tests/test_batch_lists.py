@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from batching import open_gate, shut_gate, turns
+from batching import open_gate, shut_gate
 from llmfast._batch import batch
 from llmfast._errors import ConfigError, DeadlineError, ItemTooLargeError, NestedBatchError
+from loops import turns
 
 
 def test_an_item_that_no_queue_can_hold_fails_its_list_and_holds_up_nobody():

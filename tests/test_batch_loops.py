@@ -10,8 +10,9 @@ import weakref
 
 import pytest
 
-from batching import open_gate, shut_gate, turns
+from batching import open_gate, shut_gate
 from llmfast._batch import batch
+from loops import turns
 
 
 def test_it_works_under_one_loop_after_the_other_and_holds_none():

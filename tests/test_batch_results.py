@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
-from batching import open_gate, outcomes, turns
+from batching import open_gate, outcomes
 from llmfast._batch import batch
 from llmfast._batch_calls import as_list
 from llmfast._errors import BatchSizeError
+from loops import turns
 
 
 class Rows:

@@ -12,13 +12,11 @@ import pytest
 from hypothesis import given, strategies as st
 
 import llmfast
-from asking import Clock, Model, ask, sources
+from asking import STATIC, Clock, Model, ask, sources
 from encoders import TopicEncoder
 from llmfast import PUBLIC, Cache, CachePolicy
 from llmfast._groups import SHELVES
 from llmfast._invalidation import Criteria
-
-STATIC = CachePolicy(mode="static")
 
 
 def filled(clock=None):

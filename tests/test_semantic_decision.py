@@ -10,12 +10,10 @@ import types
 
 import pytest
 
-from asking import Clock, Model, ask, sources, static
+from asking import STATIC, Clock, Model, ask, sources, static
 from encoders import NamedTopics, TopicEncoder
 from llmfast import PUBLIC, Cache, CachePolicy
 from llmfast._llmfast import Row
-
-STATIC = CachePolicy(mode="static")
 
 ANSWERS = ("response", "source", "tier", "score", "age", "key", "coalesced", "model", "usage", "decision", "stale")
 

@@ -9,9 +9,7 @@ import pytest
 
 from asking import Clock, Model
 from llmfast import Cache, CachePolicy, ClosedError, _drivers, _flight
-
-#: Nothing here waits that long unless it fails.
-LONG_S = 20
+from loops import LONG_S, in_time
 
 
 @pytest.fixture(autouse=True)
@@ -66,10 +64,6 @@ def in_thread(function, *arguments):
     return thread, found
 
 
-def awaiting(coroutine):
-    return asyncio.run(asyncio.wait_for(coroutine, LONG_S))
-
-
 @pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
 @pytest.mark.parametrize("follows", ["sync", "async"])
 @pytest.mark.parametrize("how", ["stopped", "closed"])
@@ -86,7 +80,7 @@ def test_who_waits_for_a_call_of_a_loop_that_ends_calls_itself(how, follows, lea
     if follows == "sync":
         thread, found = in_thread(lambda: cache.get_or_generate_sync("q", str.upper))
     else:
-        thread, found = in_thread(lambda: awaiting(cache.get_or_generate("q", Model())))
+        thread, found = in_thread(lambda: in_time(cache.get_or_generate("q", Model())))
     while flight.waiters < 2:
         assert thread.is_alive()
     leader.end(how)
@@ -115,7 +109,7 @@ def test_who_reads_along_on_a_loop_that_ends_is_told(how, leader):
 
     leader.begin(cache.get_or_generate("q", hang))
     assert begun.wait(LONG_S)
-    thread, found = in_thread(lambda: awaiting(follow()))
+    thread, found = in_thread(lambda: in_time(follow()))
     assert waits.wait(LONG_S)
     leader.end(how)
     thread.join(LONG_S)
@@ -145,5 +139,5 @@ def test_a_renewal_on_a_loop_that_has_stopped_is_begun_anew(leader):
                 break
         return first, answer
 
-    first, second = awaiting(other())
+    first, second = in_time(other())
     assert (first.stale, second.response, llm.calls) == (True, "q #1", ["q"])

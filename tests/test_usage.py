@@ -15,8 +15,8 @@ from asking import ask
 from llmfast import Cache, Engine, Ledger, Prices, Reply, Usage
 from llmfast._replay.log import parse_body
 from llmfast._replay.model import tokens
+from loops import in_time
 
-PATIENCE = 20.0
 PRICES = Prices({"m": (1, 10)})
 CACHED = [
     {"input_tokens": 21, "cache_creation_input_tokens": 188, "cache_read_input_tokens": 1000, "output_tokens": 3},
@@ -129,7 +129,7 @@ def streamed(items, read=None):
             await asyncio.sleep(0)
         return asked, answer
 
-    return asyncio.run(asyncio.wait_for(run(), PATIENCE))
+    return in_time(run())
 
 
 START = Reply("a", usage={"input_tokens": 25, "cache_read_input_tokens": 75, "output_tokens": 1})

@@ -9,6 +9,7 @@ mod canonical;
 mod json;
 mod links;
 mod normal;
+mod repeated;
 mod text;
 mod turns;
 mod value;
@@ -20,6 +21,7 @@ pub use value::Value;
 
 use crate::error::Result;
 use canonical::{Canonical, nfc};
+use repeated::RepeatedHash;
 
 /// Identifies a request: 256 bits over everything that can change the answer, scope included.
 pub type ExactKey = [u8; 32];
@@ -77,11 +79,10 @@ pub struct Identity {
 }
 
 /// The secret of a cache, under which its keys and partitions are made.
-#[derive(Clone)]
 pub struct Secret {
-    exact: [u8; 32],
-    folded: [u8; 32],
-    fingerprint: [u8; 32],
+    exact: RepeatedHash,
+    folded: RepeatedHash,
+    fingerprint: RepeatedHash,
     partition: [u8; 32],
     principal: [u8; 32],
     scope: [u8; 32],
@@ -93,9 +94,9 @@ impl Secret {
     pub fn new(secret: &[u8]) -> Self {
         let derive = |context| blake3::derive_key(context, secret);
         Self {
-            exact: derive("llmfast 2026-11 exact key"),
-            folded: derive("llmfast 2026-11 exact key without case"),
-            fingerprint: derive("llmfast 2026-11 compatibility fingerprint"),
+            exact: RepeatedHash::new(derive("llmfast 2026-11 exact key")),
+            folded: RepeatedHash::new(derive("llmfast 2026-11 exact key without case")),
+            fingerprint: RepeatedHash::new(derive("llmfast 2026-11 compatibility fingerprint")),
             partition: derive("llmfast 2026-11 partition"),
             principal: derive("llmfast 2026-11 principal"),
             scope: derive("llmfast 2026-11 scope"),
@@ -134,7 +135,7 @@ impl Secret {
         bytes.text(request.version);
         bytes.text(request.router);
         bytes.flag(request.stream);
-        Ok(bytes.hash(&self.fingerprint))
+        Ok(self.fingerprint.hash(bytes))
     }
 
     /// The exact key of a request with this query and [`Secret::fingerprint`].
@@ -200,11 +201,11 @@ impl Secret {
 
 /// Two steps: the secret makes a key for scope and fingerprint, and that one hashes the query where it lies. A query of
 /// a kilobyte stays one chunk of BLAKE3 so, and nobody copies it.
-fn keyed(secret: &[u8; 32], scope: Scope<'_>, fingerprint: &Fingerprint, query: &str) -> ExactKey {
+fn keyed(secret: &RepeatedHash, scope: Scope<'_>, fingerprint: &Fingerprint, query: &str) -> ExactKey {
     let mut bytes = Canonical::with_capacity(128);
     bytes.scope(scope);
     bytes.bytes(fingerprint);
-    *blake3::keyed_hash(&bytes.hash(secret), nfc(query).as_bytes()).as_bytes()
+    *blake3::keyed_hash(&secret.hash(bytes), nfc(query).as_bytes()).as_bytes()
 }
 
 fn first_128_bits(hash: [u8; 32]) -> u128 {

@@ -125,6 +125,14 @@ fn request() {
     let key = key_of();
     let entry = NewEntry { hash: hash(&key), key, value: 1, weight: 0, time_to_live: None };
     cache.insert(entry, || NOW, |other| Some(*other == key)).expect("keys are compared");
+    // The last system prompt is remembered; what comes with another one each time is not.
+    let systems = ["You are the assistant of a bank.", "You are the assistant of an insurance."];
+    let mut turn = 0;
+    measure("request: key of 1 kB, another system prompt each time", || {
+        turn ^= 1;
+        let fingerprint = secret.fingerprint(&Request { system: systems[turn], ..request }).expect("nothing is nested");
+        secret.exact_key(scope, &fingerprint, &query)
+    });
     measure("request: key of 1 kB and the exact hit", || {
         let key = key_of();
         cache.get(hash(&key), || NOW, |other| Some(*other == key))

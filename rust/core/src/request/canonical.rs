@@ -38,6 +38,14 @@ impl Canonical {
         *blake3::keyed_hash(key, &self.out).as_bytes()
     }
 
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.out
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.out
+    }
+
     pub(super) fn scope(&mut self, scope: Scope<'_>) {
         match scope {
             Scope::Single => self.part(b'o', &[]),

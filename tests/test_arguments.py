@@ -230,7 +230,7 @@ def test_numbers_are_names_as_json_writes_them():
 
     def key(bias):
         asked = Ask.from_keywords("openai.chat", {"model": "m", "messages": [], "logit_bias": bias})
-        return cache._identifier.identify_request(None, asked.normal).key
+        return cache.identities.identifier.identify_request(None, asked.normal).key
 
     assert key({50256: -100}) == key({"50256": -100})
 

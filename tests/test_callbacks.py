@@ -405,6 +405,6 @@ def test_a_stream_says_what_cannot_be_read_too(caplog):
 
 def test_an_answer_that_could_not_be_stored_is_counted(caplog, monkeypatch):
     cache = Cache()
-    monkeypatch.setattr(cache, "row", raises(OSError("no row")))
+    monkeypatch.setattr(cache.storing, "clock", raises(OSError("no clock")))
     assert sources(ask(cache, "q", "q")) == ["llm_call", "llm_call"]
     assert (cache.stats().not_stored, cache.stats().failures) == (2, {"admission": 2})

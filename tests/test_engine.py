@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from asking import Model, sources, static
 from encoders import TopicEncoder
-from llmfast import Cache, Engine, Reply, Usage
+from llmfast import Cache, Engine, Ledger, Reply, Usage
 
 
 class Routes:
@@ -20,6 +22,15 @@ class Routes:
         if query == "raise":
             raise ValueError("no route")
         return SimpleNamespace(model="big" if len(query) > 5 else "small")
+
+
+def test_parts_are_given_once():
+    engine = Engine(router=Routes(), ledger=Ledger())
+    for name in ("router", "ledger"):
+        with pytest.raises(AttributeError):
+            setattr(engine, name, None)
+    assert engine.router.generation == "1"
+    assert engine.ledger.summary().requests == 0
 
 
 def test_an_engine_without_parts_only_calls():

@@ -322,6 +322,7 @@ def test_the_parts_of_an_identity_are_what_the_single_calls_say():
     assert made.normal_key == identifier.normal_key("a", made.fingerprint, " what\u2019s  x? ")
     assert made.normal_key == identifier.identify("a", "what's x?", model="m", params={"n": 1}).key
     assert identifier.identify("a", "what's x?", model="m", params={"n": 1}).normal_key is None
+    assert made.row_key == made.normal_key == identifier.identify("a", "what's x?", model="m", params={"n": 1}).row_key
 
 
 @pytest.mark.parametrize(

@@ -113,3 +113,11 @@ def test_a_row_lies_in_its_partition_alone(number, other):
     for wrong in (b"", bytes(15), bytes(17)):
         with pytest.raises(ValueError, match="16"):
             row.lies_in(wrong)
+
+
+@pytest.mark.parametrize(("codec", "shared"), [("text", "{}"), ("bytes", b"{}"), ("json", None), ("events", None)])
+def test_what_cannot_change_may_be_shared(codec, shared):
+    row = Row(key=KEY, partition=0, payload=b"{}", codec=codec, created_at=0.0)
+    assert row.shared == shared
+    assert type(row.shared) is type(shared)
+    assert row.shared is row.shared

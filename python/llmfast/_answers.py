@@ -101,7 +101,8 @@ class ExactHit(_Hit):
     _plan = None
 
     def __init__(self, row: Row, age: float) -> None:
-        self.response = row.payload if row.is_plain else unpack(row)
+        shared = row.shared
+        self.response = unpack(row) if shared is None else shared
         self.age = age
         self.row = row
 
@@ -126,7 +127,8 @@ class SemanticHit(_Hit):
 
     def __init__(self, plan: Plan, match: Match, now: float) -> None:
         row, self.score = match
-        self.response = row.payload if row.is_plain else unpack(row)
+        shared = row.shared
+        self.response = unpack(row) if shared is None else shared
         self.age = max(0.0, now - row.created_at)
         self.row = row
         self._plan = plan

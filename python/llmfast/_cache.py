@@ -11,32 +11,31 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ._admission import Bursts
 from ._answers import ExactHit
-from ._arguments import Unreadable, check_encoder, names, number, refuse, whole
+from ._arguments import check_encoder, number, refuse, whole
 from ._counts import Counts, TierStats
 from ._engine import Engine
-from ._errors import ConfigError, InvalidTextError, ScopeRequiredError
+from ._errors import ConfigError, InvalidTextError
+from ._explain import explained
 from ._failures import Failures, shown
 from ._flight import FlightTable
+from ._identity import Identities
 from ._invalidation import Criteria, edition
-from ._llmfast import PUBLIC, Identifier, Identity, Row
-from ._loops import running_loop
-from ._memory import MemoryTier, as_number
+from ._llmfast import PUBLIC, Row
+from ._memory import MemoryTier
 from ._plan import Plan
-from ._policy import POLICIES, CachePolicy, check_ttl, resolve, shortened
-from ._request import Ask, Asking, check, check_parts, check_scope
+from ._policy import POLICIES, CachePolicy
+from ._request import Ask, Asking, check_parts, check_scope
 from ._semantic import SemanticTier
+from ._storing import Storing
 from ._types import Answer, Explanation
 from ._uncopied import Uncopied
-from ._values import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ._encoder import Encoder
     from ._request import Scope
-    from ._types import Usage
 
 #: Slots of the tables are numbered by 32 bits.
 _MOST_ROWS = 2**31
@@ -49,12 +48,6 @@ _KEY_BYTES = 32
 
 #: A scope that no row has: hashes are 0 or more.
 _NO_SCOPE = -1
-
-#: Stored questions that `explain` shows.
-_SHOWN = 5
-
-#: What is data as it is; of anything else the items are.
-_DATA = (tuple, list, dict, str, bytes)
 
 
 class _Any:
@@ -122,23 +115,20 @@ class Cache(Asking):
             if not isinstance(value, CachePolicy):
                 raise ConfigError(f"the policy of kind {kind!r} must be a CachePolicy, got {shown(value)}")
         self.clock = clock
-        self.admits = admit
         self.disabled = os.environ.get("LLMFAST_DISABLE", "") not in ("", "0")
         self.failures = Failures()
         self.flights = FlightTable()
         self.counts = Counts()
         self.uncopied = Uncopied()
-        self._scope = scope
-        self._require_scope = require_scope
-        self._identifier = Identifier(secrets.token_bytes(32) if secret is None else secret)
-        self._memory = MemoryTier(capacity, None if encoder is None else encoder.dim)
+        secret = secrets.token_bytes(32) if secret is None else secret
+        self.identities = Identities(secret, self.policies, scope, require_scope, self.disabled, self.failures)
+        self._memory = memory = MemoryTier(capacity, None if encoder is None else encoder.dim)
         self.semantic = (
             None
             if encoder is None
-            else SemanticTier(encoder, self._identifier, self._memory, self.counts, clock, capacity)
+            else SemanticTier(encoder, self.identities.identifier, memory, self.counts, clock, capacity)
         )
-        self._bursts = Bursts()
-        self._public_rows = False
+        self.storing = Storing(memory, self.identities, self.failures, self.counts, self.uncopied, admit, clock)
         #: The engine with this cache alone.
         self.engine = Engine(cache=self)
 
@@ -268,30 +258,7 @@ class Cache(Asking):
         ask = Ask(query, scope, user, None, model, system, messages, params, context, version, (), kind, ttl)
         plan = self.plan(ask, router, stream or None)
         check_parts(ask)
-        if plan is None:
-            return Explanation("the cache is disabled" if self.disabled else "the request cannot be identified")
-        found = self.exact(plan, peek=True)
-        if found is not None:
-            return Explanation(f"the same request was answered {found[1]:.0f} s ago")
-        if self.stale(plan, plan.policy.stale_while_revalidate) is not None:
-            return Explanation("the same request was answered before, and on an event loop a newer answer is fetched")
-        if self.semantic is None:
-            return Explanation("no encoder is set")
-        if not self.semantic.places(plan):
-            return Explanation(plan.why_not, plan.policy.threshold, refusal=plan.refusal)
-        if self.encodes_on_loop and running_loop() is not None:
-            message = "explain would stop the event loop of this thread: await asyncio.to_thread(cache.explain, ...)"
-            raise RuntimeError(message)
-        neighbours, serving = self.semantic.around(plan, _SHOWN)
-        reason, would_serve = plan.why_not, None
-        if serving is not None and plan.policy.mode == "shadow":
-            reason, would_serve = f"mode is 'shadow': a question with {serving.detail} would have served", serving
-        elif serving is not None:
-            reason = f"a question with {serving.detail} was answered before"
-        elif neighbours:
-            reason = f"the nearest question does not serve ({neighbours[0].verdict}): {neighbours[0].detail}"
-        nearest = neighbours[0].score if neighbours else None
-        return Explanation(reason, plan.policy.threshold, nearest, None, tuple(neighbours), plan.refusal, would_serve)
+        return explained(self, plan)
 
     def stats(self) -> TierStats:
         """Return what the cache did since it was made, and what it holds."""
@@ -318,24 +285,26 @@ class Cache(Asking):
 
         This is `plan` and `exact`, without the plan where none is needed: of all that the cache does it is done most.
         """
-        identified = self._identified(ask, router, streams)
+        identified = self.identities.of(ask, router, streams)
         if identified is None:
             return None
-        scope, policy, ttl, identity, key = identified
+        scope, policy, ttl, identity = identified
+        key, memory = identity.row_key, self._memory
         try:
-            now, epoch = self.clock(), self._memory.invalidations.count
+            now, epoch = self.clock(), memory.invalidations.count
         except Exception as error:  # noqa: BLE001 - without a time nothing can be looked up
             self.failures.note("clock", error)
             return None
         try:
             row = None
             if streams is None:
-                row = self._memory.rows_by_key.get(key)
-                age = None if row is None else row.answers(key, now, ask.kind if ask.ttl is None else None, ttl)
-                if row is not None and age is not None:
-                    return ExactHit(row, age)
+                row = memory.rows_by_key.get(key)
+                if row is not None:
+                    age = row.answers(key, now, ask.kind if ask.ttl is None else None, ttl)
+                    if age is not None:
+                        return ExactHit(row, age)
             plan = Plan(ask, scope, policy, ttl, identity.fingerprint, key, now, epoch, streams)
-            if streams is None and row is None and not self._public_rows:
+            if streams is None and row is None and not memory.has_public_rows:
                 # All that `exact` would look at has been looked at.
                 return plan
             found = self.exact(plan)
@@ -352,12 +321,12 @@ class Cache(Asking):
 
         Raises ConfigError if the kind, the time to live or the scope is not acceptable: those are the caller's to mend.
         """
-        identified = self._identified(ask, router, streams)
+        identified = self.identities.of(ask, router, streams)
         if identified is None:
             return None
-        scope, policy, ttl, identity, key = identified
+        scope, policy, ttl, identity = identified
         epoch = self._memory.invalidations.count
-        return Plan(ask, scope, policy, ttl, identity.fingerprint, key, self.clock(), epoch, streams)
+        return Plan(ask, scope, policy, ttl, identity.fingerprint, identity.row_key, self.clock(), epoch, streams)
 
     def exact(self, plan: Plan, *, peek: bool = False) -> tuple[Row, float] | None:
         """Return the row of exactly this request and its age in seconds: the scope's own, else a public one.
@@ -373,9 +342,9 @@ class Cache(Asking):
             has_form = plan.streams is None or plan.streams == (row.codec == "events")
             if row.is_expired(now) and plan.kind == row.kind and row.key == plan.key and has_form:
                 plan.stale = row
-        if not self._public_rows or plan.scope is PUBLIC:
+        if not self._memory.has_public_rows or plan.scope is PUBLIC:
             return None
-        key = self._key(PUBLIC, plan)
+        key = self.identities.key(PUBLIC, plan)
         row = rows.peek(key) if peek else rows.get(key)
         age = None if row is None else plan.answered_by(row, key, now)
         return None if row is None or age is None else (row, age)
@@ -403,78 +372,14 @@ class Cache(Asking):
 
     def confirms(self, ask: Ask, row: Row) -> bool:
         """Return whether a second principal just asked what a held public row answers."""
-        if not self._memory.is_held(row.key) or (ask.scope or self._scope) is not PUBLIC:
+        if not self._memory.is_held(row.key) or not self.identities.is_public(ask):
             return False
-        principal = self._principal(PUBLIC, ask.user)
+        principal = self.identities.principal(PUBLIC, ask.user)
         return principal is not None and row.principal != principal
 
     def release(self, row: Row) -> None:
         """Let a public row be found by meaning, now that two principals asked for it."""
-        if self._memory.release(row):
-            self._memory.has_public_vectors = True
-
-    def row(self, plan: Plan, value: Any, *, model: str, usage: Usage | None) -> Row | None:
-        """Make the row of an answer; None if the answer would not come back as it is."""
-        packed = pack(value)
-        if packed is None:
-            return None
-        codec, payload = packed
-        now = self.clock()
-        ttl = None if plan.ttl is None else shortened(plan.ttl, plan.policy.jitter, plan.key)
-        return Row(
-            key=plan.key,
-            partition=as_number(plan.partition),
-            scope=self._scope_id(plan),
-            question="" if plan.vector is None else plan.ask.query,
-            payload=payload,
-            codec=codec,
-            created_at=now,
-            expires_at=None if ttl is None else now + ttl,
-            stale_for=plan.policy.stale_for,
-            usage=usage,
-            estimated=usage is not None and usage.estimated,
-            model=model,
-            version=edition(plan.ask.version),
-            tags=list(plan.tags),
-            kind=plan.ask.kind,
-            principal=self._principal(plan.scope, plan.ask.user),
-        )
-
-    def tag(self, plan: Plan) -> bool:
-        """Note the tags of a request that missed; return False if they cannot be read.
-
-        Its answer must not be stored then: nobody could take it back by them.
-
-        Raises ConfigError for tags that are no names: those are the caller's to mend.
-        """
-        tags = plan.ask.tags
-        if isinstance(tags, str):
-            raise ConfigError(f"tags must be names in a list, got the str {tags!r:.60}")
-        try:
-            plan.tags = names(tags)
-        except ConfigError:
-            raise
-        except Exception as error:  # noqa: BLE001 - costs the hit, never the call
-            self.failures.note("tags", error)
-            return False
-        return True
-
-    def admit(self, plan: Plan, row: Row) -> str | None:
-        """Store the row of a complete, successful answer; return why it was not stored, None if it was."""
-        vector, public = plan.vector, plan.scope is PUBLIC
-        if vector is not None and public and row.principal is None:
-            vector = None
-        is_near_duplicate = plan.nearest is not None and plan.nearest >= plan.policy.threshold
-        # What mode "shadow" kept from being a hit would not have been stored at all.
-        is_near_duplicate = is_near_duplicate and plan.would_serve is None
-        if vector is not None and is_near_duplicate and self._bursts.floods(row.principal, row.created_at):
-            self.counts.reason("not_compared:burst")
-            vector = None
-        if not self._memory.put(row, vector, plan, held=public):
-            return "invalidated"
-        if public:
-            self._public_rows = True
-        return None
+        self._memory.release(row)
 
     # ---- inside -----------------------------------------------------------------------------------------------------
 
@@ -485,95 +390,10 @@ class Cache(Asking):
         if row is None or answer._stored_at is None or row.created_at == answer._stored_at:
             self.invalidate_sync(key=answer.key)
 
-    def _identified(
-        self, ask: Ask, router: str, streams: bool | None
-    ) -> tuple[Scope, CachePolicy, float | None, Identity, bytes] | None:
-        """Check a request; return its scope, policy, time to live and identity, and the key that its row lies under."""
-        # What is of a wrong type is refused here or by the identifier; nothing right is looked at twice.
-        if (
-            ask.user is not None
-            or ask.feature is not None
-            or ask.system is None
-            or ask.model is None
-            or ask.version is None
-        ):
-            check(ask)
-        kind = ask.kind
-        policy = (self.policies.get(kind) if isinstance(kind, str) else None) or resolve(self.policies, kind)
-        ttl = policy.ttl
-        if ask.ttl is not None:
-            ttl = check_ttl(ask.ttl)
-        scope = ask.scope
-        if scope is None:
-            scope = self._scope
-        if self._require_scope and (scope is None or scope == ""):
-            raise ScopeRequiredError(
-                "this cache was made with require_scope=True, and the request names no scope: pass scope= with a "
-                "tenant's name or llmfast.PUBLIC, or give the cache a default, Cache(scope=...)"
-            )
-        if self.disabled or (ask.normal is not None and ask.normal.uncacheable is not None):
-            return None
-        try:
-            try:
-                identity = self._identify(ask, scope, router, streams, policy.fold_case)
-            except TypeError:
-                # Maybe an object of an SDK, or a number as a name: most requests have none, and are not searched for
-                # one.
-                ask.become_as_sent()
-                identity = self._identify(ask, scope, router, streams, policy.fold_case)
-        except Exception as error:  # noqa: BLE001 - whatever cannot be identified is called, not refused
-            check(ask)
-            unread = (part.error for part in (ask.messages, ask.params, ask.context) if isinstance(part, Unreadable))
-            self.failures.note("identity", next(unread, error))
-            return None
-        # Of requests that say the same in other white space, width or signs there is one row.
-        return scope, policy, ttl, identity, identity.normal_key or identity.key
-
-    def _identify(self, ask: Ask, scope: Scope, router: str, streams: bool | None, fold_case: bool) -> Identity:
-        context: Any = ask.context
-        version, identifier = ask.version, self._identifier
-        if ask.normal is not None:
-            if streams is not None and streams != ask.normal.stream:
-                # An answer in another form than the request names, such as what an async generator makes of it.
-                router = f"{router}\n{'stream' if streams else 'whole'}"
-            return identifier.identify_request(
-                scope, ask.normal, context=context, version=version, router=router, fold_case=fold_case
-            )
-        params = ask.params
-        stream = bool(streams or (params is not None and streams is None and params.get("stream")))
-        if not context:
-            context = None
-        elif not isinstance(context, _DATA):
-            context = list(context)
-        # By position: keywords would cost a tenth of it.
-        return identifier.identify(
-            scope, ask.query, ask.model, ask.system, ask.messages, params, context, version, router, stream, fold_case
-        )
-
-    def _principal(self, scope: Scope, user: str | None) -> int | None:
-        """Return who asks, as a number; a user whose name is no text (a lone surrogate) is nobody."""
-        try:
-            return self._identifier.principal(scope, user)
-        except InvalidTextError as error:
-            self.failures.note("user", error)
-            return None
-
-    def _scope_id(self, plan: Plan) -> int:
-        """Return the scope of a request as a MAC, made when it is asked for: most requests are answered before."""
-        if plan.scope_id is None:
-            plan.scope_id = self._identifier.scope(plan.scope)
-        return plan.scope_id
-
     def _overtakes(self, criteria: Criteria, plan: Plan) -> bool:
         if criteria.scope is not None:
-            self._scope_id(plan)
+            self.identities.scope_id(plan)
         return criteria.overtakes(plan)
-
-    def _key(self, scope: Scope, plan: Plan) -> bytes:
-        """Return where the row of the same request of another scope lies."""
-        identifier, query = self._identifier, plan.ask.query
-        normal = identifier.normal_key(scope, plan.fingerprint, query, fold_case=plan.policy.fold_case)
-        return identifier.exact_key(scope, plan.fingerprint, query) if normal is None else normal
 
     def _criteria(
         self, scope: Scope | _Any, tag: str | None, version: str | None, key: bytes | None, older_than: float | None
@@ -582,7 +402,7 @@ class Cache(Asking):
         if not isinstance(scope, _Any):
             check_scope(scope)
             try:
-                scope_id = self._identifier.scope(scope)
+                scope_id = self.identities.identifier.scope(scope)
             except InvalidTextError:
                 # As with a tag that is no text: nothing can be stored under it.
                 scope_id = _NO_SCOPE

@@ -304,6 +304,9 @@ class Identity:
         upper and lower case too.
         """
     @property
+    def row_key(self) -> builtins.bytes:
+        """`normal_key`, or `key` where there is none: where the one row lies of all requests that say the same."""
+    @property
     def fingerprint(self) -> builtins.bytes:
         """Everything but query and scope (32 bytes)."""
 
@@ -418,8 +421,8 @@ class Row:
     @property
     def question(self) -> str: ...
     @property
-    def is_plain(self) -> bool:
-        """Whether the payload is the answer, as for the codecs "text" and "bytes"."""
+    def shared(self) -> str | builtins.bytes | None:
+        """The answer, if all who get it may have the same object, as for the codecs "text" and "bytes"; else None."""
     @property
     def codec(self) -> str:
         """ "text", "bytes", "json" or "events"."""

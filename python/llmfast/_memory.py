@@ -54,7 +54,8 @@ class MemoryTier:
         self._held: dict[bytes, np.ndarray | _Encoding] = {}
         self._groups = Groups()
         self.invalidations = Invalidations()
-        #: Whether a row of PUBLIC was ever found by meaning: until then nobody looks there.
+        #: Whether a row of PUBLIC was ever stored, and found by meaning: until then nobody looks there.
+        self.has_public_rows = False
         self.has_public_vectors = False
 
     def get(self, key: bytes, now: float) -> Row | None:
@@ -65,10 +66,10 @@ class MemoryTier:
             return None
         return row
 
-    def put(self, row: Row, vector: np.ndarray | _Encoding | None, plan: Plan, *, held: bool = False) -> bool:
+    def put(self, row: Row, vector: np.ndarray | _Encoding | None, plan: Plan, *, public: bool = False) -> bool:
         """Store a row, to be found by meaning too if there is a `vector` of its question (float32, (dim,)).
 
-        With `held` it is found by meaning only after `release`. Returns False, and stores nothing, if an invalidation
+        A `public` one is found by meaning only after `release`. Returns False, and stores nothing, if an invalidation
         that came after the request of `plan` began covers it.
         """
         key = row.key
@@ -80,10 +81,12 @@ class MemoryTier:
                 self._forget(gone)
             self._groups.add(row)
             if vector is not None and self.index is not None:
-                if held:
+                if public:
                     self._held[key] = vector
                 else:
                     self._add_vector(row, vector)
+            if public:
+                self.has_public_rows = True
         return True
 
     def is_held(self, key: bytes) -> bool:
@@ -91,12 +94,13 @@ class MemoryTier:
         return key in self._held
 
     def release(self, row: Row) -> bool:
-        """Let a held row be found by meaning; return whether it was held."""
+        """Let a held row, which is public, be found by meaning; return whether it was held."""
         with self._lock:
             vector = self._held.pop(row.key, None)
             if vector is None or self.rows_by_key.peek(row.key) is not row:
                 return False
             self._add_vector(row, vector)
+            self.has_public_vectors = True
             return True
 
     def remove(self, key: bytes) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Scope: TypeAlias = str | Public | None
 
 #: What context and tags are by default. There is one empty tuple; another one would only be looked at longer.
-_NOTHING = ()
+EMPTY = ()
 
 #: Arguments of the client libraries that no key counts, and that may be objects without a JSON form.
 _NOT_COUNTED = frozenset({"metadata", "timeout"})
@@ -88,7 +88,7 @@ class Ask:
         self.feature = feature
         self.model = model
         self.system = system
-        if not (messages is None and params is None and context is _NOTHING and tags is _NOTHING):
+        if not (messages is None and params is None and context is EMPTY and tags is EMPTY):
             # Apart: what comes most is on the way of each exact hit.
             messages, params, context, tags = _held(messages, params, context, tags)
         self.messages = messages
@@ -147,8 +147,8 @@ def _held(messages: Any, params: Any, context: Any, tags: Any) -> tuple[Any, Any
     return (
         messages if messages is None or type(messages) is list else held(messages),
         params if params is None or type(params) is dict else named(params),
-        context if context is _NOTHING or type(context) is list else held(context),
-        tags if tags is _NOTHING or type(tags) is list else held(tags),
+        context if context is EMPTY or type(context) is list else held(context),
+        tags if tags is EMPTY or type(tags) is list else held(tags),
     )
 
 
@@ -197,7 +197,7 @@ def check_parts(ask: Ask) -> None:
     """Raise ConfigError for history or documents of a form that was hardly meant. For misses: hits need no look."""
     if ask.messages is not None:
         check_turns(ask.messages)
-    if ask.context is not _NOTHING:
+    if ask.context is not EMPTY:
         check_documents(ask.context)
 
 
@@ -261,8 +261,10 @@ class Asking:
         `model`, `system`, `messages` (the turns before the query, with or without the query as the last), `params`,
         `context` (documents that the answer draws on) and `version` can change the answer: requests that differ in one
         of them never share it. Objects of a client library in them count as the JSON that it sends. Only the query is
-        compared by meaning. `scope` is the tenant whose answers may serve: None, a name, or `llmfast.PUBLIC`. `user`
-        and `feature` are for reports. `kind` picks the policy, `ttl` (seconds) overrides its time to live.
+        compared by meaning. `scope` is the tenant whose answers may serve: None, a name, or `llmfast.PUBLIC`. `user` is
+        who asks: reports are split by it, an answer of `llmfast.PUBLIC` is found by meaning once two users asked for
+        it, and who floods the cache is told by it. `feature` is for reports. `tags` are names by which `invalidate`
+        finds the answer. `kind` picks the policy, `ttl` (seconds) overrides its time to live.
 
         Identical requests at the same time make one call; if it raises, all of them raise what it raised.
 

@@ -26,6 +26,11 @@ impl PyIdentity {
     }
 
     #[getter]
+    fn row_key<'py>(&self, py: Python<'py>) -> Bytes<'py> {
+        PyBytes::new(py, self.0.normal_key.as_ref().unwrap_or(&self.0.key))
+    }
+
+    #[getter]
     fn fingerprint<'py>(&self, py: Python<'py>) -> Bytes<'py> {
         PyBytes::new(py, &self.0.fingerprint)
     }

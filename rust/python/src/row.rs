@@ -90,6 +90,11 @@ impl PyRow {
         Ok(object.clone_ref(py))
     }
 
+    #[getter]
+    fn shared(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        matches!(self.row.codec, Codec::Text | Codec::Bytes).then(|| self.payload(py)).transpose()
+    }
+
     fn seal<'py>(&self, py: Python<'py>, key: [u8; 32]) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.row.seal(&key))
     }

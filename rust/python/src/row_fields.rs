@@ -1,6 +1,5 @@
 //! Bindings of a row's fields.
 
-use llmfast_core::row::Codec;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -27,11 +26,6 @@ impl PyRow {
     #[getter]
     fn question(&self) -> &str {
         &self.row.question
-    }
-
-    #[getter]
-    fn is_plain(&self) -> bool {
-        matches!(self.row.codec, Codec::Text | Codec::Bytes)
     }
 
     #[getter]

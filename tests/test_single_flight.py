@@ -201,7 +201,7 @@ def test_threads_of_the_loop_s_pool_that_follow_do_not_hold_up_the_call():
 def test_an_answer_that_could_not_be_admitted_is_shared_all_the_same(monkeypatch, caplog):
     async def run():
         gate, cache = Gate(), Cache()
-        monkeypatch.setattr(cache, "admit", lambda *_: 1 / 0)
+        monkeypatch.setattr(cache._memory, "put", lambda *_, **__: 1 / 0)
         waiting = [asyncio.ensure_future(cache.get_or_generate("q", gate)) for _ in range(5)]
         await gate.entered.wait()
         gate.open.set()

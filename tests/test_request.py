@@ -311,6 +311,12 @@ def test_context_version_router_and_case_are_the_application_s():
     request = NormalRequest.from_wire("openai.chat", b'{"messages": [{"role": "user", "content": "Hi"}]}')
     ways = [{}, {"context": ["d"]}, {"version": "2"}, {"router": "r"}]
     assert len({identifier.identify_request(None, request, **way).fingerprint for way in ways}) == 4
+    whole, stream = [{"stream": form} for form in (False, True)]
+    assert identifier.identify_request(None, request, **whole).key == identifier.identify_request(None, request).key
+    streamed = NormalRequest.from_wire(
+        "openai.chat", b'{"messages": [{"role": "user", "content": "Hi"}], "stream": true}'
+    )
+    assert identifier.identify_request(None, request, **stream).key == identifier.identify_request(None, streamed).key
     folded = identifier.identify_request(None, request, fold_case=True)
     assert folded.normal_key == identifier.normal_key(None, folded.fingerprint, "hI", fold_case=True)
 

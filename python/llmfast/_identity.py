@@ -125,11 +125,8 @@ class Identities:
         context: Any = ask.context
         normal, params, version, identifier = ask.normal, ask.params, ask.version, self.identifier
         if normal is not None:
-            if streams is not None and streams != normal.stream:
-                # An answer in another form than the request names, such as what an async generator makes of it.
-                router = f"{router}\n{'stream' if streams else 'whole'}"
             return identifier.identify_request(
-                scope, normal, context=context, version=version, router=router, fold_case=fold_case
+                scope, normal, context=context, version=version, router=router, stream=streams, fold_case=fold_case
             )
         stream = bool(streams or (params is not None and streams is None and params.get("stream")))
         if not context:

@@ -250,9 +250,10 @@ class Identifier:
         context: Any = None,
         version: str = "",
         router: str = "",
+        stream: bool | None = None,
         fold_case: bool = False,
     ) -> Identity:
-        """Return who a request in normal form is."""
+        """Return who a request in normal form is. `stream` is the form of the answer, if not the one that it names."""
     def fingerprint(
         self,
         *,

@@ -15,7 +15,7 @@ mod turns;
 mod value;
 
 pub use api::{Api, NULLABLE, UNCACHEABLE, VOLATILE, VOLATILE_HEADERS};
-pub use normal::{Fields, Normal};
+pub use normal::{Added, Fields, Normal};
 pub use turns::ExactOnly;
 pub use value::Value;
 

@@ -1,6 +1,6 @@
 //! Bindings of request identity: keys and partitions.
 
-use llmfast_core::request::{Fields, Secret};
+use llmfast_core::request::{Added, Fields, Secret};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -51,7 +51,10 @@ impl Identifier {
         identity.map(PyIdentity).map_err(to_py)
     }
 
-    #[pyo3(signature = (scope, request, *, context = None, version = "", router = "", fold_case = false))]
+    #[pyo3(signature = (
+        scope, request, *, context = None, version = "", router = "", stream = None, fold_case = false
+    ))]
+    #[allow(clippy::too_many_arguments)] // keywords, one for each field that is added
     fn identify_request(
         &self,
         scope: ScopeArg<'_>,
@@ -59,10 +62,11 @@ impl Identifier {
         context: Option<&Any<'_>>,
         version: &str,
         router: &str,
+        stream: Option<bool>,
         fold_case: bool,
     ) -> PyResult<PyIdentity> {
-        let context = optional(context, "context")?;
-        let identity = self.0.identify_normal(scope.0, &request.0, context, version, router, fold_case);
+        let (context, added) = (optional(context, "context")?, Added { version, router, stream });
+        let identity = self.0.identify_normal(scope.0, &request.0, context, added, fold_case);
         identity.map(PyIdentity).map_err(to_py)
     }
 

@@ -56,6 +56,17 @@ pub struct Fields<'a> {
     pub stream: bool,
 }
 
+/// What the application and the router add to a request in normal form.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Added<'a> {
+    /// The application's own version of its prompt or data.
+    pub version: &'a str,
+    /// What the router's choice depends on beside the request.
+    pub router: &'a str,
+    /// Whether the answer is a stream, where that is not what the request says.
+    pub stream: Option<bool>,
+}
+
 impl<'a> Fields<'a> {
     /// A request of the application's own. Nothing is copied.
     fn request(self, history: &'a Value, params: &'a Value, context: &'a Value) -> Request<'a> {
@@ -86,7 +97,7 @@ impl Secret {
         let Fields { api, query, version, router, .. } = fields;
         if api != Api::Plain {
             let normal = Normal::from_fields(fields, messages, params)?;
-            return self.identify_normal(scope, &normal, context, version, router, fold_case);
+            return self.identify_normal(scope, &normal, context, Added { version, router, stream: None }, fold_case);
         }
         let history = without_query(messages, query);
         let (params, context) = (or_empty(params, Value::Map(Vec::new())), or_empty(context, Value::List(Vec::new())));
@@ -112,7 +123,7 @@ impl Secret {
         self.fingerprint(&fields.request(&history, &params, &context))
     }
 
-    /// Fingerprint, exact key and normal key of a request in normal form, with what the application and the router add.
+    /// Fingerprint, exact key and normal key of a request in normal form; Null stands for no documents.
     ///
     /// # Errors
     /// `Config` if a value is nested too deeply.
@@ -121,12 +132,13 @@ impl Secret {
         scope: Scope<'_>,
         normal: &Normal,
         context: Value,
-        version: &str,
-        router: &str,
+        added: Added<'_>,
         fold_case: bool,
     ) -> Result<Identity> {
         let context = or_empty(context, Value::List(Vec::new()));
-        self.identify(scope, &normal.request(&context, version, router), fold_case)
+        let request = normal.request(&context, added.version, added.router);
+        let stream = added.stream.unwrap_or(request.stream);
+        self.identify(scope, &Request { stream, ..request }, fold_case)
     }
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import datetime as dt
 import decimal
 import pickle
 import sys
@@ -58,7 +59,16 @@ def test_a_dated_name_with_a_price_of_its_own_keeps_it():
 
 
 @pytest.mark.parametrize(
-    "name", ["", "gpt-4", "gpt-4o-2024-13-06", "gpt-4o-20240806-x", "ft:gpt-4o:me", "azure/gpt-4o"]
+    "name",
+    [
+        "",
+        "gpt-4",
+        "gpt-4o-2024-13-06",
+        "gpt-4o-20240806-x",
+        "ft:gpt-4o:me",
+        "azure/gpt-4o",
+        "openai/openai/gpt-4o",
+    ],
 )
 def test_an_unknown_price_is_none_and_never_zero(name):
     prices = Prices({"gpt-4o": (1, 1)})
@@ -67,6 +77,22 @@ def test_an_unknown_price_is_none_and_never_zero(name):
     assert name not in prices
     with pytest.raises(UnknownPriceError, match=f"no price for model '{name}' among 1"):
         prices[name]
+
+
+def test_a_seller_is_what_a_name_begins_with():
+    prices = Prices({"my-gpt-4o": (1, 1), "openai/gpt-5": (2, 2)})
+    assert prices.get("my-openai/gpt-4o") is None
+    assert prices["openai/gpt-5-2025-08-07"] == Price(2_000_000, 2_000_000), "a price of the seller's own, and a date"
+
+
+def test_names_that_were_found_once_do_not_pile_up(monkeypatch):
+    monkeypatch.setattr("llmfast._prices._REMEMBERED", 10)
+    prices = Prices({"m": (1, 2), "n": (3, 4)})
+    for day in range(10, 29):
+        for month in range(1, 13):
+            date = f"2024-{month:02d}-{day}"
+            assert (prices[f"m-{date}"], prices[f"n-{date}"]) == (prices["m"], prices["n"])
+            assert len(prices._resolved) <= 10
 
 
 def test_the_bundled_table_says_how_old_it_is():
@@ -82,6 +108,14 @@ def test_own_prices_come_first():
     assert (both["gpt-4o"], both["mine"]) == (Price(1_000_000, 2_000_000), Price(1, 0))
     assert both["gpt-4o-mini"] == Prices.bundled()["gpt-4o-mini"]
     assert len(both) == len(Prices.bundled()) + 1
+
+
+def test_prices_of_one_day_together_are_of_that_day():
+    day, next_day = dt.date(2025, 1, 1), dt.date(2025, 1, 2)
+    old, new = Prices({"a": (1, 1)}, as_of=day), Prices({"b": (1, 1)}, as_of=next_day)
+    assert (old | Prices({"c": (1, 1)}, as_of=day)).as_of == day
+    assert (old | new).as_of is None
+    assert (old | Prices({"c": (1, 1)})).as_of is None
 
 
 @given(st.decimals(0, 10**6, places=6), st.integers(0, 2**53), st.integers(0, 2**53))
@@ -128,8 +162,11 @@ def test_numbers_of_other_libraries_count_as_they_print():
 def test_other_types_are_refused():
     with pytest.raises(TypeError, match="input price of 'm' must be a str, Decimal, int or float, got bool"):
         Prices({"m": (True, 1)})
-    with pytest.raises(TypeError, match="must be a pair"):
-        Prices({"m": 3})
+    for pair in (3, (1,), (1, 2, 3)):
+        with pytest.raises(TypeError, match="must be a pair"):
+            Prices({"m": pair})
+    with pytest.raises(TypeError):
+        OWN | {"m": (1, 2)}
     with pytest.raises(TypeError, match="model must be a str, got int"):
         OWN.get(3)
     with pytest.raises(TypeError, match="input price must be an int, got float"):
@@ -163,6 +200,10 @@ def test_dollars_are_exact_in_any_context(pico, precision):
 )
 def test_dollars_are_written_to_the_cent_or_as_fine_as_needed(pico, text):
     assert format_usd(pico) == text
+
+
+def test_nothing_is_no_debt():
+    assert not usd(0).is_signed()
 
 
 # ---- the ledger ------------------------------------------------------------------------------------------------------
@@ -268,6 +309,20 @@ def test_what_is_wrong_is_refused_and_not_booked():
     with pytest.raises(ConfigError, match=r"outcome must be one of 'exact_hit', .* got 'hit'"):
         ledger.record(outcome="hit", requested="dear", model="dear", usage=USAGE)
     assert ledger.summary().requests == 0
+
+
+def test_splits_come_by_name_whatever_was_booked_first():
+    ledger = Ledger(prices=OWN)
+    for name in ("bob", None, "carl", "ann", "dora"):
+        ledger.record(outcome="llm_call", requested="dear", model=name or "", usage=USAGE, user=name, feature=name)
+    for split in (ledger.by_user(), ledger.by_feature()):
+        assert list(split) == [None, "ann", "bob", "carl", "dora"]
+    assert list(ledger.summary().models) == ["", "ann", "bob", "carl", "dora"]
+
+
+def test_a_ledger_says_which_prices_it_counts_with():
+    assert Ledger(prices=OWN).prices is OWN
+    assert dict(Ledger().prices) == dict(Prices.bundled())
 
 
 def test_sums_cannot_be_changed():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import math
 import pickle
 from contextlib import aclosing
 from decimal import Decimal
@@ -12,9 +13,10 @@ from decimal import Decimal
 import pytest
 
 from asking import ask
-from llmfast import Cache, Engine, Ledger, Prices, Reply, Usage
+from llmfast import Cache, ConfigError, Engine, Ledger, Prices, Reply, Usage
 from llmfast._replay.log import parse_body
 from llmfast._replay.model import tokens
+from llmfast._usage import whole
 from loops import in_time
 
 PRICES = Prices({"m": (1, 10)})
@@ -23,11 +25,15 @@ CACHED = [
     {"input_tokens": 1209, "input_tokens_details": {"cached_tokens": 1000}, "output_tokens": 3, "total_tokens": 1212},
     {"prompt_tokens": 1209, "prompt_tokens_details": {"cached_tokens": 1}, "completion_tokens": 3},
     {"prompt_tokens": 1209, "cache_read_input_tokens": 1000, "cache_creation_input_tokens": 0, "completion_tokens": 3},
+    {"prompt_tokens": 1209, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 188, "completion_tokens": 3},
+    {"input_tokens": 21, "prompt_tokens": 21, "cache_read_input_tokens": 1188, "output_tokens": 3},
+    {"input_tokens": 21, "cache_read_input_tokens": 1188, "total_tokens": 1212},
 ]
 WHOLE = [
     {"input_tokens": 1209, "cache_creation_input_tokens": 0, "cache_read_input_tokens": None, "output_tokens": 3},
     {"prompt_tokens": 1209, "prompt_tokens_details": {"cached_tokens": 0}, "completion_tokens": 3},
     {"prompt_tokens": None, "input_tokens": 1209, "output_tokens": 3, "input_tokens_details": None},
+    {"prompt_tokens": 1209, "completion_tokens": 3, "total_tokens": 5000},
 ]
 
 
@@ -80,6 +86,7 @@ def test_an_embedding_has_no_output():
         {"input_tokens": 1, "cache_read_input_tokens": "many", "output_tokens": 1},
         {"input_tokens": 2**53, "cache_read_input_tokens": 2**53, "output_tokens": 1},
         {"input_tokens": True, "output_tokens": 1},
+        {"input_tokens": 1, "output_tokens": False},
     ],
     ids=repr,
 )
@@ -89,10 +96,37 @@ def test_what_lacks_a_part_is_unknown(usage, caplog):
     assert (asked.ledger.summary().unpriced, asked.cache.stats().failures) == (1, {"usage": 1})
 
 
+def told(usage):
+    """What an answer tells of the usage that its `Reply` was given."""
+    return ask(Cache(), "q", llm=lambda _: Reply("x", usage=usage))[0].usage
+
+
 def test_a_usage_of_cached_tokens_is_a_pair_like_any_other():
-    usage = ask(Cache(), "q", llm=lambda _: Reply("x", usage=CACHED[0]))[0].usage
-    for twin in (usage, copy.deepcopy(usage), pickle.loads(pickle.dumps(usage))):
+    usage = told(CACHED[0])
+    for twin in (usage, copy.deepcopy(usage), pickle.loads(pickle.dumps(usage)), told(usage)):
         assert (twin, tuple(twin), twin.estimated) == (Usage(1209, 3), (1209, 3), True)
+
+
+@pytest.mark.parametrize("usage", [(1209, 3), [1209, 3], Usage(1209, 3)])
+def test_a_pair_of_which_nothing_else_is_said_is_paid_at_list_price(usage):
+    assert (told(usage), told(usage).estimated) == (Usage(1209, 3), False)
+
+
+@pytest.mark.parametrize("count", ["many", [1], {}, math.inf, math.nan, 1.5, -1, 2**53 + 1], ids=repr)
+def test_what_is_no_count_of_tokens_is_refused_as_one(count):
+    with pytest.raises(ConfigError, match=r"^a count of tokens must be a whole number from 0 to 9,007,199,254,740,992"):
+        whole({"input_tokens": count, "output_tokens": 1})
+
+
+def test_as_many_tokens_are_told_as_a_ledger_takes():
+    assert whole(Usage(2**53, 2**53)) == (2**53, 2**53)
+    assert whole({"input_tokens": 2**53 - 1, "cache_read_input_tokens": 1, "output_tokens": "3"}) == (2**53, 3)
+
+
+@pytest.mark.parametrize("usage", [(), (1,), (1, 2, 3), 5, {"prompt": 1}, None])
+def test_what_is_no_usage_is_refused_as_one(usage):
+    with pytest.raises(ConfigError, match=r"^usage must be"):
+        whole(usage)
 
 
 # ---- streams --------------------------------------------------------------------------------------------------------
@@ -144,11 +178,24 @@ DELTA = Reply(None, usage={"output_tokens": 500}, finish_reason="end_turn")
         ([Reply("a", usage={"output_tokens": 1}), Reply(None, usage=AsObject({"input_tokens": 2}))], Usage(2, 1)),
         ([START, Reply(None, usage={"input_tokens": 30, "cache_read_input_tokens": 70, "output_tokens": 5})], (100, 5)),
         ([Reply("a", usage="?"), Reply(None, usage=Usage(1, 2))], Usage(1, 2)),
+        ([Reply("a", usage={"input_tokens": 2}), Reply(None, usage={"output_tokens": 1})], Usage(2, 1)),
     ],
 )
 def test_of_usage_each_count_is_the_last_one_told(items, usage, caplog):
     asked, answer = streamed(items)
     assert (answer.usage, asked.ledger.summary().unpriced) == (usage, 0)
+
+
+CACHED_PROMPT = {"prompt_tokens": 100, "prompt_tokens_details": {"cached_tokens": 75}}
+
+
+@pytest.mark.parametrize(
+    "usages", [[CACHED_PROMPT, {"completion_tokens": 5}], [{"completion_tokens": 5}, CACHED_PROMPT]], ids=repr
+)
+def test_tokens_that_any_item_of_a_stream_calls_cached_are_estimated(usages):
+    asked, answer = streamed([Reply("a", usage=usages[0]), Reply(None, usage=usages[1])])
+    assert (answer.usage, answer.usage.estimated) == (Usage(100, 5), True)
+    assert asked.ledger.summary().estimated == 1
 
 
 @pytest.mark.parametrize("broken", [{"output_tokens": "many"}, "?", {"output_tokens": -1}, {}])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 import json
+import threading
 
 import pytest
 
@@ -11,11 +13,21 @@ from asking import STATIC, Clock, Model, ask, sources
 from encoders import TopicEncoder
 from llmfast import PUBLIC, Cache, CachePolicy, Reply
 
+
+class Ended(enum.StrEnum):
+    """Ends as a client library may name them: each is the provider's word."""
+
+    STOP = "stop"
+    OTHER = "max_tokens"
+
+
 COMPLETE = [
     Reply("a", finish_reason="stop"),
     Reply("a", finish_reason="end_turn"),
     Reply("a", finish_reason="STOP"),
     Reply("a", finish_reason=None),
+    Reply("a", finish_reason=""),
+    Reply("a", finish_reason=Ended.STOP),
     {"object": "chat.completion", "choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]},
     {"object": "chat.completion", "choices": [{"finish_reason": "tool_calls"}], "error": None},
     {"object": "response", "status": "completed", "error": None, "output": []},
@@ -43,8 +55,11 @@ INCOMPLETE = [
     (Reply("a", finish_reason="SAFETY"), "filtered"),
     (Reply("a", finish_reason="refusal"), "filtered"),
     (Reply("a", finish_reason="abort"), "failed"),
+    (Reply("a", finish_reason=Ended.OTHER), "truncated"),
+    (Reply("a", finish_reason=7), "failed"),
     ({"object": "chat.completion", "choices": [{"finish_reason": "length"}]}, "truncated"),
     ({"choices": [{"finish_reason": "stop"}, {"finish_reason": "content_filter"}]}, "filtered"),
+    ({"choices": [3, {"finish_reason": "length"}]}, "truncated"),
     ({"object": "response", "status": "incomplete"}, "truncated"),
     ({"object": "response", "status": "failed", "error": {"code": "server_error"}}, "failed"),
     ({"type": "message", "stop_reason": "max_tokens"}, "truncated"),
@@ -136,6 +151,7 @@ def test_another_is_returned_and_not_stored(value, reason):
     [
         *(json.dumps(value) for value in COMPLETE if type(value) is dict),
         '{"city": "Rome"}',
+        '[{"error": {"message": "of a list of mine"}}]',
         "{not JSON}",
         b"{\xff",
         "[" * 5_000,
@@ -264,6 +280,33 @@ def test_a_public_row_is_fuzzy_once_two_principals_asked_for_it():
     assert sources(ask(cache, "t/a", scope=PUBLIC, user="three")) == ["semantic_hit"]
     assert sources(ask(cache, "t/b", scope=PUBLIC)) == ["semantic_hit"]
     assert sources(ask(cache, "t/c", scope="tenant")) == ["semantic_hit"]
+
+
+def test_two_who_ask_for_a_public_row_at_once_make_it_fuzzy_once():
+    cache, go = public(), threading.Event()
+    ask(cache, "t/=", scope=PUBLIC, user="one")
+    cache.engine._driver._storing.submit(go.wait)
+    for user in ("two", "three"):
+        assert sources(ask(cache, "t/=", scope=PUBLIC, user=user)) == ["exact_hit"]
+    go.set()
+    settled(cache)
+    assert cache.stats().vectors == 1
+    assert sources(ask(cache, "t/a", scope=PUBLIC, user="four")) == ["semantic_hit"]
+
+
+def test_who_asked_for_a_public_row_counts_for_no_later_one_in_its_place():
+    cache = public()
+    key = ask(cache, "t/=", scope=PUBLIC, user="one")[0].key
+    before = cache._memory.rows_by_key.peek(key)
+    cache.invalidate_sync(key=key)
+    ask(cache, "t/=", scope=PUBLIC, user="one")
+    # As the storing thread does it, late, where somebody asked before the invalidation.
+    cache.release(before)
+    assert cache.stats().vectors == 0
+    assert sources(ask(cache, "t/=", scope=PUBLIC, user="two")) == ["exact_hit"]
+    settled(cache)
+    assert cache.stats().vectors == 1, "nor does it cost the later one its own"
+    assert sources(ask(cache, "t/a", scope=PUBLIC, user="three")) == ["semantic_hit"]
 
 
 def test_without_a_principal_never():

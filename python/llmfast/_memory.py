@@ -96,8 +96,11 @@ class MemoryTier:
     def release(self, row: Row) -> bool:
         """Let a held row, which is public, be found by meaning; return whether it was held."""
         with self._lock:
+            # Another row under the key has a vector of its own, which waits on.
+            if self.rows_by_key.peek(row.key) is not row:
+                return False
             vector = self._held.pop(row.key, None)
-            if vector is None or self.rows_by_key.peek(row.key) is not row:
+            if vector is None:
                 return False
             self._add_vector(row, vector)
             self.has_public_vectors = True

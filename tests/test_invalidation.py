@@ -151,6 +151,56 @@ def test_an_invalidation_wins_over_the_answer_in_flight(criteria, stored):
     assert ("not_stored:invalidated" in reasons) is not stored
 
 
+async def overtaken(cache, invalidate):
+    """Ask "q", call `invalidate` while the answer is on its way, and return where the next one has its answer from."""
+    entered, go = asyncio.Event(), asyncio.Event()
+
+    async def model(_):
+        entered.set()
+        await go.wait()
+        return "old"
+
+    leader = asyncio.ensure_future(cache.get_or_generate("q", model, tags=["doc"]))
+    await entered.wait()
+    await invalidate()
+    go.set()
+    await leader
+    return (await cache.get_or_generate("q", Model())).source
+
+
+@pytest.mark.parametrize(("named", "source"), [("q", "llm_call"), ("other", "exact_hit")])
+def test_a_key_is_taken_back_while_its_answer_is_on_its_way(named, source):
+    async def run():
+        cache = Cache()
+        key = (await cache.get_or_generate(named, Model())).key
+        cache.clear()
+        return await overtaken(cache, lambda: cache.invalidate(key=key))
+
+    assert asyncio.run(run()) == source
+
+
+def test_each_invalidation_that_an_answer_meets_on_its_way_counts_by_itself():
+    cache = Cache()
+
+    async def invalidate():
+        await cache.invalidate(scope="tenant")
+        await cache.invalidate(tag="doc")
+
+    assert asyncio.run(overtaken(cache, invalidate)) == "llm_call"
+
+
+@pytest.mark.parametrize(("older_than", "source"), [(5, "llm_call"), (5.5, "exact_hit")])
+def test_an_answer_on_its_way_is_as_old_as_its_request(older_than, source):
+    clock = Clock()
+    cache = Cache(clock=clock)
+
+    async def invalidate():
+        clock.now += 5
+        await cache.invalidate(older_than=older_than)
+
+    assert asyncio.run(overtaken(cache, invalidate)) == source
+
+
 def test_clearing_wins_too():
     async def run():
         cache, entered, go = Cache(encoder=TopicEncoder(), policy=STATIC), asyncio.Event(), asyncio.Event()
@@ -183,11 +233,13 @@ def test_more_invalidations_than_are_remembered_keep_an_old_answer_out():
         await entered.wait()
         for number in range(2_000):
             cache.invalidate_sync(tag=str(number))
+        assert len(cache._memory.invalidations._latest) < 2_000, "what is remembered is bounded"
         go.set()
         await leader
-        return await cache.get_or_generate("q", Model())
+        return await cache.get_or_generate("q", Model()), cache.stats()
 
-    assert asyncio.run(run()).source == "llm_call"
+    answer, stats = asyncio.run(run())
+    assert (answer.source, stats.reasons["not_stored:invalidated"], stats.failures) == ("llm_call", 1, {})
 
 
 @pytest.mark.parametrize(
@@ -383,6 +435,37 @@ def test_what_goes_is_what_a_search_of_all_rows_finds(rows, scope, tag, version)
     for number, (owner, tags, edition) in enumerate(rows):
         answer = ask(cache, str(number), scope=owner, tags=sorted(tags), version=edition)[0]
         assert answer.source == ("llm_call" if number in covered else "exact_hit")
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"scope": "a", "tag": "x"},
+        {"scope": "a", "version": "1"},
+        {"tag": "x", "version": "1"},
+        {"scope": "a", "tag": "x", "version": "1"},
+    ],
+    ids=repr,
+)
+def test_of_many_rows_those_that_agree_in_part_stay(named):
+    cache, expected = Cache(clock=Clock()), 0
+    # Ten on each shelf, so that each group shares its shelves with the others.
+    for number in range(640):
+        fields = {"scope": "ab"[number % 2], "version": "12"[number // 2 % 2], "tags": ["xy"[number // 4 % 2]]}
+        ask(cache, str(number), **fields)
+        expected += all(value in fields.get(name, fields["tags"]) for name, value in named.items())
+    assert cache.invalidate_sync(**named, dry_run=True) == expected
+    assert cache.invalidate_sync(**named) == expected
+    assert cache.stats().rows == 640 - expected
+
+
+def test_a_key_with_what_its_row_does_not_agree_in_means_nothing():
+    clock = Clock()
+    cache = Cache(clock=clock)
+    key = ask(cache, "q", scope="a", tags=["x"], version="1")[0].key
+    for other in ({"scope": "b"}, {"tag": "y"}, {"version": "2"}, {"older_than": 1}):
+        assert cache.invalidate_sync(key=key, **other) == 0
+    assert cache.invalidate_sync(key=key, scope="a", tag="x", version="1", older_than=0) == 1
 
 
 def test_what_is_stored_while_rows_go_costs_no_row_its_end():

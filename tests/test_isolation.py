@@ -88,10 +88,15 @@ def test_a_forged_row_is_a_miss(seed):
         misplaced = Row(key=bytes(choose.randbytes(32)), partition=identities[other][1], **forged)
         cache._memory.put(misplaced, None, cache.plan(_ask(victim), ""))
         cache._memory.index.add(cache._memory.ids.add(misplaced.key), vector, partition=partition)
+    mine = {scope: set() for scope in identities}
     for scope in identities:
         for query in ("t/=", "t/other"):
             answer = cache.get_or_generate_sync(query, lambda _: "mine", scope=scope)
+            mine[scope].add(answer.key)
             assert answer.response == "mine", (scope, query, answer)
+            # Nor is it shown, however near it lies.
+            shown = cache.explain(f"{query}?", scope=scope).neighbours
+            assert {neighbour.key for neighbour in shown} <= mine[scope], (scope, query)
 
 
 def test_what_is_public_is_no_tenants():

@@ -67,6 +67,19 @@ def test_a_reply_says_all_that_is_said():
     assert (answer.model, answer.usage) == ("mine", None)
 
 
+def test_a_reply_that_says_nothing_beside_its_answer_costs_nothing():
+    cache = Cache()
+    (answer,) = ask(cache, "q", llm=lambda _: Reply("a"), model="asked")
+    assert (answer.model, answer.usage, cache.stats().failures) == ("asked", None, {})
+
+
+@pytest.mark.parametrize(("usage", "model"), [(None, None), ([1, 2], 7), ("1, 2", ["m"])], ids=repr)
+def test_what_a_provider_says_in_no_form_of_its_own_is_passed_by(usage, model):
+    cache = Cache()
+    (answer,) = ask(cache, "q", llm=lambda _: {**CHAT, "usage": usage, "model": model}, model="asked")
+    assert (answer.model, answer.usage, cache.stats().failures) == ("asked", None, {})
+
+
 @pytest.mark.parametrize("value", OWN, ids=repr)
 def test_json_of_the_caller_s_own_tells_nothing(value):
     cache = Cache()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given, strategies as st
 
 import llmfast
 from llmfast._llmfast import Row
-from llmfast._values import MAX_DEPTH, pack, unpack
+from llmfast._values import MAX_DEPTH, Events, freeze, pack, unpack
 
 KEY = bytes(range(32))
 texts = st.text(max_size=8)
@@ -76,6 +78,33 @@ def test_an_answer_comes_back_as_it_was(value):
     assert packed is not None
     back = unpack(Row(key=KEY, partition=0, payload=packed[1], codec=packed[0], created_at=0.0))
     assert repr(back) == repr(value)
+
+
+BYTES_AS_JSON = {"$bytes": "AA=="}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        b"\0",
+        BYTES_AS_JSON,
+        {"$json": BYTES_AS_JSON},
+        {**BYTES_AS_JSON, "more": 1},
+        {"more": 1, **BYTES_AS_JSON},
+        {"more": 1, "$json": 2},
+        [BYTES_AS_JSON],
+        '{"$bytes":"AA=="}',
+    ],
+    ids=repr,
+)
+def test_an_item_of_a_stream_comes_back_as_it_was(item):
+    codec, payload = pack(Events((freeze(item), freeze("next"))))
+    row = Row(key=KEY, partition=0, payload=payload, codec=codec, created_at=0.0)
+
+    async def read():
+        return [found async for found in unpack(row)]
+
+    assert asyncio.run(read()) == [item, "next"]
 
 
 class Text(str):

@@ -12,7 +12,7 @@ import pytest
 
 from asking import STATIC, Clock, Model, ask, sources, static
 from encoders import NamedTopics, TopicEncoder
-from llmfast import PUBLIC, Cache, CachePolicy
+from llmfast import PUBLIC, Cache, CachePolicy, Reply, Usage
 from llmfast._llmfast import Row
 
 ANSWERS = ("response", "source", "tier", "score", "age", "key", "coalesced", "model", "usage", "decision", "stale")
@@ -41,6 +41,14 @@ def test_a_near_question_that_asks_something_else_does_not_serve():
     assert "4711" in vetoed.detail
     assert "4712" in vetoed.detail
     assert vetoed.verdict in other.decision.reason
+    why = other.decision
+    assert (why.threshold, why.nearest, why.route, why.refusal, why.would_serve) == (
+        0.95,
+        vetoed.score,
+        None,
+        None,
+        None,
+    )
     reasons = cache.stats().reasons
     assert reasons[vetoed.verdict] >= 1
 
@@ -67,6 +75,35 @@ def test_answers_are_copied_deeply_and_between_processes():
     for hit in answers:
         for twin in (copy.deepcopy(hit), pickle.loads(pickle.dumps(hit))):
             assert [getattr(twin, name) for name in ANSWERS] == [getattr(hit, name) for name in ANSWERS]
+
+
+def test_a_hit_says_how_old_its_answer_is():
+    clock = Clock()
+    cache = guarded(clock=clock)
+    asked = list(TOPICS)
+    ask(cache, asked[0])
+    for passed, age in ((0.25, 0.25), (0.5, 0.75), (-10.0, 0.0)):
+        clock.now += passed
+        for hit in ask(cache, asked[0], asked[2]):
+            assert (hit.age, hit.source) == (age, "exact_hit" if hit.score == 1.0 else "semantic_hit")
+
+
+def test_those_who_wait_for_a_hit_have_the_same_one():
+    async def run():
+        clock = Clock()
+        cache, asked = guarded(clock=clock), list(TOPICS)
+        first = await cache.get_or_generate(asked[0], lambda _: Reply("x", usage=Usage(1, 2), model="m"))
+        clock.now += 2
+        hits = await asyncio.gather(*[cache.get_or_generate(asked[2], Model()) for _ in range(3)])
+        await cache.feedback(next(hit for hit in hits if hit.coalesced), ok=False)
+        return first, hits, [await cache.get_or_generate(question, Model()) for question in (asked[0], asked[2])]
+
+    first, hits, later = asyncio.run(run())
+    assert sources(later) == ["exact_hit", "llm_call"], "what is wrong for this question is not for its own"
+    assert sorted(hit.coalesced for hit in hits) == [False, True, True]
+    for hit in hits:
+        assert (hit.response, hit.source, hit.tier, hit.key, hit.age) == ("x", "semantic_hit", "L3", first.key, 2.0)
+        assert (hit.model, hit.usage, hit.score, hit.decision) == ("m", (1, 2), hits[0].score, hits[0].decision)
 
 
 def test_an_answer_that_was_shared_is_copied_like_any_other():

@@ -56,6 +56,22 @@ def test_what_was_taken_back_meanwhile_does_not_serve_where_the_call_fails(way):
     assert asyncio.run(run()) == [DOWN, DOWN]
 
 
+def test_an_old_answer_says_what_its_call_took_and_books_nothing():
+    async def run():
+        clock = Clock()
+        asked = Engine(cache=Cache(clock=clock, policy=LAX), ledger=Ledger())
+        for llm in (lambda _: Reply("x", usage=Usage(1, 2), model="gpt-4o"), down):
+            answer = await asked.get_or_generate("q", llm, model="gpt-4o")
+            clock.now += 20
+        return answer, asked.ledger.summary()
+
+    answer, sums = asyncio.run(run())
+    assert (answer.response, answer.source, answer.stale, answer.score, answer.age) == ("x", "exact_hit", True, 1.0, 20)
+    assert (answer.model, answer.usage) == ("gpt-4o", Usage(1, 2))
+    assert (sums.by_outcome["exact_hit"], sums.by_outcome["llm_call"], sums.unpriced) == (1, 1, 0)
+    assert sums.saved_pico["exact"] == sums.with_pico > 0
+
+
 @pytest.mark.parametrize(("leads", "follows", "expected"), [("lax", "strict", "down"), ("strict", "lax", "old")])
 def test_each_caller_s_own_policy_says_whether_an_old_answer_will_do(leads, follows, expected):
     async def run():

@@ -178,6 +178,7 @@ DELTA = Reply(None, usage={"output_tokens": 500}, finish_reason="end_turn")
         ([Reply("a", usage={"output_tokens": 1}), Reply(None, usage=AsObject({"input_tokens": 2}))], Usage(2, 1)),
         ([START, Reply(None, usage={"input_tokens": 30, "cache_read_input_tokens": 70, "output_tokens": 5})], (100, 5)),
         ([Reply("a", usage="?"), Reply(None, usage=Usage(1, 2))], Usage(1, 2)),
+        ([Reply("a", usage=Usage(1, 2)), Reply("b", finish_reason="stop"), Reply("c", model="m")], Usage(1, 2)),
         ([Reply("a", usage={"input_tokens": 2}), Reply(None, usage={"output_tokens": 1})], Usage(2, 1)),
     ],
 )

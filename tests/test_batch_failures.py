@@ -77,6 +77,18 @@ def test_a_function_that_is_down_is_not_asked_for_ever(count):
     assert len(calls) - 1 <= 2 + 2 * max(1, (count - 1).bit_length())
 
 
+def test_errors_of_other_types_are_not_the_same_error():
+    kinds = [KeyError, ValueError]
+
+    @batch
+    async def down(items):
+        kinds.reverse()
+        raise kinds[0]("the same words")
+
+    found = asyncio.run(outcomes(down, range(64)))
+    assert any(isinstance(error, UntriedItemError) for error in found)
+
+
 @pytest.mark.parametrize("count", [2, 16, 64])
 def test_an_error_that_every_call_raises_is_that_of_all_items(count):
     @batch
@@ -289,6 +301,29 @@ def test_a_function_that_awaits_itself_may_as_long_as_a_worker_is_left():
 
     (error,) = asyncio.run(main())
     assert isinstance(error, NestedBatchError)
+
+
+def test_of_those_who_wait_for_a_worker_each_counts_once_and_who_works_not_at_all():
+    @batch(concurrency=2, max_batch_size=1)
+    async def embed(items):
+        (item,) = items
+        if item == "works":
+            await go.wait()
+        elif item == "awaits two":
+            return [sorted(await asyncio.gather(embed("b"), embed("c")))]
+        return items
+
+    async def main():
+        nonlocal go
+        go = asyncio.Event()
+        assert await asyncio.wait_for(embed("awaits two"), 10) == ["b", "c"]
+        tasks = [asyncio.ensure_future(embed(item)) for item in ("works", "awaits two")]
+        await turns()
+        go.set()
+        return await asyncio.wait_for(asyncio.gather(*tasks), 10)
+
+    go = None
+    assert asyncio.run(main()) == ["works", ["b", "c"]]
 
 
 def test_a_function_that_awaits_another_one_works():

@@ -64,6 +64,27 @@ def test_a_worker_that_was_cancelled_keeps_nothing(begun):
         gc.enable()
 
 
+def test_the_last_one_who_leaves_lets_go_of_the_function_and_ends_the_wait_for_all():
+    class Model:
+        @batch(max_wait=600.0)
+        async def embed(self, items):
+            return items
+
+    async def main():
+        model = Model()
+        alive = weakref.ref(model)
+        future = model.embed.submit("a")
+        await turns()
+        future.cancel()
+        await turns()
+        await asyncio.wait_for(model.embed.drain(), 10)
+        del model
+        gc.collect()
+        return future.cancelled(), alive()
+
+    assert asyncio.run(main()) == (True, None)
+
+
 def test_an_item_cancelled_in_the_queue_is_left_out():
     gate, embed = shut_gate()
 

@@ -42,6 +42,23 @@ def test_map_raises_the_first_error_in_order_and_cancels_the_rest():
     assert (stats.failed, stats.cancelled, stats.queued, stats.running) == (2, 2, 0, 0)
 
 
+def test_a_list_that_fails_while_others_wait_holds_up_none_of_them():
+    gate, embed = shut_gate(cost=len, max_queue_tokens=10, max_queue=4, max_batch_size=2)
+
+    async def main():
+        first = asyncio.ensure_future(embed.map([f"a{number}" for number in range(8)]))
+        await turns()
+        # More than there are calls whose ends might see to them.
+        lists = [asyncio.ensure_future(embed.map(["x" * 11])) for _ in range(20)]
+        lists.append(asyncio.ensure_future(embed.map(["b"])))
+        await turns()
+        gate.open_all()
+        return await asyncio.wait_for(asyncio.gather(first, *lists, return_exceptions=True), 10)
+
+    _, *too_large, last = asyncio.run(main())
+    assert ({type(error) for error in too_large}, last) == ({ItemTooLargeError}, ["B"])
+
+
 def busy_gate(**options):
     return shut_gate(max_queue=4, max_batch_size=2, **options)
 

@@ -69,6 +69,42 @@ def test_a_hit_is_decided_without_python_searching(native):
     assert native.searched == []
 
 
+def test_where_the_first_few_do_not_serve_the_search_goes_on(minilm):
+    cache = Cache(encoder=minilm, policy=CachePolicy(threshold=0.8), secret=SECRET)
+
+    async def ask():
+        for account in range(4701, 4713):
+            await cache.get_or_generate(f"What is the fee for account {account}?", answer)
+        return [
+            await cache.get_or_generate(f"What's the fee for account {account}?", answer) for account in (4711, 4799)
+        ]
+
+    found, other = asyncio.run(ask())
+    assert (found.source, found.response) == ("semantic_hit", "answer to What is the fee for account 4711?")
+    assert other.source == "llm_call"
+    keys = [neighbour.key for neighbour in other.decision.neighbours]
+    assert len(keys) == len(set(keys)) == 12, "each is looked at once"
+    assert cache.stats().failures == {}
+
+
+def test_what_was_looked_at_before_a_row_that_is_over_is_told_once(minilm):
+    clock = Clock()
+    cache = Cache(encoder=minilm, policy=CachePolicy(threshold=0.8, ttl=100, jitter=0.0), clock=clock, secret=SECRET)
+
+    async def ask():
+        for account in range(4701, 4721):
+            # Every other one is over when it is looked at.
+            clock.now = 1e9 + 90 * (account % 2)
+            await cache.get_or_generate(f"What is the fee for account {account}?", answer)
+        clock.now = 1e9 + 110
+        return (await cache.get_or_generate("What's the fee for account 4798?", answer)).decision
+
+    decision = asyncio.run(ask())
+    keys = [neighbour.key for neighbour in decision.neighbours]
+    assert len(keys) == len(set(keys)) == 10
+    assert cache.stats().reasons["veto:number"] >= 10
+
+
 def test_rows_that_are_over_are_left_to_the_python_way(native):
     async def ask():
         await native.get_or_generate(QUESTIONS[0], answer)

@@ -194,3 +194,14 @@ def test_an_encoder_of_ones_own_that_gives_two_vectors_for_one_text_costs_the_hi
     cache = Cache(encoder=two)
     assert cache.get_or_generate_sync("a question", str.upper).response == "A QUESTION"
     assert cache.stats().failures == {"L3": 1}
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_what_an_encoder_does_not_read_whole_it_is_not_asked_for(is_async):
+    encoder = Reusing()
+    encoder.is_async, encoder.max_tokens = is_async, 3
+    cache = static(encoder=encoder)
+    answer = ask(cache, "t/" + "x" * 400)[0]
+    assert (answer.decision.refusal, encoder.texts, cache.stats().failures) == ("unread", [], {})
+    ask(cache, "t/x")
+    assert encoder.texts == ["t/x"]

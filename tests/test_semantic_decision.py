@@ -7,6 +7,7 @@ import copy
 import gc
 import pickle
 import types
+from functools import partial
 
 import pytest
 
@@ -14,6 +15,7 @@ from asking import STATIC, Clock, Model, ask, sources, static
 from encoders import NamedTopics, TopicEncoder
 from llmfast import PUBLIC, Cache, CachePolicy, Reply, Usage
 from llmfast._llmfast import Row
+from llmfast._request import Ask
 
 ANSWERS = ("response", "source", "tier", "score", "age", "key", "coalesced", "model", "usage", "decision", "stale")
 
@@ -315,6 +317,7 @@ def test_wrong_answers_are_forgotten_after_very_many(monkeypatch):
         wrong.add(bytes([number]) * 32, [1.0, 0.0])
     assert [wrong.covers(bytes([number]) * 32, [1.0, 0.0], 0.9) for number in range(5)] == [False] * 2 + [True] * 3
     assert not wrong.covers(bytes([4]) * 32, [0.0, 1.0], 0.9)
+    assert set(wrong.known) == {bytes([number]) * 32 for number in (2, 3, 4)}
 
 
 # ---- explain --------------------------------------------------------------------------------------------------------
@@ -358,3 +361,80 @@ def test_followers_of_a_hit_have_their_own_policy():
         )
 
     assert sources(asyncio.run(run())) == ["semantic_hit", "llm_call"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "source"),
+    [
+        (CachePolicy(), "semantic_hit"),
+        (CachePolicy(mode="shadow"), "llm_call"),
+        (CachePolicy(max_temperature=0.5), "llm_call"),
+        (CachePolicy(mode="static", read_only_tools=("pay",)), "semantic_hit"),
+    ],
+)
+def test_followers_of_a_hit_are_served_what_their_own_policy_serves(policy, source):
+    async def run():
+        cache, params = guarded(policies={"own": policy}), {"temperature": 0.7}
+        asked = partial(cache.get_or_generate, params=params)
+        await asked("How do I cancel my order?", Model())
+        return await asyncio.gather(
+            asked("How can I cancel my order?", Model()), asked("How can I cancel my order?", Model(), kind="own")
+        )
+
+    assert sources(asyncio.run(run())) == ["semantic_hit", source]
+
+
+TOOLS = {"tools": [{"type": "function", "function": {"name": "pay"}}]}
+
+
+@pytest.mark.parametrize(
+    ("more", "kind", "refused"),
+    [
+        ({}, "general", None),
+        ({"temperature": 1.5}, "general", "temperature"),
+        ({"temperature": 1.5}, "free", None),
+        (TOOLS, "general", "tools"),
+        (TOOLS, "free", None),
+    ],
+    ids=repr,
+)
+def test_a_request_of_an_sdk_is_compared_as_its_policy_says(more, kind, refused):
+    cache = guarded(policies={"free": CachePolicy(max_temperature=2.0, read_only_tools=("pay",))})
+    keywords = {"model": "m", "messages": [{"role": "user", "content": "How do I cancel my order?"}], **more}
+    plan = cache.plan(Ask.from_keywords("openai.chat", keywords, kind=kind), "")
+    assert (len(cache.semantic.places(plan)), plan.refusal) == (int(refused is None), refused)
+
+
+def test_the_nearest_of_a_tenant_and_of_all_is_told():
+    cache = Cache(encoder=TopicEncoder(), policy=CachePolicy(mode="shadow", threshold=0.9))
+    for user in ("one", "two"):
+        ask(cache, "t/x", scope=PUBLIC, user=user)
+    cache.engine._driver._storing.submit(lambda: None).result(10)
+    ask(cache, "t/=", scope="tenant")
+    decision = ask(cache, "t/y", scope="tenant")[0].decision
+    # That of the topic itself, not that of the public variant, which is looked at after it.
+    assert decision.nearest == pytest.approx(0.99, abs=1e-4)
+    (far,) = ask(cache, "u/y", scope="tenant")
+    assert far.decision.nearest is None
+
+
+def test_shadow_tells_the_one_that_would_have_served():
+    # The first is nearer, and asks for another account.
+    cache = Cache(
+        encoder=NamedTopics({**TOPICS, "What is the fee for account 4713?": "fee/="}),
+        policy=CachePolicy(mode="shadow", threshold=0.9),
+    )
+    asked = list(TOPICS)
+    ask(cache, "What is the fee for account 4713?")
+    serving = ask(cache, asked[0])[0]
+    decision = ask(cache, asked[2])[0].decision
+    assert [neighbour.verdict.partition(":")[0] for neighbour in decision.neighbours] == ["veto", "serves"]
+    assert (decision.would_serve.key, decision.would_serve.question) == (serving.key, asked[0])
+
+
+def test_what_was_wrong_is_forgotten_with_the_rows():
+    cache = Cache(encoder=TopicEncoder(0.99), policy=CachePolicy(mode="static", threshold=0.9))
+    _, wrong = ask(cache, "t/=", "t/a")
+    cache.feedback_sync(wrong, ok=False)
+    cache.clear()
+    assert sources(ask(cache, "t/=", "t/a")) == ["llm_call", "semantic_hit"]

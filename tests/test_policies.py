@@ -10,7 +10,7 @@ import pytest
 
 from asking import Clock, Model, ask, sources, static
 from encoders import TopicEncoder
-from llmfast import Cache, CachePolicy
+from llmfast import Cache, CachePolicy, ConfigError
 from llmfast._policy import POLICIES, shortened
 
 HOURS = {"general": 24, "faq": 24, "news": 1, "critical": 24, "broad": 24, "exploratory": 24}
@@ -241,6 +241,15 @@ def test_a_policy_is_data():
     policy = CachePolicy(stale_if_error=5.0, stale_while_revalidate=7.0)
     assert policy.stale_for == 7.0
     assert dataclasses.replace(policy, threshold=0.9).stale_if_error == 5.0
+
+
+def test_the_ends_of_each_range_lie_within_it():
+    for threshold in (-1.0, 1.0):
+        assert CachePolicy(threshold=threshold, jitter=0.0, max_temperature=0.0).threshold == threshold
+    with pytest.raises(ConfigError, match=r"threshold must be a cosine from -1 to 1, got -1\.5"):
+        CachePolicy(threshold=-1.5)
+    with pytest.raises(ConfigError, match=r"kind \['faq'\] has no policy"):
+        ask(Cache(), "q", kind=["faq"])
 
 
 # ---- shadow ----------------------------------------------------------------------------------------------------------

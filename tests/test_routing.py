@@ -98,6 +98,13 @@ def test_what_cannot_be_read_costs_nothing_of_the_decision():
     assert "domain" in fired(decided(context=["\ud800 " + TERMS])[0])
 
 
+@pytest.mark.parametrize("turns", [[], (), [{"role": "assistant", "content": "ok?"}]], ids=repr)
+def test_a_history_without_the_question_is_one(turns):
+    mine = TakesAll()
+    _, failures = decided(mine, system="a system prompt.", messages=turns)
+    assert (mine.told, failures) == ([{"context": "", "more_tokens": 5 if turns else 4}], {})
+
+
 # ---- routers of one's own -------------------------------------------------------------------------------------------
 
 

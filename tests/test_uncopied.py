@@ -123,6 +123,24 @@ def test_what_is_remembered_is_bounded():
     assert kinds[-1]() not in uncopied
 
 
+def test_a_function_of_other_code_is_another_call():
+    noted = Uncopied()
+
+    def first(query):
+        return object()
+
+    def second(query):
+        return query
+
+    noted.note(first, copied=False)
+    assert first in noted
+    assert second not in noted
+    noted.note(second, copied=True)
+    assert first in noted
+    noted.note(first, copied=True)
+    assert first not in noted
+
+
 def test_a_method_of_another_object_is_another_call():
     async def run():
         uncopied, models = Uncopied(), [Model(object()), Model("text")]

@@ -430,3 +430,23 @@ def test_a_decision_is_a_value():
     assert isinstance(SEED.route("then"), Decision)
     with pytest.raises(AttributeError):
         SEED.route("then").model = "other"
+
+
+@pytest.mark.parametrize(
+    ("exception", "error", "message"),
+    [
+        ((5, "simple"), TypeError, "phrase of exception 1 must be a str, got int"),
+        (("legal hold", None), TypeError, "tier of exception 'legal hold' must be a str, got NoneType"),
+        (("\ud800", "simple"), ConfigError, "phrase of exception 1 has a lone surrogate at position 0"),
+        (("legal hold", "\ud800"), ConfigError, "tier of exception 'legal hold' has a lone surrogate at position 0"),
+    ],
+    ids=repr,
+)
+def test_an_exception_that_is_none_is_refused_by_its_place(exception, error, message):
+    with pytest.raises(error, match=message):
+        Router(exceptions=[exception])
+
+
+def test_the_seed_table_is_the_default_one():
+    assert Router.default().generation == Router().generation
+    assert Router.default().tiers == Router().tiers

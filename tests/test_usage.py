@@ -248,6 +248,7 @@ def test_a_stream_of_cached_tokens_stays_estimated_in_its_row():
             answer = await asked.get_or_generate("q", model, model="m")
             assert [item async for item in answer.response] == ["a"]
             answers.append(answer)
+        assert asked.cache.stats().failures == {}
         return answers, asked.ledger.summary()
 
     answers, sums = asyncio.run(run())

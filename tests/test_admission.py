@@ -189,6 +189,26 @@ def test_a_provider_s_json_as_text_is_read_for_its_end(value, reason, padding, m
     assert cache.stats().reasons == {f"not_stored:{reason}": 1}
 
 
+#: What providers, and servers that are compatible with them, call the end of an answer.
+ENDS = {
+    None: "stop end_turn stop_sequence tool_use tool_calls tool_call function_call complete completed finish eos "
+    "eos_token",
+    "truncated": "length max_tokens max_output_tokens incomplete model_length pause_turn",
+    "filtered": "content_filter content_filtered refusal safety recitation blocklist prohibited_content",
+    "unfinished": "queued in_progress",
+    "failed": "failed cancelled error malformed_function_call a_new_one",
+}
+
+
+@pytest.mark.parametrize(("reason", "name"), [(why, name) for why, names in ENDS.items() for name in names.split()])
+def test_what_providers_call_an_end_says_whether_it_was_a_good_one(reason, name):
+    cache = Cache()
+    for spelt in (name, name.upper()):
+        cache.get_or_generate_sync(spelt, lambda _, spelt=spelt: Reply("a", finish_reason=spelt))
+    assert cache.stats().reasons == ({} if reason is None else {f"not_stored:{reason}": 2})
+    assert cache.stats().rows == (2 if reason is None else 0)
+
+
 @pytest.mark.parametrize("value", [None, Reply(None), Reply(None, finish_reason="tool_calls")], ids=repr)
 def test_a_call_that_returns_nothing_is_not_stored(value):
     cache = Cache()

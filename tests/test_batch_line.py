@@ -245,8 +245,8 @@ def test_an_item_whose_deadline_passes_in_the_queue_is_dropped_without_anybodys_
     assert asyncio.run(main()) == ["A", "C"]
     assert gate.calls == [["a"], ["c"]]
     stats = embed.stats()
-    assert (stats.late + stats.cancelled, stats.completed, stats.queued) == (3, 2, 0)
-    assert stats.late >= 2
+    assert (stats.submitted, stats.late + stats.cancelled, stats.completed, stats.queued) == (5, 3, 2, 0)
+    assert (stats.late >= 2, stats.failed) == (True, 0)
 
 
 def test_max_wait_holds_a_batch_until_it_is_full_or_the_time_is_over():

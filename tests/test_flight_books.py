@@ -183,7 +183,7 @@ JSON = '{"object": "chat.completion", "choices": [], "usage": {"prompt_tokens": 
 def test_what_nobody_waits_for_is_booked_with_what_is_known(result, requests, unpriced):
     engine = Engine(ledger=Ledger())
     asked, ended = Ask("q", model="gpt-4o"), Future()
-    call = next(engine._call(asked, str.upper, partial(engine._book_late, asked)))
+    call = next(engine._calling.way(asked, str.upper, partial(engine._books.late_call, asked)))
     if callable(result):
         ended.set_result(result())
     else:

@@ -152,7 +152,25 @@ fn is_about_signs(line: &str) -> bool {
         let built = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(ABOUT_SIGNS);
         built.expect("the parts are few")
     });
-    signs.is_match(&format!(" {} ", line.to_lowercase()))
+    signs.is_match(&between_spaces(line))
+}
+
+/// A line in lower case between two spaces, for which only what is not in ASCII is looked up. A sigma at the end of a word is
+/// as inside.
+fn between_spaces(line: &str) -> String {
+    let mut out = String::with_capacity(line.len() + 2);
+    out.push(' ');
+    let mut rest = line;
+    while !rest.is_empty() {
+        let plain = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
+        out.push_str(&rest[..plain]);
+        let mut behind = rest[plain..].chars();
+        out.extend(behind.next().into_iter().flat_map(char::to_lowercase));
+        rest = behind.as_str();
+    }
+    out.push(' ');
+    out.make_ascii_lowercase();
+    out
 }
 
 /// Whether the double quotation marks of a line pair in one way only: all as they are typed, or all typographic.
@@ -184,7 +202,7 @@ fn fold(line: &str) -> String {
             continue;
         }
         let mut rest = line[at + c.len_utf8()..].chars();
-        let is_marked = rest.clone().next().is_some_and(is_combining_mark);
+        let is_marked = rest.clone().next().is_some_and(|c| !c.is_ascii() && is_combining_mark(c));
         if is_double(c) {
             out.push('"');
             is_quoted = !is_quoted;
@@ -355,6 +373,12 @@ mod tests {
         fn the_short_way_agrees(signs in prop::collection::vec(sign(), 0..12)) {
             let text = String::from_iter(signs);
             prop_assert_eq!(normal(&text).unwrap_or_else(|| text.clone()), in_full(&text));
+        }
+
+        #[test]
+        fn parts_of_words_are_looked_for_in_lower_case(text in "[a-cA-C \u{2019}\u{130}\u{c9}\u{212a}\u{3a3}\u{3c2}\u{41f}\u{5b57}]{0,10}|\\PC{0,20}") {
+            let expected = format!(" {} ", text.to_lowercase()).replace('\u{3c2}', "\u{3c3}");
+            prop_assert_eq!(between_spaces(&text).replace('\u{3c2}', "\u{3c3}"), expected);
         }
 
         #[test]

@@ -6,6 +6,7 @@
 
 use super::align::align;
 use super::grammar::{Asks, grammar};
+use super::lexicon::lexicon;
 use super::reading::{Reading, Role};
 use super::veto::{Rule, Veto};
 
@@ -83,7 +84,9 @@ fn sentence(reading: &Reading, number: u32, folded: Option<&str>) -> Reading {
         language: reading.language,
         folded: folded.unwrap_or_default().to_owned(),
         by_key: inside.map(|(key, at)| (*key, at - from as u32)).collect(),
-        negators: reading.language.negators(tokens.iter().map(|token| token.text.as_str())),
+        negators: reading
+            .language
+            .negators(tokens.iter().map(|token| (token.text.as_str(), lexicon().entry(&token.text)))),
         tokens,
         fillers: reading.fillers.clone(),
         numbers: Vec::new(),

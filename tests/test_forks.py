@@ -16,7 +16,7 @@ import time
 import numpy as np
 import pytest
 
-from llmfast import Cache, FlatIndex, _forks as forks
+from llmfast import Cache, FlatIndex, LruCache, _forks as forks
 from llmfast._worker import Worker
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
@@ -188,6 +188,47 @@ def test_a_lock_that_is_gone_is_known_no_longer():
     del lock
     gc.collect()
     assert number not in forks._locks
+
+
+def test_a_child_computes_what_a_thread_of_its_parent_was_computing():
+    cache, begun, go = LruCache(10), threading.Event(), threading.Event()
+
+    def factory():
+        begun.set()
+        go.wait(HUNG)
+        return "the parent's"
+
+    def work():
+        assert cache.get_or_insert_with("a", lambda: "the child's") == "the child's"
+        assert cache["a"] == "the child's"
+
+    leader = threading.Thread(target=cache.get_or_insert_with, args=("a", factory))
+    leader.start()
+    begun.wait(HUNG)
+    status = child(work)
+    go.set()
+    leader.join()
+    assert (status, cache["a"]) == (0, "the parent's")
+
+
+def test_a_child_that_a_factory_forks_goes_on_computing():
+    cache = LruCache(10)
+
+    def in_another():
+        assert cache.get_or_insert_with("a", lambda: "another's") == "another's"
+
+    def factory():
+        number = os.fork()
+        if number:
+            return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
+        signal.alarm(HUNG)
+        in_another_thread(in_another)
+        return "the child's"
+
+    value = cache.get_or_insert_with("a", factory)
+    if value == "the child's":
+        os._exit(0 if cache["a"] == value else 1)
+    assert value == 0
 
 
 def test_a_hook_of_somebody_elses_looks_into_a_cache():

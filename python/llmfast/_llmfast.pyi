@@ -136,7 +136,8 @@ class LruCache(Generic[_K, _V]):
         Threads that ask for the same key meanwhile wait for it, so that it is computed once. If the factory raises, its
         caller gets the exception and the next one in line tries. A factory may use the cache: where waiting could last
         for ever (for the own thread, or for one that waits for this one), the value is computed once more instead. That
-        is known of threads alone; a factory must not wait for another thread that asks for the same key.
+        is known of threads alone; a factory must not wait for another thread that asks for the same key. A forked child
+        waits for no thread of its parent.
         """
     def clear(self) -> None:
         """Remove everything; the counters stay."""

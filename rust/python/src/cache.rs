@@ -4,7 +4,6 @@ use llmfast_core::cache::{Limits, LruCache, NewEntry, Policy, Serialized};
 use llmfast_core::{Error, ErrorKind};
 use llmfast_runtime::clock::monotonic;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use crate::cache_stats::CacheStats;
 use crate::errors::to_py;
@@ -12,6 +11,7 @@ use crate::support::attached::Attached;
 use crate::support::collected::Collected;
 use crate::support::durations;
 use crate::support::fast_calls;
+use crate::support::flights::Flights;
 use crate::support::keys::{Probe, PyKey, size_of};
 use crate::support::stocked::Stocked;
 use crate::support::strings;
@@ -40,7 +40,7 @@ type Any<'py> = Bound<'py, PyAny>;
 pub(crate) struct PyLruCache {
     pub(crate) cache: Attached<PyCache>,
     /// What is being computed for `get_or_insert_with`.
-    pub(crate) flights: Py<PyDict>,
+    pub(crate) flights: Flights,
     pub(crate) collected: Collected,
 }
 
@@ -53,17 +53,11 @@ pub(crate) type PyCache = LruCache<PyKey, Stocked, Serialized>;
 impl PyLruCache {
     #[new]
     #[pyo3(signature = (capacity, *, max_bytes = None, time_to_live = None, policy = "lru"))]
-    fn new(
-        py: Python<'_>,
-        capacity: usize,
-        max_bytes: Option<u64>,
-        time_to_live: Option<f64>,
-        policy: &str,
-    ) -> PyResult<Self> {
+    fn new(capacity: usize, max_bytes: Option<u64>, time_to_live: Option<f64>, policy: &str) -> PyResult<Self> {
         let policy = policy_named(policy)?;
         let time_to_live = durations::positive("time_to_live", time_to_live)?;
         let cache = LruCache::new(Limits { capacity, max_bytes, time_to_live, policy }).map_err(to_py)?;
-        Ok(Self { cache: Attached::new(cache), flights: PyDict::new(py).unbind(), collected: Collected::default() })
+        Ok(Self { cache: Attached::new(cache), flights: Flights::new(), collected: Collected::default() })
     }
 
     /// Return the value of `key` and mark it as used; `default` if it is absent or its time is over.

@@ -19,14 +19,14 @@ impl PyLruCache {
     /// Threads that ask for the same key meanwhile wait for it, so that it is computed once. If the factory raises, its
     /// caller gets the exception and the next one in line tries. A factory may use the cache: where waiting could last
     /// for ever (for the own thread, or for one that waits for this one), the value is computed once more instead. That
-    /// is known of threads alone; a factory must not wait for another thread that asks for the same key.
+    /// is known of threads alone; a factory must not wait for another thread that asks for the same key. A forked child
+    /// waits for no thread of its parent.
     fn get_or_insert_with(&self, key: &Any<'_>, factory: &Any<'_>) -> PyResult<Py<PyAny>> {
         if let Some(value) = self.get(key, None)? {
             return Ok(value);
         }
-        let flights = self.flights.bind(key.py());
         let store = |value: &Py<PyAny>| self.insert(key, value.clone_ref(key.py()), None, None);
-        flights::once(flights, key, factory, || self.peek(key, None), store)
+        flights::once(&self.flights, key, factory, || self.peek(key, None), store)
     }
 
     /// Remove everything; the counters stay.
@@ -103,7 +103,7 @@ impl PyLruCache {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.flights)?;
+        self.flights.visit(&visit)?;
         if !self.collected.any() {
             return Ok(());
         }
@@ -111,7 +111,7 @@ impl PyLruCache {
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        self.flights.bind(py).clear();
+        self.flights.clear(py);
         self.cache.get(py).clear();
     }
 }

@@ -23,6 +23,7 @@ pub(crate) mod indexes;
 pub(crate) mod keys;
 pub(crate) mod loops;
 pub(crate) mod objects;
+pub(crate) mod own;
 pub(crate) mod requests;
 pub(crate) mod rows;
 pub(crate) mod scopes;

@@ -17,7 +17,7 @@ pub(crate) struct Attached<T>(T);
 unsafe impl<T: Send> Sync for Attached<T> {}
 
 impl<T> Attached<T> {
-    pub(crate) fn new(inside: T) -> Self {
+    pub(crate) const fn new(inside: T) -> Self {
         Self(inside)
     }
 

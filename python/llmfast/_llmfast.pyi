@@ -98,6 +98,9 @@ class LruCache(Generic[_K, _V]):
 
     Safe from any thread; no lock is held while Python code runs. Mapping protocol included; iteration goes over a
     snapshot. Raises ConfigError for a limit of 0 or an unknown policy.
+
+    Before Python 3.14 the process aborts if it ends while a daemon thread is in Python code that the cache called: a
+    factory, what compares or hashes a key of another type than those, what deletes a value. End such threads first.
     """
 
     def __new__(

@@ -36,6 +36,9 @@ type Any<'py> = Bound<'py, PyAny>;
 ///
 /// Safe from any thread; no lock is held while Python code runs. Mapping protocol included; iteration goes over a
 /// snapshot. Raises ConfigError for a limit of 0 or an unknown policy.
+///
+/// Before Python 3.14 the process aborts if it ends while a daemon thread is in Python code that the cache called: a
+/// factory, what compares or hashes a key of another type than those, what deletes a value. End such threads first.
 #[pyclass(name = "LruCacheBase", module = "llmfast._llmfast", frozen, mapping, weakref, subclass)]
 pub(crate) struct PyLruCache {
     pub(crate) cache: Attached<PyCache>,

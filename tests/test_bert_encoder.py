@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -127,6 +128,16 @@ def test_other_architectures_are_refused(folder: Path, change: dict[str, Any], s
     (folder / "config.json").write_text(json.dumps({**CONFIG, **change}))
     with pytest.raises(llmfast.UnsupportedModelError, match=says):
         BertEncoder(folder)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere a folder that is read is another error")
+def test_a_file_that_the_system_refuses_to_read_is_named_with_the_number(folder: Path) -> None:
+    path = folder / "config.json"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(IsADirectoryError) as refused:
+        BertEncoder(folder, pooling="mean")
+    assert (refused.value.errno, refused.value.filename) == (errno.EISDIR, str(path))
 
 
 def test_minilm_names_who_opens_other_models(folder: Path) -> None:

@@ -1,6 +1,8 @@
 //! The one error type of the core.
 
 use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// Result of a core operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -52,17 +54,39 @@ pub enum ErrorKind {
 pub struct Error {
     kind: ErrorKind,
     message: String,
+    refusal: Option<Box<Refusal>>,
+}
+
+/// What the operating system said of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The number that it has for such errors: `errno`, or Windows' own.
+    pub code: i32,
+    /// The file, as the caller named it.
+    pub path: PathBuf,
 }
 
 impl Error {
     /// Makes an error of `kind` that reads `message`.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), refusal: None }
+    }
+
+    /// `cannot {what} {path}: {error}`.
+    pub fn io(what: &str, path: &Path, error: &io::Error) -> Self {
+        let message = format!("cannot {what} {}: {error}", path.display());
+        let refusal = error.raw_os_error().map(|code| Box::new(Refusal { code, path: path.to_owned() }));
+        Self { kind: ErrorKind::Io, message, refusal }
     }
 
     /// What went wrong.
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// What the operating system said, if it was the one that refused.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.refusal.as_deref()
     }
 
     /// `expected {expected} dimensions, got {got}`.

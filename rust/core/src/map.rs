@@ -4,6 +4,8 @@
 #[cfg(feature = "map")]
 use std::fs::File;
 use std::io;
+#[cfg(feature = "map")]
+use std::io::Read;
 use std::ops::Deref;
 use std::path::Path;
 
@@ -29,7 +31,9 @@ impl FileMap {
         let file = File::open(path)?;
         // SAFETY: the map is private and read only, and only bytes are read from it, for which every value is valid. That
         // nobody writes to such a file in place while it is used is what the type's documentation asks for.
-        let map = unsafe { memmap2::Mmap::map(&file) }?;
+        let map = unsafe { memmap2::Mmap::map(&file) };
+        // What reading says is plainer: of a folder, that it is one.
+        let map = map.map_err(|error| (&file).read(&mut [0]).err().unwrap_or(error))?;
         let length = map.len();
         Ok(Self { map, file, length })
     }

@@ -1,5 +1,8 @@
 //! Core errors become the Python classes of `llmfast._errors`.
 
+use std::io;
+
+use llmfast_core::error::Refusal;
 use llmfast_core::{Error, ErrorKind};
 use pyo3::exceptions::{PyOSError, PyRuntimeWarning};
 use pyo3::prelude::*;
@@ -33,10 +36,21 @@ fn class_name(kind: ErrorKind) -> Option<&'static str> {
 
 /// Makes the Python exception for a core error.
 pub(crate) fn to_py(error: Error) -> PyErr {
-    Python::attach(|py| match class_name(error.kind()) {
-        Some(name) => instance(py, name, &error.to_string()).unwrap_or_else(|failure| failure),
-        None => PyOSError::new_err(error.to_string()),
+    Python::attach(|py| match (class_name(error.kind()), error.refusal()) {
+        (Some(name), _) => instance(py, name, &error.to_string()).unwrap_or_else(|failure| failure),
+        (None, Some(refusal)) => refused(py, refusal).unwrap_or_else(|failure| failure),
+        (None, None) => PyOSError::new_err(error.to_string()),
     })
+}
+
+/// Makes the exception for what the operating system refused, as Python's own functions do: of the class for its number.
+fn refused(py: Python<'_>, refusal: &Refusal) -> PyResult<PyErr> {
+    let Refusal { code, path } = refusal;
+    let message = io::Error::from_raw_os_error(*code).to_string();
+    let message = message.strip_suffix(&format!(" (os error {code})")).unwrap_or(&message);
+    // Windows has the number in another place; elsewhere that one is ignored.
+    let arguments = (*code, message, path.as_os_str(), *code);
+    Ok(PyErr::from_value(py.get_type::<PyOSError>().call1(arguments)?))
 }
 
 /// Makes the exception for a queue that is full.

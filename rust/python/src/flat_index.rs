@@ -9,7 +9,7 @@ use pyo3::types::PyTuple;
 
 use crate::errors::to_py;
 use crate::support::forks::detached;
-use crate::support::indexes::{ANY_SCORE, index_methods, kernel_to_load};
+use crate::support::indexes::{ANY_SCORE, index_methods};
 use crate::support::vectors;
 
 /// A row that a search found. Unpacks as `id, score = hit`; equal hits compare and hash equal.
@@ -113,7 +113,7 @@ impl PyFlatIndex {
     /// leaves this index with the old one.
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        let kernel = kernel_to_load(&path)?;
+        let kernel = vectors::kernel()?;
         py.detach(|| FlatIndex::load_with_kernel(&path, kernel)).map(|index| Self(Arc::new(index))).map_err(to_py)
     }
 }

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use crate::errors::to_py;
 use crate::flat_index::{PyHit, hits};
 use crate::support::forks::detached;
-use crate::support::indexes::{ANY_SCORE, index_methods, kernel_to_load};
+use crate::support::indexes::{ANY_SCORE, index_methods};
 use crate::support::vectors;
 
 /// The rows nearest to a query by cosine, most of them found by a graph: approximate.
@@ -63,7 +63,7 @@ impl PyHnswIndex {
     /// The file holds rows; the graphs are built again, which takes as long as adding the rows.
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        let kernel = kernel_to_load(&path)?;
+        let kernel = vectors::kernel()?;
         py.detach(|| HnswIndex::load_with_kernel(&path, kernel)).map(Self).map_err(to_py)
     }
 

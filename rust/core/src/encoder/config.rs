@@ -267,7 +267,7 @@ fn json(path: &Path) -> Result<Value> {
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Error::new(ErrorKind::EncoderNotFound, missing(path)),
-        _ => Error::new(ErrorKind::Io, format!("cannot read {}: {error}", path.display())),
+        _ => Error::io("read", path, error),
     }
 }
 

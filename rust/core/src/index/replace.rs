@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// Has `write` fill a new file beside `path` and renames it. `write` gets the file and the name it has until then, and sees to
 /// it that what it wrote is on the disk; what it returns is returned.
@@ -13,19 +13,22 @@ pub(super) fn replace<T>(path: &Path, write: impl FnOnce(File, &Path) -> Result<
     let (temporary, file) = create_beside(path)?;
     let written = write(file, &temporary);
     let rename =
-        |written| fs::rename(&temporary, path).map_err(|error| io_error("write", path, &error)).map(|()| written);
+        |written| fs::rename(&temporary, path).map_err(|error| Error::io("write", path, &error)).map(|()| written);
     let written = written.and_then(rename).inspect_err(|_| {
         // The first error is the one to report.
         let _ = fs::remove_file(&temporary);
     })?;
-    sync_folder(path).map_err(|error| io_error("write", path, &error))?;
+    sync_folder(path).map_err(|error| Error::io("write", path, &error))?;
     Ok(written)
 }
 
 /// A new file with a name that no other process has thought of, wherever it runs.
 fn create_beside(path: &Path) -> Result<(PathBuf, File)> {
     let Some(name) = path.file_name() else {
-        return Err(Error::new(ErrorKind::Io, format!("cannot write {}: not the name of a file", path.display())));
+        // The system's own words for what is no name of a file.
+        let other = |_| Err(io::Error::other("not the name of a file"));
+        let refused = OpenOptions::new().write(true).open(path).and_then(other);
+        return refused.map_err(|error| Error::io("write", path, &error));
     };
     loop {
         let mut name = name.to_os_string();
@@ -34,7 +37,7 @@ fn create_beside(path: &Path) -> Result<(PathBuf, File)> {
         match OpenOptions::new().write(true).create_new(true).open(&temporary) {
             Ok(file) => return Ok((temporary, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(io_error("write", path, &error)),
+            Err(error) => return Err(Error::io("write", path, &error)),
         }
     }
 }
@@ -46,8 +49,4 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
-}
-
-pub(super) fn io_error(what: &str, path: &Path, error: &io::Error) -> Error {
-    Error::new(ErrorKind::Io, format!("cannot {what} {}: {error}", path.display()))
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
-use super::replace::{io_error, replace};
+use super::replace::replace;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Bytes read or written at once.
@@ -12,7 +12,7 @@ const PIECE: usize = 64 * 1024;
 
 /// Writes a file, with the BLAKE3 of what `content` writes at its end.
 pub(super) fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-    replace(path, |file, _| write_file(file, content).map_err(|error| io_error("write", path, &error)))
+    replace(path, |file, _| write_file(file, content).map_err(|error| Error::io("write", path, &error)))
 }
 
 fn write_file(file: File, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
@@ -32,7 +32,7 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Opens a file, which has to begin with `magic` and `version`.
     pub(super) fn open(path: &'a Path, magic: [u8; 8], version: u32) -> Result<Self> {
-        let file = File::open(path).map_err(|error| io_error("read", path, &error))?;
+        let file = File::open(path).map_err(|error| Error::io("read", path, &error))?;
         let inner = BufReader::with_capacity(PIECE, file);
         let mut reader = Self { input: Hashing { inner, hasher: blake3::Hasher::new() }, path };
         if reader.array()? != magic {
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
         match self.input.read(&mut [0]) {
             Ok(0) => Ok(()),
             Ok(_) => Err(self.corrupt("it goes on after its end")),
-            Err(error) => Err(io_error("read", self.path, &error)),
+            Err(error) => Err(Error::io("read", self.path, &error)),
         }
     }
 
@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<()> {
         self.input.read_exact(bytes).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => self.corrupt("it ends before its end"),
-            _ => io_error("read", self.path, &error),
+            _ => Error::io("read", self.path, &error),
         })
     }
 }

@@ -1,22 +1,7 @@
 //! What the bindings of all indexes have in common.
 
-use std::path::Path;
-
-use llmfast_core::kernel::Kernel;
-use pyo3::exceptions::PyFileNotFoundError;
-use pyo3::prelude::*;
-
 /// A score below every cosine, however it is rounded.
 pub(crate) const ANY_SCORE: f64 = -2.0;
-
-/// The kernel for an index that is read from `path`; `FileNotFoundError` when there is no such file.
-pub(crate) fn kernel_to_load(path: &Path) -> PyResult<Kernel> {
-    if path.exists() {
-        super::vectors::kernel()
-    } else {
-        Err(PyFileNotFoundError::new_err((2, "no such file", path.to_owned())))
-    }
-}
 
 /// The methods of a class around an index of the core, the same in all of them. Names are those of the file that asks for
 /// them: `PathBuf`, `Bound` and the like, `ANY_SCORE`, `to_py`, `detached`, `vectors`, `PyHit`, `hits`.

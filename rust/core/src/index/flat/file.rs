@@ -9,7 +9,7 @@ use bytemuck::{bytes_of, cast_slice};
 use super::layout::{Counts, DIGEST, HEADER, Layout, MAGIC, PIECE, SECTIONS, Section, VERSION, checksum};
 use super::rows::Rows;
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::replace::{io_error, replace};
+use crate::index::replace::replace;
 use crate::kernel::codes::{GROUP, move_signs, padded};
 
 /// A partition and where its rows lie.
@@ -34,7 +34,7 @@ pub(super) fn save<T>(
 
 /// Writes everything; `path` is what errors name.
 fn write_file(file: File, path: &Path, dim: usize, partitions: &[Partition<'_>]) -> Result<()> {
-    let io = |error: io::Error| io_error("write", path, &error);
+    let io = |error: io::Error| Error::io("write", path, &error);
     let plan = Plan::new(dim, partitions)?;
     let counts = plan.counts();
     let too_many = || Error::new(ErrorKind::Config, format!("expected at most {} rows, got {}", u32::MAX, counts.rows));
@@ -208,7 +208,7 @@ impl Out<'_> {
 
     fn end_piece(&mut self) -> Result<()> {
         self.table.extend_from_slice(&checksum(&self.piece));
-        self.inner.write_all(&self.piece).map_err(|error| io_error("write", self.path, &error))?;
+        self.inner.write_all(&self.piece).map_err(|error| Error::io("write", self.path, &error))?;
         self.piece.clear();
         Ok(())
     }
@@ -218,7 +218,7 @@ impl Out<'_> {
         if !self.piece.is_empty() {
             self.end_piece()?;
         }
-        let io = |error: io::Error| io_error("write", self.path, &error);
+        let io = |error: io::Error| Error::io("write", self.path, &error);
         self.inner.write_all(&self.table).map_err(io)?;
         let file = self.inner.into_inner().map_err(|error| io(error.into_error()))?;
         Ok((file, self.table))

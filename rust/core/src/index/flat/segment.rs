@@ -10,7 +10,6 @@ use super::layout::{
     CHECKSUM, Counts, DIGEST, DIRECTORY_ENTRY, HEADER, Layout, MAGIC, PIECE, Section, VERSION, checksum,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::replace::io_error;
 use crate::kernel::codes::HighShape;
 use crate::kernel::codes::{GROUP, padded};
 use crate::map::FileMap;
@@ -46,7 +45,7 @@ impl Segment {
     /// `name` is what errors call it.
     pub(super) fn open(path: &Path, name: &Path) -> Result<Self> {
         let (map, path) = (FileMap::open(path), name);
-        let map = map.map_err(|error| io_error("read", path, &error))?;
+        let map = map.map_err(|error| Error::io("read", path, &error))?;
         let damaged = |why: &str| damaged(path, why);
         if cfg!(target_endian = "big") {
             return Err(Error::new(ErrorKind::Config, "expected a little-endian processor to read an index on"));
@@ -190,7 +189,7 @@ impl Segment {
     fn read(&self, place: usize, into: &mut [u8]) -> Result<()> {
         self.map.read_at(place, into).map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => self.damaged("it ends before its end"),
-            _ => io_error("read", &self.path, &error),
+            _ => Error::io("read", &self.path, &error),
         })
     }
 

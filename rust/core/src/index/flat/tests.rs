@@ -317,6 +317,9 @@ fn a_file_is_replaced_in_one_step() {
 fn files_that_cannot_be_opened_are_io_errors() {
     let missing = std::env::temp_dir().join("llmfast-no-such-folder").join("index");
     assert_eq!(kind(FlatIndex::load(&missing)), Some(ErrorKind::Io));
-    assert_eq!(kind(FlatIndex::new(2).unwrap().save(&missing)), Some(ErrorKind::Io));
+    let refused = FlatIndex::new(2).unwrap().save(&missing).unwrap_err();
+    let refusal = refused.refusal().unwrap();
+    assert_eq!((refused.kind(), &refusal.path), (ErrorKind::Io, &missing));
+    assert_eq!(std::io::Error::from_raw_os_error(refusal.code).kind(), std::io::ErrorKind::NotFound);
     assert_eq!(kind(FlatIndex::new(2).unwrap().save(Path::new("/"))), Some(ErrorKind::Io));
 }

@@ -679,6 +679,8 @@ class FlatIndex:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all rows to a file, replacing it in one step; OSError when the system refuses.
 
+        The new file may be read by those who could read the old one; a symbolic link stays, and is followed.
+
         The rows can be searched meanwhile, writers wait.
         """
     def compact(self, path: str | os.PathLike[str]) -> None:
@@ -750,7 +752,10 @@ class HnswIndex:
     ) -> list[list[Hit]]:
         """Search for every row of `matrix`, shape (n, dim), in one state of the index; return n lists."""
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write all rows to a file, replacing it in one step; OSError when the system refuses."""
+        """Write all rows to a file, replacing it in one step; OSError when the system refuses.
+
+        The new file may be read by those who could read the old one; a symbolic link stays, and is followed.
+        """
     @staticmethod
     def load(path: str | os.PathLike[str]) -> HnswIndex:
         """Read what `save` wrote; FileNotFoundError, or CorruptFileError for any other content.

@@ -68,6 +68,8 @@ macro_rules! index_methods {
             }
 
             /// Write all rows to a file, replacing it in one step; OSError when the system refuses.
+            ///
+            /// The new file may be read by those who could read the old one; a symbolic link stays, and is followed.
             fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
                 detached(py, || self.0.save(&path)).map_err(to_py)
             }

@@ -313,6 +313,22 @@ fn a_file_is_replaced_in_one_step() {
     assert_eq!(left.filter(|other| other.starts_with(&format!("{name}."))).count(), 0);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_replaced_keeps_its_mode_and_the_link_to_it() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let (file, link, index) = (TempFile::new(), TempFile::new(), FlatIndex::new(2).unwrap());
+    symlink(&file.0, &link.0).unwrap();
+    for mode in [0o600, 0o664] {
+        index.save(&link.0).unwrap();
+        std::fs::set_permissions(&file.0, std::fs::Permissions::from_mode(mode)).unwrap();
+        index.save(&link.0).unwrap();
+        assert_eq!(std::fs::metadata(&file.0).unwrap().permissions().mode() & 0o777, mode);
+        assert!(std::fs::symlink_metadata(&link.0).unwrap().is_symlink());
+    }
+}
+
 #[test]
 fn files_that_cannot_be_opened_are_io_errors() {
     let missing = std::env::temp_dir().join("llmfast-no-such-folder").join("index");

@@ -643,7 +643,7 @@ class FlatIndex:
 
     A vector has shape (dim,), a matrix (n, dim): float32 buffers and arrays, contiguous or not; float64 ones and
     sequences of numbers are rounded to float32. DimensionMismatchError for another shape, InvalidVectorError for NaN,
-    infinity or zeros alone, TypeError for what is not numbers.
+    infinity or zeros alone, TypeError for a set or what is not numbers.
 
     Each row is kept in one, four and eight bits a component as well, and a search stops at a row as soon as these
     prove that it is not among the best: the higher `min_score`, the fewer bytes are read (3 % at .9). Results do not

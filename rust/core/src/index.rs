@@ -11,6 +11,7 @@ mod sealed;
 use std::cmp::Ordering;
 
 use crate::kernel::Kernel;
+pub use check::ids as check_ids;
 pub use flat::FlatIndex;
 #[cfg(feature = "hnsw")]
 pub use hnsw::HnswIndex;

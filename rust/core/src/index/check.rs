@@ -45,12 +45,15 @@ pub(super) fn matrix(kernel: Kernel, dim: usize, matrix: &[f32]) -> Result<Vec<f
     rows.map(|(row, values)| vector(kernel, dim, values).map_err(|error| named(row, error))).collect()
 }
 
-/// As many ids as rows.
-pub(super) fn ids(ids: &[u64], rows: usize) -> Result<()> {
-    if ids.len() == rows {
+/// Refuses another number of ids than of rows.
+///
+/// # Errors
+/// `Config`.
+pub fn ids(ids: usize, rows: usize) -> Result<()> {
+    if ids == rows {
         return Ok(());
     }
-    let message = format!("expected as many rows as ids, got {rows} rows and {} ids", ids.len());
+    let message = format!("expected as many rows as ids, got {rows} rows and {ids} ids");
     Err(Error::new(ErrorKind::Config, message))
 }
 

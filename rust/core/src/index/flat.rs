@@ -127,7 +127,7 @@ impl FlatIndex {
     /// Those of [`FlatIndex::add`], naming the row; `Config` when there are not as many ids as rows.
     pub fn add_many(&self, ids: &[u64], matrix: &[f32], partition: u128) -> Result<()> {
         let squares = check::matrix(self.space.kernel, self.dim, matrix)?;
-        check::ids(ids, squares.len())?;
+        check::ids(ids.len(), squares.len())?;
         self.insert(ids, matrix, &squares, partition)
     }
 

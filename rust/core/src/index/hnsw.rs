@@ -148,7 +148,7 @@ impl HnswIndex {
     /// Those of [`HnswIndex::add`], naming the row; `Config` when there are not as many ids as rows.
     pub fn add_many(&self, ids: &[u64], matrix: &[f32], partition: u128) -> Result<()> {
         let squares = check::matrix(self.shape.kernel, self.shape.dim, matrix)?;
-        check::ids(ids, squares.len())?;
+        check::ids(ids.len(), squares.len())?;
         self.insert(ids, matrix, &squares, partition)
     }
 

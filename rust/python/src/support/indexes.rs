@@ -12,7 +12,7 @@ macro_rules! index_methods {
             /// Add a row; DuplicateIdError when the index has the id, in any partition.
             #[pyo3(signature = (id, vector, *, partition = 0))]
             fn add(&self, py: Python<'_>, id: u64, vector: &Bound<'_, PyAny>, partition: u128) -> PyResult<()> {
-                let vector = vectors::vector(vector)?;
+                let vector = vectors::vector(vector, self.0.dim())?;
                 detached(py, || self.0.add(id, &vector, partition)).map_err(to_py)
             }
 
@@ -25,13 +25,14 @@ macro_rules! index_methods {
                 matrix: &Bound<'_, PyAny>,
                 partition: u128,
             ) -> PyResult<()> {
-                let (ids, matrix) = (vectors::ids(ids)?, vectors::matrix(matrix, self.0.dim())?);
+                let matrix = vectors::matrix(matrix, self.0.dim())?;
+                let ids = vectors::ids(ids, matrix.len() / self.0.dim())?;
                 detached(py, || self.0.add_many(&ids, &matrix, partition)).map_err(to_py)
             }
 
             /// Replace the vector of a row, which stays in its partition; UnknownIdError when there is none.
             fn update(&self, py: Python<'_>, id: u64, vector: &Bound<'_, PyAny>) -> PyResult<()> {
-                let vector = vectors::vector(vector)?;
+                let vector = vectors::vector(vector, self.0.dim())?;
                 detached(py, || self.0.update(id, &vector)).map_err(to_py)
             }
 
@@ -47,7 +48,8 @@ macro_rules! index_methods {
                 min_score: Option<f64>,
                 partition: u128,
             ) -> PyResult<Vec<PyHit>> {
-                let (query, min_score) = (vectors::vector(vector)?, min_score.unwrap_or(ANY_SCORE));
+                let query = vectors::vector(vector, self.0.dim())?;
+                let min_score = min_score.unwrap_or(ANY_SCORE);
                 detached(py, || self.0.search(&query, k, min_score, partition)).map(hits).map_err(to_py)
             }
 

@@ -12,7 +12,7 @@ import pytest
 
 from encoders import TopicEncoder
 from llmfast import Cache
-from llmfast._flight import ABANDONED, FlightTable, Seat
+from llmfast._flight import ABANDONED, FlightTable
 from loops import in_time
 
 
@@ -166,21 +166,25 @@ def test_a_task_that_cannot_be_made_strands_nobody():
 def test_a_flight_whose_loop_was_closed_is_abandoned_when_somebody_asks():
     flights, loop, woken = FlightTable(), asyncio.new_event_loop(), []
 
-    async def begin():
-        return flights.join(b"k", loop), flights.join(b"k")
+    def join(loop=None):
+        seat = flights.seat(loop)
+        return seat.flight, flights.join(seat, b"k"), seat.flight
 
-    (stranded, leads), other = loop.run_until_complete(begin())
-    assert leads
-    assert other == (stranded, False)
+    async def begin():
+        return join(loop), join()
+
+    (stranded, leads, _), (_, follows, other) = loop.run_until_complete(begin())
+    assert (leads, follows, other) == (True, False, stranded)
     flights.listen(stranded, lambda: woken.append(stranded.outcome))
-    alone, leads = flights.join(b"k")
+    _, leads, alone = join()
     assert leads, "a loop that has stopped may never run again: whoever asks now makes a call of its own"
     flights.land(alone, ABANDONED)
+    assert stranded.waiters == 2
     loop.close()
-    fresh, leads = flights.join(b"k")
+    _, leads, fresh = join()
     assert leads
     assert woken == [ABANDONED]
-    assert flights.join(b"k") == (fresh, False)
+    assert join()[1:] == (False, fresh)
 
 
 def test_a_loop_that_ends_under_a_call_does_not_strand_the_others():
@@ -256,12 +260,15 @@ def test_a_forked_child_does_not_wait_for_its_parents_calls():
 
 def test_what_a_child_inherited_does_not_touch_its_own_flights(monkeypatch):
     flights = FlightTable()
-    parents, _ = flights.join(b"k", label="parent")
-    seat = Seat(flights, parents, drain=False)
+    parents = flights.seat(label="parent")
+    flights.join(parents, b"k")
     monkeypatch.setattr(os, "getpid", lambda: 1)
-    own, leads = flights.join(b"k", label="own")
-    assert (leads, own.number, own.waiters) == (True, parents.number, 1)
-    seat.leave()
-    flights.detach_one(parents)
-    flights.land(parents, "late")
-    assert (own.waiters, own.detached, own.told, flights.join(b"k")) == (1, False, False, (own, False))
+    own, later = flights.seat(label="own"), flights.seat()
+    assert flights.join(own, b"k")
+    flight = own.flight
+    assert (flight.number, flight.waiters) == (parents.flight.number, 1)
+    parents.leave()
+    flights.detach_one(parents.flight)
+    flights.land(parents.flight, "late")
+    assert (flight.waiters, flight.detached, flight.told) == (1, False, False)
+    assert (flights.join(later, b"k"), later.flight) == (False, flight)

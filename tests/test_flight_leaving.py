@@ -8,7 +8,7 @@ import pytest
 
 from asking import Gate, Model
 from llmfast import Cache, CachePolicy
-from llmfast._flight import FlightTable, Seat
+from llmfast._flight import FlightTable
 from loops import in_time
 
 
@@ -107,13 +107,14 @@ def test_a_flight_whose_task_is_cancelled_before_its_first_turn_is_landed(on_aba
 
 def test_a_seat_that_is_left_twice_leaves_the_others_theirs():
     flights, stopped = FlightTable(), []
-    flight, _ = flights.join(b"k")
+    seats = [flights.seat(), flights.seat()]
+    assert [flights.join(seat, b"k") for seat in seats] == [True, False]
+    flight = seats[0].flight
     flight.cancel = lambda: stopped.append(1)
-    seats = [Seat(flights, flight, drain=False), Seat(flights, flights.join(b"k")[0], drain=False)]
     for _ in range(3):
         seats[0].leave()
     assert (flight.waiters, stopped) == (1, [])
     seats[1].leave()
     assert (flight.waiters, stopped, flight.detached) == (0, [1], True)
     flights.land(flight, "late")
-    assert flights.join(b"k")[1]
+    assert flights.join(flights.seat(), b"k")

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ._bridge import Bridge, Search
-from ._flight import ABANDONED, LOOK_AGAIN_AFTER, Abandoned, Failed, Seat, as_inside
+from ._flight import ABANDONED, LOOK_AGAIN_AFTER, Abandoned, Failed, as_inside
 from ._loop_thread import LoopThread
 from ._loops import is_async_generator, on_loop, running_loop, wake
 from ._stream import breathe, close_source, is_stream
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
     from concurrent.futures import Future
 
-    from ._flight import Flight, FlightTable
+    from ._flight import Flight, FlightTable, Seat
 
 
 class OffLoop(NamedTuple):
@@ -72,13 +72,12 @@ class Pour(NamedTuple):
 
 
 class Fly(NamedTuple):
-    """Wait for what `flight` brings. Who leads it has the rest of the `way` to it driven, which its call is on.
+    """Wait in `seat` for what its flight brings. Who leads it has the rest of the `way` to it driven.
 
-    What becomes of the call when everybody has left: it is stopped, or goes on with `drain`. The answer is a `Flew`.
+    The answer is what the way of the flight returned, or `Failed`, or `Abandoned`.
     """
 
-    flight: Flight
-    drain: bool
+    seat: Seat
     way: Generator[Any, Any, Any] | None
 
 
@@ -90,13 +89,6 @@ class Behind(NamedTuple):
 
     key: bytes
     start: Callable[[], Generator[Any, Any, None]]
-
-
-class Flew(NamedTuple):
-    """What came of a flight: what its way returned, or `Failed`, or `Abandoned`."""
-
-    outcome: Any
-    seat: Seat
 
 
 Step: TypeAlias = Search | OffLoop | Await | Call | Consult | Pour | Fly | Behind
@@ -195,12 +187,12 @@ class AsyncDriver:
 
         task.add_done_callback(done)
 
-    async def _fly(self, step: Fly, loop: asyncio.AbstractEventLoop) -> Flew:
+    async def _fly(self, step: Fly, loop: asyncio.AbstractEventLoop) -> Any:
         import asyncio
 
-        flights, flight = self._flights, step.flight
+        flights, seat = self._flights, step.seat
+        flight = seat.flight
         assert flights is not None
-        seat = Seat(flights, flight, drain=step.drain)
         if step.way is not None:
             # A task of its own, so that the caller can leave and the others still get the answer.
             landing = self._to_land(flight, step.way, loop)
@@ -223,11 +215,11 @@ class AsyncDriver:
             raise
         if not is_over:
             seat.leave()
-            return Flew(ABANDONED, seat)
+            return ABANDONED
         if step.way is not None and isinstance(flight.outcome, Abandoned):
             # The call itself ended by cancellation, which nobody here asked for.
             raise asyncio.CancelledError
-        return Flew(flight.outcome, seat)
+        return flight.outcome
 
     async def _to_land(self, flight: Flight, way: Generator[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> None:
         import asyncio
@@ -312,13 +304,11 @@ def _consult_here(step: Consult) -> Any:
         raise _let_out(error) from error
 
 
-def _fly_here(step: Fly, flights: FlightTable | None) -> Flew:
+def _fly_here(step: Fly, flights: FlightTable | None) -> Any:
     assert flights is not None
-    flight = step.flight
-    seat = Seat(flights, flight, drain=step.drain)
+    seat = step.seat
     if step.way is None:
-        is_over = _wait(flights, seat)
-        return Flew(flight.outcome if is_over else ABANDONED, seat)
+        return seat.flight.outcome if _wait(flights, seat) else ABANDONED
     outcome: Any = ABANDONED
     try:
         with as_inside():
@@ -326,15 +316,15 @@ def _fly_here(step: Fly, flights: FlightTable | None) -> Flew:
     except Exception as error:  # noqa: BLE001 - handed to everybody who waits
         outcome = Failed(error, error.__traceback__)
     # If this fails, or what was let out above, the way abandons the flight.
-    flights.land(flight, outcome)
-    return Flew(outcome, seat)
+    flights.land(seat.own, outcome)
+    return outcome
 
 
 def _wait(flights: FlightTable, seat: Seat) -> bool:
     """Wait for the outcome of a flight; return False, and leave it, if the loop of its call has stopped."""
     told = threading.Event()
-    flights.listen(seat.flight, told.set)
     try:
+        flights.listen(seat.flight, told.set)
         while not told.wait(LOOK_AGAIN_AFTER):
             if seat.is_stopped():
                 seat.leave()

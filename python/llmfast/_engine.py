@@ -158,30 +158,29 @@ class Engine(Asking):
         # Nobody waits for what could not be handed over.
         key: bytes | None = None if llm_callable in cache.uncopied else plan.key
         while True:
-            flight, leads = flights.join(key, plan.loop, plan)
+            seat = flights.seat(plan.loop, plan, drain=plan.policy.on_abandon == "drain")
             try:
-                rest = None
+                leads, rest = flights.join(seat, key), None
                 if leads:
                     # Stored by somebody who landed between our look and our joining.
                     late = self._late(plan)
                     if late is not None:
-                        flights.abandon(flight)
+                        flights.abandon(seat)
                         plan.loop = None
                         self._books.outcome("exact_hit", ask, late)
                         return late
                     hit = yield from self._look(plan)
                     if hit is not None:
-                        flights.land(flight, hit)
+                        flights.land(seat.own, hit)
                         # The plan stays with the answer.
                         plan.loop = None
                         self._books.outcome("semantic_hit", ask, hit)
                         return hit
-                    rest = self._fly(ask, plan, llm_callable, flight)
-                flown, seat = yield Fly(flight, plan.policy.on_abandon == "drain", rest)
+                    rest = self._fly(ask, plan, llm_callable, seat.own)
+                flown = yield Fly(seat, rest)
             except BaseException:
-                if leads and not flight.is_driven:
-                    flight.is_left = True
-                    flights.abandon(flight)
+                seat.own.is_left = not seat.own.is_driven
+                flights.give_up(seat)
                 raise
             if isinstance(flown, Abandoned):
                 # The caller that led was stopped; this one was not.
@@ -271,17 +270,16 @@ class Engine(Asking):
         plan.renews = True
         flights = self._flights
         assert flights is not None
-        flight, leads = flights.join(plan.key, plan.loop, plan)
+        seat = flights.seat(plan.loop, plan, drain=True)
         try:
             rest = None
-            if leads:
+            if flights.join(seat, plan.key):
                 yield from self._look(plan)
-                rest = self._fly(ask, plan, llm_callable, flight)
-            flown, seat = yield Fly(flight, True, rest)
+                rest = self._fly(ask, plan, llm_callable, seat.own)
+            flown = yield Fly(seat, rest)
         except BaseException:
-            if leads and not flight.is_driven:
-                flight.is_left = True
-                flights.abandon(flight)
+            seat.own.is_left = not seat.own.is_driven
+            flights.give_up(seat)
             raise
         if isinstance(flown, Failed):
             self.failures.note("revalidation", flown.error)

@@ -7,6 +7,7 @@ answers, and the waking of those who wait.
 from __future__ import annotations
 
 import os
+import threading
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from ._loops import running_loop
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
 
@@ -32,37 +34,38 @@ ABANDONED = Abandoned()
 LOOK_AGAIN_AFTER = 1.0
 
 
-class as_inside:  # noqa: N801 - a block, written as one
-    """Have what runs in this block be inside of a flight, and tasks that it begins too, while the block lasts.
+class _Block:
+    """A block of code that is inside of a flight while `lasts` is locked."""
+
+    __slots__ = ("around", "lasts")
+
+    def __init__(self, around: _Block | None) -> None:
+        self.lasts = threading.Lock()
+        #: The block around this one: what outlives this may be inside of that.
+        self.around = around
+
+
+def as_inside() -> AbstractContextManager[object]:
+    """Have what runs in a `with` block of this be inside of a flight, and tasks that it begins too, while it lasts.
 
     A call that asks again makes its own call and waits for no other flight: that one may wait for this.
     """
-
-    # No generator with a decorator: what passes through that gets a new traceback by assignment, which an exception
-    # that is a frozen dataclass refuses.
-    __slots__ = ("_before", "_is_over")
-
-    def __enter__(self) -> None:
-        """Begin."""
-        self._is_over = False
-        #: The block around this one: what outlives this may be inside of that.
-        self._before = _around()
-        _inside.set(self)
-
-    def __exit__(self, *_: object) -> None:
-        """End."""
-        self._is_over = True
-        _inside.set(self._before)
+    block = _Block(_around())
+    _inside.set(block)
+    # Nothing in Python would do: what a signal's handler raises where `__exit__` begins would leave it undone, and what
+    # passes through a generator with a decorator gets a new traceback by assignment, which an exception that is a
+    # frozen dataclass refuses.
+    return block.lasts
 
 
-_inside: ContextVar[as_inside | None] = ContextVar("llmfast_inside", default=None)
+_inside: ContextVar[_Block | None] = ContextVar("llmfast_inside", default=None)
 
 
-def _around() -> as_inside | None:
+def _around() -> _Block | None:
     """Return the innermost block that this context is in and that is not over."""
     block = _inside.get()
-    while block is not None and block._is_over:
-        block = block._before
+    while block is not None and not block.lasts.locked():
+        block = block.around
     return block
 
 
@@ -90,6 +93,7 @@ class Flight:
     __slots__ = (
         "cancel",
         "detached",
+        "end",
         "is_driven",
         "is_left",
         "label",
@@ -124,15 +128,21 @@ class Flight:
         self.landed = False
         #: Valid once told.
         self.outcome: Any = None
-        #: Called without the lock, once each, when the outcome is told.
+        #: What `land` was given, valid once landed.
+        self.end: Any = None
+        #: Called without the lock, once each or, after an interruption, again, when the outcome is told.
         self.listeners: list[Callable[[], None]] = []
-        #: Called without the lock with what `land` was given, and each time that somebody leaves who is not the last.
+        #: Called like that with what `land` was given, and each time that somebody leaves who is not the last.
         self.on_land: Callable[[Any], None] | None = None
         self.on_leave: Callable[[], None] | None = None
         #: Stops the call; set by a leader whose call can be stopped.
         self.cancel: Callable[[], None] | None = None
         #: Has a function called where the call runs, from any thread and from within a garbage collection.
         self.soon: Callable[[Callable[[], None]], None] | None = None
+
+    def has_begun(self) -> bool:
+        """Whether it has been one, over by now or not."""
+        return self.number >= 0
 
     def is_stranded(self) -> bool:
         """Whether nobody will land it: who led it is gone, or the loop that its call runs on was closed under it."""
@@ -149,20 +159,23 @@ class Flight:
 
 
 class Seat:
-    """What somebody who joined a flight has of it, until it is left."""
+    """What somebody who joins a flight has of it, until it is left. Made by `FlightTable.seat`."""
 
-    __slots__ = ("_flights", "drain", "flight", "left")
+    __slots__ = ("_flights", "drain", "flight", "left", "own")
 
-    def __init__(self, flights: FlightTable, flight: Flight, *, drain: bool) -> None:
+    def __init__(self, flights: FlightTable, own: Flight, *, drain: bool) -> None:
         self._flights = flights
-        self.flight = flight
+        #: The flight that begins if there is none to be joined.
+        self.own = own
+        #: The flight that was joined, its own until then.
+        self.flight = own
         #: What becomes of the call if this is the last one to be left: it is stopped, or goes on with `drain`.
         self.drain = drain
         self.left = False
 
     def leave(self) -> None:
         """Stop waiting; the first call counts."""
-        self._flights.leave(self)
+        self._flights.leave(self, drain=self.drain)
 
     async def wait(self, future: asyncio.Future[None], *, looks: int = 1) -> bool:
         """Wait for `future`, of the running loop, which the flight's call resolves from its own.
@@ -197,11 +210,11 @@ class FlightTable:
         self._reset()
 
     def _reset(self) -> None:
-        self._process = os.getpid()
         # Guards what the state machine does together with the flights, which followers look up by number.
         self._lock = new_lock()
         self._state = FlightState()
         self._flights: dict[int, Flight] = {}
+        self._process = os.getpid()
 
     def _own(self) -> None:
         if self._process != os.getpid():
@@ -215,36 +228,56 @@ class FlightTable:
         """Return how many flights began (`led`), were joined (`followed`) and ended in which way."""
         return self._state.counts()
 
-    def join(
-        self, key: bytes | None, loop: asyncio.AbstractEventLoop | None = None, label: Any = None
-    ) -> tuple[Flight, bool]:
-        """Return the flight of `key` and whether the caller leads it, that is, has to make the call and land it.
+    def seat(self, loop: asyncio.AbstractEventLoop | None = None, label: Any = None, *, drain: bool = False) -> Seat:
+        """Return a seat to join a flight with.
 
-        Without a key, or inside of another flight, it is one that nobody else can join. If the caller leads, its call
-        runs on `loop`, if on any, and `label` is what the flight is for (see `detach`).
+        If it leads one, its call runs on `loop`, if on any, and `label` is what the flight is for (see `detach`).
         """
-        if self._process != os.getpid():
-            self._reset()
+        self._own()
+        return Seat(self, Flight(self._state, loop, label), drain=drain)
+
+    def join(self, seat: Seat, key: bytes | None) -> bool:
+        """Join the flight of `key` and return whether `seat` leads it, that is, has to make the call and land it.
+
+        Without a key, or inside of another flight, it is one that nobody else can join. Whatever this raises, or what
+        comes after it until the flight is driven, is to be followed by `give_up`.
+        """
+        own = seat.own
         if is_inside():
             key = None
-        # Made before it begins: nothing that can fail stands between its beginning and the caller who has to land it.
-        own = Flight(self._state, loop, label)
         while True:
             with self._lock:
                 number, leads = (self._state.solo(), True) if key is None else self._state.join(key)
                 if leads:
                     own.number = number
                     self._flights[number] = own
-                    return own, True
-                flight = self._flights[number]
+                    return True
+                flight = self._flights.get(number)
+                if flight is None:
+                    # Who began it was interrupted before it could be entered here: nobody is on it.
+                    self._state.land(number, "abandoned")
+                    continue
+                seat.flight = flight
             if flight.is_stopped():
                 # Its loop may run again, or not: whoever waited for that might be who has to run it.
-                self.leave(Seat(self, flight, drain=True))
+                self.leave(seat, drain=True)
                 key = None
-                continue
-            if not flight.is_stranded():
-                return flight, False
-            self.land(flight, ABANDONED)
+            elif flight.is_stranded():
+                self.land(flight, ABANDONED)
+            else:
+                return False
+            seat.flight = own
+            seat.left = False
+
+    def give_up(self, seat: Seat) -> None:
+        """Leave, and abandon the flight that `seat` leads if nobody drives it; those who wait choose another leader.
+
+        Where even that fails, as it may at the limit of recursion, the next one who asks does it, seeing `is_left`.
+        """
+        if seat.flight is not seat.own or seat.own.is_driven:
+            seat.leave()
+        else:
+            self.abandon(seat)
 
     def listen(self, flight: Flight, listener: Callable[[], None]) -> None:
         """Call `listener` when the outcome is told, at once if it has been."""
@@ -255,8 +288,8 @@ class FlightTable:
                 return
         listener()
 
-    def leave(self, seat: Seat) -> None:
-        """Stop waiting.
+    def leave(self, seat: Seat, *, drain: bool) -> None:
+        """Stop waiting; the first call counts.
 
         When the last one leaves, the call is stopped and whoever asks next makes a new one; with `drain` it goes on,
         and whoever asks meanwhile joins it.
@@ -264,10 +297,10 @@ class FlightTable:
         self._own()
         flight = seat.flight
         with self._lock:
-            if seat.left:
+            if seat.left or not flight.has_begun():
                 return
             seat.left = True
-            fate = flight.state.leave(flight.number, drain=seat.drain)
+            fate = flight.state.leave(flight.number, drain=drain)
             self._heed(flight, fate)
         if fate == "cancel":
             _call(flight.cancel)
@@ -306,37 +339,34 @@ class FlightTable:
         self._own()
         with self._lock:
             flight.state.announce(flight.number)
-            listeners = [] if flight.told else _tell(flight, outcome)
-        for listener in listeners:
-            listener()
+            _tell(flight, outcome)
+        _wake(flight)
 
     def land(self, flight: Flight, outcome: Any) -> None:
-        """End the flight and wake everybody; only the first call counts."""
-        if self._process != os.getpid():
-            self._reset()
-        failed, abandoned = isinstance(outcome, Failed), outcome is ABANDONED
-        number = flight.number
-        with self._lock:
-            if flight.landed:
-                return
-            flight.landed = True
-            flight.state.land(number, "failed" if failed else "abandoned" if abandoned else "answered")
-            # Its number may be another one's, if it is the parent's flight in a forked child.
-            if self._flights.get(number) is flight:
-                del self._flights[number]
-            listeners = [] if flight.told else _tell(flight, outcome)
-        for listener in listeners:
-            listener()
-        if flight.on_land is not None:
-            flight.on_land(outcome)
+        """End the flight and wake everybody; only the first call counts, and what that left undone the next one does.
 
-    def abandon(self, flight: Flight) -> None:
-        """Leave a flight that this caller leads and nobody drives; those who wait choose another one.
-
-        Where even that fails, as it may at the limit of recursion, the next one who asks does it, seeing `is_left`.
+        A flight that has not begun is left alone.
         """
-        self.leave(Seat(self, flight, drain=False))
-        self.land(flight, ABANDONED)
+        self._own()
+        with self._lock:
+            if not flight.landed and flight.has_begun():
+                failed, abandoned = isinstance(outcome, Failed), outcome is ABANDONED
+                flight.state.land(flight.number, "failed" if failed else "abandoned" if abandoned else "answered")
+                # Its number may be another one's, if it is the parent's flight in a forked child.
+                if self._flights.get(flight.number) is flight:
+                    del self._flights[flight.number]
+                _tell(flight, outcome)
+                flight.end = outcome
+                flight.landed = True
+        _wake(flight)
+        if flight.landed and flight.on_land is not None:
+            flight.on_land(flight.end)
+            flight.on_land = None
+
+    def abandon(self, seat: Seat) -> None:
+        """Leave a flight that `seat` leads and nobody drives, and end it."""
+        self.leave(seat, drain=False)
+        self.land(seat.own, ABANDONED)
 
     def _heed(self, flight: Flight, fate: str) -> None:
         if fate == "cancel":
@@ -346,11 +376,19 @@ class FlightTable:
                 del self._flights[flight.number]
 
 
-def _tell(flight: Flight, outcome: Any) -> list[Callable[[], None]]:
-    flight.told = True
-    flight.outcome = outcome
-    listeners, flight.listeners = flight.listeners, []
-    return listeners
+def _tell(flight: Flight, outcome: Any) -> None:
+    """Have the outcome of a flight told, with the lock; who waits is to be woken after that, without."""
+    if not flight.told:
+        flight.outcome = outcome
+        flight.told = True
+
+
+def _wake(flight: Flight) -> None:
+    """Wake everybody who waits for what was told. To wake somebody twice does no harm, and to forget one would."""
+    if flight.told and flight.listeners:
+        for listener in flight.listeners:
+            listener()
+        flight.listeners = []
 
 
 def _call(hook: Callable[[], None] | None) -> None:

@@ -436,7 +436,7 @@ class Cache(Asking):
             now = -math.inf
         keys = memory.candidates(criteria)
         while some := list(islice(keys, _AT_ONCE)):
-            rows = (memory.rows_by_key.peek(key) for key in some)
+            rows = map(memory.row_of, some)
             covered = [row for row in rows if row is not None and criteria.covers(row)]
             removed = covered if dry_run else [row for row in covered if memory.remove(row.key)]
             # Those whose time was over go too, and were no answers any more.

@@ -14,14 +14,13 @@ class Ids:
     """Keys and the ids of their rows in the index. Guarded by the lock of whoever holds it, but for `key_of`.
 
     They lie on shelves like the groups: one dict of 100,000 keys is copied when it grows, which holds up every thread
-    for milliseconds.
+    for milliseconds. A coming or going that was stopped halfway is undone, or done, by `remove`.
     """
 
     def __init__(self) -> None:
         self._keys: list[dict[int, bytes]] = [{} for _ in range(SHELVES)]
         self._ids: list[dict[bytes, int]] = [{} for _ in range(SHELVES)]
         self._next = 0
-        self._count = 0
 
     def add(self, key: bytes) -> int:
         """Return the id of a key that has none yet.
@@ -31,15 +30,15 @@ class Ids:
         row_id, self._next = self._next, self._next + 1
         self._ids[key[0] % SHELVES][key] = row_id
         self._keys[row_id % SHELVES][row_id] = key
-        self._count += 1
         return row_id
 
     def remove(self, key: bytes) -> int | None:
         """Forget a key; return the id that it had."""
-        row_id = self._ids[key[0] % SHELVES].pop(key, None)
+        ids = self._ids[key[0] % SHELVES]
+        row_id = ids.get(key)
         if row_id is not None:
-            del self._keys[row_id % SHELVES][row_id]
-            self._count -= 1
+            self._keys[row_id % SHELVES].pop(row_id, None)
+            ids.pop(key, None)
         return row_id
 
     def id_of(self, key: bytes) -> int | None:
@@ -57,4 +56,4 @@ class Ids:
 
     def __len__(self) -> int:
         """How many keys have an id."""
-        return self._count
+        return sum(map(len, self._ids))

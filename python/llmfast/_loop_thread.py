@@ -55,11 +55,12 @@ class LoopThread:
             if self._loop is None or self._process != os.getpid():
                 import asyncio
 
-                loop = self._loop = asyncio.new_event_loop()
-                self._process = os.getpid()
+                loop = asyncio.new_event_loop()
+                weakref.finalize(self, _stop, loop)
                 # A daemon: a coroutine that never ends must not keep the interpreter from ending.
                 threading.Thread(target=_run, args=(loop,), name="llmfast-loop", daemon=True).start()
-                weakref.finalize(self, _stop, loop)
+                # Not before it runs: whoever was interrupted here would leave a loop that never does.
+                self._loop, self._process = loop, os.getpid()
             return self._loop
 
 

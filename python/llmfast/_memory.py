@@ -39,6 +39,10 @@ class MemoryTier:
 
     A row lies in one place: when it is evicted, replaced or over, its vector goes with it. Every method is safe from
     any thread.
+
+    It may be stopped between any two steps, by what a signal's handler raises, such as KeyboardInterrupt. So what is
+    written first is what does no harm alone: a key in groups without a row, an id without a vector. Of what is left
+    like that a row can be found by an invalidation, and none by a question that it does not belong to.
     """
 
     def __init__(self, capacity: int, dim: int | None) -> None:
@@ -76,17 +80,20 @@ class MemoryTier:
         with self._lock:
             if self.invalidations.overtook(plan):
                 return False
+            if public:
+                self.has_public_rows = True
+            self._groups.expect(row)
+            # The vector of what lay there might be one that this row is not to be found by.
+            self._forget_vector(key)
             _, evicted = self.rows_by_key._insert_evicting(key, row)
-            for gone in (key, *evicted):
+            self._groups.settle(row)
+            for gone in evicted:
                 self._forget(gone)
-            self._groups.add(row)
             if vector is not None and self.index is not None:
                 if public:
                     self._held[key] = vector
                 else:
                     self._add_vector(row, vector)
-            if public:
-                self.has_public_rows = True
         return True
 
     def is_held(self, key: bytes) -> bool:
@@ -102,15 +109,23 @@ class MemoryTier:
             vector = self._held.pop(row.key, None)
             if vector is None:
                 return False
-            self._add_vector(row, vector)
             self.has_public_vectors = True
+            self._add_vector(row, vector)
             return True
 
     def remove(self, key: bytes) -> bool:
         """Remove a row and its vector; return whether it was there."""
         with self._lock:
+            was_there = self.rows_by_key.remove(key)
             self._forget(key)
-            return self.rows_by_key.remove(key)
+            return was_there
+
+    def row_of(self, key: bytes) -> Row | None:
+        """Return the row of a key that `candidates` named, if it is there still."""
+        row = self.rows_by_key.peek(key)
+        if row is None:
+            self._forget_gone(key)
+        return row
 
     def candidates(self, criteria: Criteria) -> Iterator[bytes]:
         """Yield the keys of the rows that `criteria` may cover; the rows themselves say whether it does.
@@ -144,23 +159,27 @@ class MemoryTier:
         """
         if self.index is None:
             return None, None
-        best, breadth, refused, min_score = None, BREADTH, set(), plan.policy.threshold
-        number = as_number(partition)
+        best, breadth, number = None, BREADTH, as_number(partition)
+        refused: set[int] = set()
+        gone: set[int] = set()
         while True:
-            hits = self.index.search(vector, breadth, min_score=min_score, partition=number)
+            hits = self.index.search(vector, breadth, min_score=plan.policy.threshold, partition=number)
             best = hits[0].score if hits and best is None else best
-            stale = 0
-            for hit in hits:
+            # Each is looked at once, so that this ends whatever the index holds.
+            new = [hit for hit in hits if hit.id not in refused and hit.id not in gone]
+            before = len(gone)
+            for hit in new:
                 row = self._row(hit.id, now)
                 if row is None:
-                    stale += 1
-                elif hit.id not in refused:
-                    if row.lies_in(partition) and accept(plan, row, hit.score, now):
-                        return (row, hit.score), best
+                    gone.add(hit.id)
+                elif row.lies_in(partition) and accept(plan, row, hit.score, now):
+                    return (row, hit.score), best
+                else:
                     refused.add(hit.id)
-            if len(hits) < breadth or len(refused) >= WIDEST:
+            if len(hits) < breadth or len(refused) >= WIDEST or not (new or breadth < WIDEST):
                 return None, best
-            if not stale:
+            # Those that are gone make room for others.
+            if len(gone) == before:
                 breadth = min(breadth * 4, WIDEST)
 
     def around(self, vector: np.ndarray | _Encoding, partition: bytes, count: int) -> list[Match]:
@@ -191,37 +210,55 @@ class MemoryTier:
         return len(self.ids)
 
     def _row(self, row_id: int, now: float) -> Row | None:
+        """Return the row that a vector belongs to, unless it is over; a vector without a row is removed."""
         key = self.ids.key_of(row_id)
         row = None if key is None else self.get(key, now)
-        if row is None and key is not None:
-            with self._lock:
-                # Unless the key was stored again meanwhile, with a vector of its own.
-                if self.ids.id_of(key) == row_id and self.rows_by_key.peek(key) is None:
-                    self._forget(key)
+        if key is None:
+            self._forget_stray(row_id)
+        elif row is None:
+            self._forget_gone(key)
         return row
 
     def _drop(self, key: bytes, row: Row) -> None:
         """Remove a row and its vector, unless another row took its place meanwhile."""
         with self._lock:
             if self.rows_by_key.peek(key) is row:
-                self._forget(key)
                 self.rows_by_key.remove(key)
+                self._forget(key)
+
+    def _forget_gone(self, key: bytes) -> None:
+        """Forget a key that has no row, unless it was stored again meanwhile."""
+        with self._lock:
+            if self.rows_by_key.peek(key) is None:
+                self._forget(key)
+
+    def _forget_stray(self, row_id: int) -> None:
+        """Remove the vector of an id that no key has; one that is being added has its key before."""
+        assert self.index is not None
+        with self._lock:
+            if self.ids.key_of(row_id) is None:
+                self.index.remove(row_id)
 
     # ---- with the lock ----------------------------------------------------------------------------------------------
 
     def _add_vector(self, row: Row, vector: np.ndarray | _Encoding) -> None:
         assert self.index is not None
-        row_id = self.ids.add(row.key)
         try:
-            self.index.add(row_id, vector, partition=row.partition)
+            self.index.add(self.ids.add(row.key), vector, partition=row.partition)
         except BaseException:
-            self.ids.remove(row.key)
+            self._forget_vector(row.key)
             raise
 
     def _forget(self, key: bytes) -> None:
-        """Forget what is known of a row beside the row itself."""
-        self._held.pop(key, None)
+        """Forget what is known of a row, which is gone."""
+        self._forget_vector(key)
         self._groups.forget(key)
-        row_id = self.ids.remove(key)
+
+    def _forget_vector(self, key: bytes) -> None:
+        """Let a row be found by meaning no more."""
+        self._held.pop(key, None)
+        row_id = self.ids.id_of(key)
         if row_id is not None and self.index is not None:
             self.index.remove(row_id)
+            # Not before: by its key it is found again if this stops in between.
+            self.ids.remove(key)

@@ -300,20 +300,22 @@ class WrongAnswers:
     def clear(self) -> None:
         """Forget all."""
         with self._lock:
-            self._questions = FlatIndex(self._dim)
-            self._keys: dict[int, bytes] = {}
             self.known: dict[bytes, int] = {}
+            self._keys: dict[int, bytes] = {}
+            self._questions = FlatIndex(self._dim)
             self._next_id = 0
 
     def add(self, key: bytes, vector: Vector) -> None:
         """Remember that the row of `key` was a wrong answer to the question of this vector."""
         with self._lock:
-            # A partition for each row: only its own wrong answers are searched.
-            self._questions.add(self._next_id, vector, partition=int.from_bytes(key[:16], "little"))
-            self._keys[self._next_id] = key
-            self._next_id += 1
+            number, self._next_id = self._next_id, self._next_id + 1
+            # Counted before it is there, and until it is gone: interrupted in between, a row is only looked for once
+            # too often.
             self.known[key] = self.known.get(key, 0) + 1
-            if len(self._keys) > _WRONG:
+            self._keys[number] = key
+            # A partition for each row: only its own wrong answers are searched.
+            self._questions.add(number, vector, partition=int.from_bytes(key[:16], "little"))
+            while len(self._keys) > _WRONG:
                 self._forget_oldest()
 
     def covers(self, key: bytes, vector: Vector, score: float) -> bool:

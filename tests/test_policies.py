@@ -12,6 +12,7 @@ from asking import Clock, Model, ask, sources, static
 from encoders import TopicEncoder
 from llmfast import Cache, CachePolicy, ConfigError
 from llmfast._policy import POLICIES, shortened
+from loops import turns
 
 HOURS = {"general": 24, "faq": 24, "news": 1, "critical": 24, "broad": 24, "exploratory": 24}
 
@@ -166,6 +167,61 @@ def test_a_request_that_wants_a_younger_answer_gets_no_stale_one():
         ask(cache, "q", llm=down, ttl=60.0)
 
 
+@pytest.mark.parametrize(
+    ("stored_ttl", "own_ttl", "age", "serves"),
+    [
+        # Its time is over at its own end, at 10 s here and 100 s below.
+        (10.0, 10.0, 59, True),
+        (10.0, 10.0, 60, False),
+        (10.0, 1000.0, 59, True),
+        (10.0, 1000.0, 60, False),
+        # At the asker's, where that is earlier.
+        (None, 60.0, 80, True),
+        (None, 60.0, 109, True),
+        (None, 60.0, 110, False),
+        # A row that has lived longer than both does not come back by a longer one.
+        (None, 1000.0, 149, True),
+        (None, 1000.0, 150, False),
+        (10.0, None, 59, True),
+        (10.0, None, 60, False),
+    ],
+)
+def test_a_window_begins_where_the_shorter_life_ends(stored_ttl, own_ttl, age, serves):
+    clock = Clock()
+    cache = Cache(clock=clock, policy=CachePolicy(ttl=100.0, jitter=0.0, stale_if_error=50.0))
+    ask(cache, "q", ttl=stored_ttl)
+    clock.now += age
+    if serves:
+        answer = ask(cache, "q", llm=down, ttl=own_ttl)[0]
+        assert (answer.response, answer.stale, answer.age) == ("q #1", True, age)
+        assert cache.get_or_generate_sync("q", down, ttl=own_ttl).stale
+    else:
+        with pytest.raises(OSError, match="down"):
+            ask(cache, "q", llm=down, ttl=own_ttl)
+
+
+def test_an_answer_that_lives_for_ever_has_an_end_for_who_names_one():
+    clock = Clock()
+    cache = Cache(clock=clock, policy=CachePolicy(ttl=None, stale_if_error=50.0))
+    ask(cache, "q")
+    clock.now += 109
+    assert ask(cache, "q", llm=down, ttl=60.0)[0].stale
+    clock.now += 1
+    with pytest.raises(OSError, match="down"):
+        ask(cache, "q", llm=down, ttl=60.0)
+    assert ask(cache, "q", llm=down)[0].source == "exact_hit"
+
+
+def test_another_kind_s_answer_does_not_serve_stale_with_a_time_of_one_s_own():
+    clock = Clock()
+    lax = CachePolicy(ttl=10.0, jitter=0.0, stale_if_error=50.0)
+    cache = Cache(clock=clock, policies={"lax": lax, "other": lax})
+    ask(cache, "q", kind="lax")
+    clock.now += 20
+    with pytest.raises(OSError, match="down"):
+        ask(cache, "q", llm=down, kind="other", ttl=10.0)
+
+
 def test_what_is_over_answers_nobody_by_meaning():
     clock = Clock()
     policy = CachePolicy(ttl=100.0, jitter=0.0, stale_if_error=1000.0, mode="static")
@@ -209,6 +265,21 @@ def test_an_answer_that_is_over_serves_while_a_new_one_is_fetched():
     assert cache.stats().reasons["stale:while_revalidate"] == 5
     assert cache.stats().llm_calls == 1, "nobody asked for the call behind the callers"
     assert cache.stats().reasons["stale:renewed"] == 1
+
+
+def test_a_time_of_one_s_own_is_renewed_too():
+    async def run():
+        clock = Clock()
+        cache = Cache(clock=clock, policy=CachePolicy(ttl=100.0, jitter=0.0, stale_while_revalidate=50.0))
+        model, answers = Model(), []
+        for _ in range(3):
+            answers.append(await cache.get_or_generate("q", model, ttl=10.0))
+            await turns()
+            clock.now += 6
+        answer = await cache.get_or_generate("q", model, ttl=10.0)
+        return [(each.response, each.stale) for each in answers], answer.response
+
+    assert asyncio.run(run()) == ([("q #1", False), ("q #1", False), ("q #1", True)], "q #2")
 
 
 def test_a_renewal_that_fails_is_counted_and_hurts_nobody(caplog):

@@ -340,7 +340,8 @@ class Cache(Asking):
             if age is not None:
                 return row, age
             has_form = plan.streams is None or plan.streams == (row.codec == "events")
-            if row.is_expired(now) and plan.kind == row.kind and row.key == plan.key and has_form:
+            is_over = row.is_expired(now) or plan.kind is None
+            if is_over and plan.ask.kind == row.kind and row.key == plan.key and has_form:
                 plan.stale = row
         if not self._memory.has_public_rows or plan.scope is PUBLIC:
             return None
@@ -352,17 +353,21 @@ class Cache(Asking):
     def stale(self, plan: Plan, window: float) -> tuple[Row, float] | None:
         """Return the row of this very request, and its age, if its time was over `window` seconds ago at most.
 
-        Not if it was taken back meanwhile.
+        For a request that names a time to live of its own, a row's time is over at that age, if not before. Not if the
+        row was taken back meanwhile.
         """
         row = plan.stale
-        if row is None or row.expires_at is None:
+        if row is None:
             return None
         try:
             now = self.clock()
         except Exception as error:  # noqa: BLE001 - costs the old answer, never the call
             self.failures.note("clock", error)
             return None
-        if now >= row.expires_at + window or not self.holds(row):
+        end = math.inf if row.expires_at is None else row.expires_at
+        if plan.kind is None and plan.ttl is not None:
+            end = min(end, row.created_at + plan.ttl)
+        if now >= end + window or not self.holds(row):
             return None
         return row, max(0.0, now - row.created_at)
 

@@ -264,7 +264,9 @@ class Asking:
         compared by meaning. `scope` is the tenant whose answers may serve: None, a name, or `llmfast.PUBLIC`. `user` is
         who asks: reports are split by it, an answer of `llmfast.PUBLIC` is found by meaning once two users asked for
         it, and who floods the cache is told by it. `feature` is for reports. `tags` are names by which `invalidate`
-        finds the answer. `kind` picks the policy, `ttl` (seconds) overrides its time to live.
+        finds the answer. `kind` picks the policy, `ttl` (seconds) overrides its time to live: for this request an
+        answer's time is over at that age, or at its own end if that comes before, and the policy's `stale_if_error` and
+        `stale_while_revalidate` count from then.
 
         Identical requests at the same time make one call; if it raises, all of them raise what it raised.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 import llmfast
@@ -23,6 +25,24 @@ def test_a_tenants_own_row_wins_over_a_public_one_and_stays_its_own():
     ask(cache, "q", scope=PUBLIC, llm=model)
     assert ask(cache, "q", scope="tenant", llm=model)[0].response == "q #1"
     assert ask(cache, "q", scope="other", llm=model)[0].response == "q #2"
+
+
+def test_none_is_the_cache_s_own_scope_in_an_invalidation_as_in_a_request():
+    cache = Cache(scope="acme")
+    ask(cache, "q")
+    ask(cache, "q", scope="other")
+    assert cache.invalidate_sync(scope=None, dry_run=True) == cache.invalidate_sync(scope="acme", dry_run=True) == 1
+    assert asyncio.run(cache.invalidate(scope=None)) == 1
+    assert sources([*ask(cache, "q", scope="other"), *ask(cache, "q")]) == ["exact_hit", "llm_call"]
+    assert Cache().invalidate_sync(scope=None) == 0
+
+
+def test_none_is_the_scope_of_those_that_have_none():
+    cache = Cache()
+    ask(cache, "q")
+    ask(cache, "q", scope="other")
+    assert cache.invalidate_sync(scope=None) == 1
+    assert sources([*ask(cache, "q", scope="other"), *ask(cache, "q")]) == ["exact_hit", "llm_call"]
 
 
 def test_a_scope_can_be_required_and_preset():

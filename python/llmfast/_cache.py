@@ -155,11 +155,12 @@ class Cache(Asking):
     ) -> int:
         """Remove the stored answers that agree in all that is given, and return how many they were.
 
-        `scope` is a tenant, None or `llmfast.PUBLIC`; `tag` one of the tags of the request that made the call (those of
-        later ones, which only got its answer, do not count), `version` its version, "" for those that named none, `key`
-        an answer's key, `older_than` an age in seconds: 0 is everything that is stored by now. With `dry_run` they are
-        counted and stay; those whose time is over do not count. Calls in flight that it covers go on for those who wait
-        for them, but their answers are not stored, and who asks from now on makes a new call.
+        `scope` means what it means in a request: a tenant's name, `llmfast.PUBLIC`, or with None the cache's default;
+        left out it is any. `tag` is one of the tags of the request that made the call (those of later ones, which only
+        got its answer, do not count), `version` its version, "" for those that named none, `key` an answer's key,
+        `older_than` an age in seconds: 0 is everything that is stored by now. With `dry_run` they are counted and stay;
+        those whose time is over do not count. Calls in flight that it covers go on for those who wait for them, but
+        their answers are not stored, and who asks from now on makes a new call.
 
         Raises ConfigError if nothing is given (`clear()` removes everything), and for what cannot name anything, before
         anything is done.
@@ -407,7 +408,7 @@ class Cache(Asking):
         if not isinstance(scope, _Any):
             check_scope(scope)
             try:
-                scope_id = self.identities.identifier.scope(scope)
+                scope_id = self.identities.tenant(scope)
             except InvalidTextError:
                 # As with a tag that is no text: nothing can be stored under it.
                 scope_id = _NO_SCOPE

@@ -112,6 +112,13 @@ class Identities:
         """Whether the answer to a request may serve every tenant."""
         return (ask.scope or self._scope) is PUBLIC
 
+    def tenant(self, scope: Scope) -> int:
+        """Return as a MAC the scope that a request with `scope=` means: with None the cache's own.
+
+        Raises InvalidTextError for a name that is no text.
+        """
+        return self.identifier.scope(self._scope if scope is None else scope)
+
     def key(self, scope: Scope, plan: Plan) -> bytes:
         """Return where the row of the same request of another scope lies."""
         identifier, query = self.identifier, plan.ask.query

@@ -95,6 +95,8 @@ class CachePolicy:
             raise ConfigError(f"on_abandon must be 'cancel' or 'drain', got {self.on_abandon!r}")
         if self.max_temperature is not None and not self.max_temperature >= 0:
             raise ConfigError(f"max_temperature must be 0 or more, or None, got {self.max_temperature}")
+        if not isinstance(self.fold_case, bool):
+            raise ConfigError(f"fold_case must be True or False, got {shown(self.fold_case)}")
         tools = self.read_only_tools
         if not (isinstance(tools, tuple | list) and all(isinstance(tool, str) for tool in tools)):
             raise ConfigError(f"read_only_tools must be names in a tuple, got {shown(tools)}")

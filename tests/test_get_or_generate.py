@@ -240,6 +240,27 @@ def test_disabled_it_passes_everything_through(monkeypatch):
     assert (cache.stats().rows, cache.stats().uncacheable) == (0, 2)
 
 
+@pytest.mark.parametrize(
+    ("value", "disables"),
+    [
+        *((value, True) for value in ("1", "true", "YES", "On", " 1 ")),
+        *((value, False) for value in ("", "0", "false", "No", "OFF", " 0", "  ")),
+    ],
+)
+def test_what_disables_it(value, disables, monkeypatch, caplog):
+    monkeypatch.setenv("LLMFAST_DISABLE", value)
+    assert Cache().disabled is disables
+    assert caplog.text == ""
+
+
+def test_a_misspelt_switch_disables_and_says_so_once(monkeypatch, caplog):
+    monkeypatch.setenv("LLMFAST_DISABLE", "ture")
+    assert Cache().disabled
+    assert Cache().disabled
+    (record,) = caplog.records
+    assert record.getMessage() == "LLMFAST_DISABLE is 'ture', which is neither 1 nor 0: caches are disabled"
+
+
 def test_clear_forgets_everything():
     cache = static(encoder=TopicEncoder())
     ask(cache, "t/=")

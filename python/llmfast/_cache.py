@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import secrets
 import time
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from ._answers import ExactHit
 from ._arguments import check_encoder, number, refuse, whole
 from ._counts import Counts, TierStats
 from ._engine import Engine
+from ._environment import is_disabled
 from ._errors import ConfigError, InvalidTextError
 from ._explain import explained
 from ._failures import Failures, shown
@@ -72,8 +72,8 @@ class Cache(Asking):
     `secret` keys every hash; by default it is random, which is right as long as nothing outlives the process. `clock`
     gives seconds since the epoch.
 
-    One cache serves any number of threads and event loops. `LLMFAST_DISABLE=1` in the environment turns it into a
-    pass-through.
+    One cache serves any number of threads and event loops. `LLMFAST_DISABLE=1` in the environment (true, yes, on) turns
+    it into a pass-through; 0, false, no, off and the empty value do not, and anything else does, with a warning.
 
     Raises ConfigError for parameters outside of what is accepted.
     """
@@ -115,7 +115,7 @@ class Cache(Asking):
             if not isinstance(value, CachePolicy):
                 raise ConfigError(f"the policy of kind {kind!r} must be a CachePolicy, got {shown(value)}")
         self.clock = clock
-        self.disabled = os.environ.get("LLMFAST_DISABLE", "") not in ("", "0")
+        self.disabled = is_disabled()
         self.failures = Failures()
         self.flights = FlightTable()
         self.counts = Counts()

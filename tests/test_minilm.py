@@ -390,6 +390,36 @@ def test_the_hub_cache_is_where_its_variables_say(nowhere: Path, monkeypatch: py
     assert _encoder._hub_cache() == nowhere / "home" / "hub"
 
 
+def test_without_a_home_directory_the_error_is_the_same(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home(_: type[Path]) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("HF_HUB_CACHE")
+    monkeypatch.setattr(Path, "home", classmethod(no_home))
+    with pytest.raises(llmfast.EncoderNotFoundError, match=r"cache: there is no home directory\n.*pip in"):
+        llmfast.MiniLM()
+
+
+def test_a_folder_that_may_not_be_read_is_told_and_passed_by(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, is_file = nowhere / "closed", Path.is_file
+
+    def look(path: Path) -> bool:
+        if path.is_relative_to(closed):
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", look)
+    monkeypatch.setattr(_encoder, "_package_folder", lambda: closed)
+    with pytest.raises(llmfast.EncoderNotFoundError, match=r"package .*closed \(Permission denied\)"):
+        llmfast.MiniLM()
+    snapshots = nowhere / "hub" / "models--sentence-transformers--all-MiniLM-L6-v2" / "snapshots"
+    model = _model_in(snapshots / "one")
+    assert _encoder.find_model() == model
+    monkeypatch.setenv("LLMFAST_MODEL_DIR", str(closed))
+    with pytest.raises(llmfast.EncoderNotFoundError, match=r"LLMFAST_MODEL_DIR: .*closed \(Permission denied\)"):
+        llmfast.MiniLM()
+
+
 @weights
 def test_the_package_is_found_without_being_imported(minilm: MiniLM) -> None:
     program = (

@@ -234,8 +234,12 @@ def find_model() -> Path:
     """Return the folder of the model; EncoderNotFoundError lists every place that was looked at, and the cure."""
     looked: list[str] = []
     for place, folder in _places():
-        if folder is not None and (folder / "model.safetensors").is_file():
-            return folder
+        try:
+            if folder is not None and (folder / "model.safetensors").is_file():
+                return folder
+        except OSError as error:
+            # Of a folder that this user may not read, for one.
+            place = f"{place} ({error.strerror})"  # noqa: PLW2901 - the same place, with what is wrong with it
         looked.append(f"  {place}")
     raise EncoderNotFoundError("no all-MiniLM-L6-v2 found; looked at:\n" + "\n".join(looked) + "\n" + CURE)
 
@@ -250,9 +254,18 @@ def _places() -> Iterator[tuple[str, Path | None]]:
     yield "LLMFAST_MODEL_DIR: not set", None
     package = _package_folder()
     yield f"package {PACKAGE}: {package or 'not installed'}", package
-    hub = _hub_cache()
+    try:
+        hub = _hub_cache()
+    except RuntimeError:
+        # As for a user of a container who has neither HOME nor an entry of its own.
+        yield "Hugging Face cache: there is no home directory", None
+        return
     snapshots = hub / "models--sentence-transformers--all-MiniLM-L6-v2" / "snapshots"
-    found = sorted(snapshots.glob("*/model.safetensors"), key=lambda file: file.stat().st_mtime, reverse=True)
+    try:
+        found = sorted(snapshots.glob("*/model.safetensors"), key=lambda file: file.stat().st_mtime, reverse=True)
+    except OSError as error:
+        yield f"Hugging Face cache: {snapshots} ({error.strerror})", None
+        return
     yield f"Hugging Face cache: {snapshots}", found[0].parent if found else None
 
 

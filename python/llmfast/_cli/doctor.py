@@ -18,6 +18,7 @@ from .sheet import Sheet, Table, show
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
 HELP = "what is installed, what is missing, and the command that mends it"
 
@@ -43,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Look, print and return the exit code."""
     numpy = _numpy()
     # Without numpy nothing else can be tried.
-    tried = [_core(), *_weights()] if numpy.ok else []
+    tried = [*_tried("core", _core), *_tried("MiniLM weights", _weights)] if numpy.ok else []
     checks = [_versions(), _machine(), numpy, *tried, _rich()]
     healthy = all(check.ok is not False for check in checks)
     if arguments.json:
@@ -89,7 +90,19 @@ def _numpy() -> Check:
     return Check("numpy", True, np.__version__)
 
 
-def _core() -> Check:
+def _tried(name: str, look: Callable[[], list[Check]]) -> list[Check]:
+    """Return what `look` finds; what stops it is what is wrong with the part of this name."""
+    from .._errors import LlmfastError
+
+    try:
+        return look()
+    except LlmfastError as error:
+        return [Check(name, False, str(error))]
+    except Exception as error:  # noqa: BLE001 - whatever is wrong is what is asked for
+        return [Check(name, False, f"{type(error).__name__}: {error}")]
+
+
+def _core() -> list[Check]:
     """Do one thing with every part that needs no weights."""
     import numpy as np
 
@@ -100,20 +113,17 @@ def _core() -> Check:
     index.add(1, np.array([1, 0, 0, 0], dtype=np.float32))
     score = index.search(np.array([1, 0, 0, 0], dtype=np.float32), 1)[0].score
     model = Router.default().route(_TEXT).model
-    return Check("core", score == 1.0 and bool(model), f"index and router answer; kernel {kernel_name()}")
+    return [Check("core", score == 1.0 and bool(model), f"index and router answer; kernel {kernel_name()}")]
 
 
 def _weights() -> list[Check]:
-    from .._encoder import MiniLM
-    from .._errors import EncoderNotFoundError, LlmfastError
+    from .._encoder import CURE, MiniLM
+    from .._errors import EncoderNotFoundError
 
     try:
         encoder = MiniLM()
     except EncoderNotFoundError as error:
-        first, *more = str(error).splitlines()
-        return [Check("MiniLM weights", False, first, "\n".join(more) or None)]
-    except LlmfastError as error:
-        return [Check("MiniLM weights", False, str(error))]
+        return [Check("MiniLM weights", False, str(error).removesuffix(f"\n{CURE}"), CURE)]
     encoder.encode([_TEXT])
     started = time.perf_counter()
     for _ in range(_ROUNDS):

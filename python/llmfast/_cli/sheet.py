@@ -60,9 +60,15 @@ def printable(text: str) -> str:
 
 
 def _wrapped(text: str, indent: str) -> str:
-    return textwrap.fill(
-        printable(text), WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    return "\n".join(
+        textwrap.fill(line, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+        for line in _lines(text)
     )
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines of a text, each without control characters."""
+    return [printable(line) for line in text.split("\n")]
 
 
 def _plain_table(table: Table) -> str:
@@ -110,11 +116,11 @@ def _show_rich(sheet: Sheet) -> bool:
         console.print()
         console.print(_rich_table(table))
         for note in table.notes:
-            console.print(Text(printable(note), style="dim"))
+            console.print(Text("\n".join(_lines(note)), style="dim"))
     if sheet.notes:
         console.print()
     for note in sheet.notes:
-        console.print(Text(printable(note), style="dim"))
+        console.print(Text("\n".join(_lines(note)), style="dim"))
     return True
 
 

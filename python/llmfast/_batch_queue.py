@@ -1,4 +1,10 @@
-"""The items of a batched function on one event loop, and the calls that are made of them."""
+"""The items of a batched function on one event loop, and the calls that are made of them.
+
+Cancellation costs no callbacks: who awaits `f(x)` says when they leave, and a bare future of `submit` is asked when its
+batch is formed, when a full queue would refuse, and when somebody counts. Of a running batch one pending future is
+watched, and the next one when it is cancelled, as solvers watch literals. So submitted = completed + failed + cancelled
++ late.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""The calls of a batched function, and the tasks that make them."""
+"""The calls of a batched function, and the tasks that make them.
+
+A worker's task is made when an item finds none, by whoever submits it, and serves that item's batch. Then it looks once
+more in the next turn of the loop, and goes on as long as something has come: those who got their results in this turn
+may ask again. So one item after the other costs one turn each, where a task for each batch and a callback that starts
+it cost three.
+"""
 
 from __future__ import annotations
 

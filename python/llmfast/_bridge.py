@@ -2,6 +2,10 @@
 
 The worker never asks for the interpreter. What it found lies in a queue for each loop, whose bell the loop watches
 like any other connection, from the first lookup on; the loop takes it from there when its turn comes.
+
+The decision is taken on the loop: it needs rows, and rows are Python's. Where the first hits are not enough,
+`SemanticTier.nearest` does all of it again in Python's thread. So there is one definition of the answer, to which this
+is a short cut.
 """
 
 from __future__ import annotations

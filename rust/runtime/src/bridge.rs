@@ -1,4 +1,7 @@
 //! The bridge to event loops: a queue of completions for each loop, and a bell that wakes it.
+//!
+//! Rung under the queue's lock, on one processor, the loop ran at once in the worker's place, met the lock, and two
+//! more changes of threads followed: 21 µs of each hit.
 
 use std::collections::VecDeque;
 use std::io;

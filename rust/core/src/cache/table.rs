@@ -27,6 +27,12 @@
 //! thread, by a lookup that is over before anything else happens (`get_at_home`). An entry does not
 //! change from the moment its tag appears until the reclaimer has waited for all guards under which the tag may have been
 //! seen; a table that was replaced goes to the reclaimer with everything that is filled in it.
+//!
+//! **One miss of the memory a lookup.** The slots of a set are fetched together with its tags. When marks lay apart, 16
+//! neighbours in half a line so that a victim cost one miss, each hit wrote to a line of its own, which took as long as
+//! all the rest (sampled at 1,000,000 entries: 42 % of a lookup waited for the tags, 39 % for the mark). Seven further
+//! sets for an entry were too few: with slots that are kept one insertion in a thousand found all of them full. A
+//! denser table, 81 instead of 66 % full, changed nothing.
 
 #![allow(unsafe_code)]
 

@@ -2,6 +2,17 @@
 //!
 //! Devlin et al., BERT: Pre-training of Deep Bidirectional Transformers (2019); the mean over the tokens and the unit
 //! length are those of Reimers and Gurevych, Sentence-BERT (2019).
+//!
+//! **One question is bound by memory**: 43 MB of packed weights (f32) go through the core for some 15 tokens, at 10 to
+//! 15 GB/s. In whole numbers a fifth of its time is around the products. So GELU is a polynomial (`kernel/scalar.rs`),
+//! which takes a third of the time of an exponential and a division. Softmax goes over rows of one to four registers
+//! without a loop inside, so that the processor works on several rows at once: a third of the time again. Sums over a
+//! row are kept in four registers and extremes are found by halves, since each value would wait for the one before.
+//! Scores have whole panels, with −∞ where there is no key.
+//!
+//! **64 tokens at a time.** With 512, rows come from the third-level cache, and a batch in int16 takes 6 % more on Zen
+//! 3, where 64 and 128 are alike. With AMX, whose products wait for rows and results and not for arithmetic, 128 take
+//! 15 % more than 64, 256 no less, and 32 24 % more.
 
 use std::ops::Range;
 

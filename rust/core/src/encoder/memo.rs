@@ -4,6 +4,9 @@
 //! state the file was in, its path. A line that is not as it was written counts for nothing. Of two processes that write
 //! at the same time one wins, and the other's weights are hashed once more. Nothing here is an error: without a memo the
 //! weights are hashed.
+//!
+//! The memo is a convenience and no authority: whoever can write into the user's cache folder could write into the
+//! program as well.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};

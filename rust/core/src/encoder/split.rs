@@ -2,6 +2,9 @@
 //!
 //! Everything but the attention is a token's own business, so the threads meet once a layer, to show each other their keys
 //! and values. All stream the same weights at about the same time, which then come from memory once.
+//!
+//! Splitting the columns of the matrices instead would have the threads meet some thirty times a text. Keys and values
+//! are held twice, so that a layer can write while others still read the one before. The vector is the same to the bit.
 
 use std::ops::Range;
 

@@ -1,4 +1,16 @@
 //! Nearest vectors by a graph (HNSW; Malkov and Yashunin, arXiv 1603.09320), which the `usearch` crate builds and walks.
+//!
+//! **No graph for up to 1,024 rows**: to compare all of them takes as long as a walk, is exact, and needs neither the
+//! hundred microseconds and more a row that a graph takes to build, nor its memory. Ten thousand partitions of ten rows
+//! are ten thousand short lists.
+//!
+//! **Equal rows share a node.** Inserted one after the other they link with each other alone and cut themselves off:
+//! with 100 groups of 100 equal rows a third of the groups was not reached. For the same reason a graph that is built
+//! at once gets its rows in scattered order.
+//!
+//! **Removed rows stay as nodes that lead on**, until a new row takes their node over. With every row replaced six
+//! times recall was as good as in a new graph, to .002. When half of the nodes are such, the graph is built anew,
+//! beside the one that is searched.
 
 mod file;
 mod graph;

@@ -1,4 +1,10 @@
 //! AVX2 and FMA, for x86-64 processors since 2013.
+//!
+//! **What bounds batches** are the four ports for vectors of Zen 3. int16 needs two operations for 16 products (94 a
+//! nanosecond at 2.95 GHz), int8 nine for 128 (168). Loops with nothing else reach 77 and 122, batches of texts about
+//! 70 and 110. Unrolling by two or four, barriers against the moving of loads, and tiles of 3, 4 or 6 rows by 16
+//! columns changed nothing or lost; so did parts of the depth, since a panel from the second-level cache costs nothing.
+//! VNNI needs one operation where AVX2 needs two, on registers twice as wide.
 #![allow(unsafe_code)]
 
 mod bf16;

@@ -3,6 +3,11 @@
 //! Columns and rows are quantised around zero with a step of their own. An instruction multiplies pairs and adds the two
 //! products in 32 bits, twice as many products as one that multiplies f32. Inputs have 14 bits, sign included, and a bound
 //! on each column's weights keeps every sum exact: see [`COLUMN`]. So all kernels give the same bits.
+//!
+//! On 3,000 questions the cosine with f32 is .999990 at least and 1 − 1.7e-6 in the mean; with weights in bf16 it is
+//! .999980 and 1 − 5.6e-6. So vectors of f32, bf16 and int16 are one class. It takes two thirds of bf16's time with
+//! AVX2, where half was hoped for: AVX2 adds with an instruction of its own, which goes to the same four ports. With
+//! VNNI and registers of 512 bits it takes half of f32's time.
 
 use super::int8::{SMALLEST, whole};
 use super::pack::{PANEL, Pairs, Panels, Rows, RowsMut, check_shapes, panel_bias};

@@ -7,6 +7,13 @@
 //!
 //! Inputs are divided by a number a component, and the weights multiplied with it, so that a component that is always large
 //! does not take the others' bits (Xiao et al., `SmoothQuant`, 2023).
+//!
+//! The bound costs weights hardly anything: the largest of 384 is about as large in its steps as the fullest lane. What
+//! the rest is good for was simulated on 3,000 questions. Eight bits for both and no balance between the components
+//! (some are always large, 16 times the median in the first layer's feed-forward) give a cosine of .9979 with f32 in
+//! the mean, .9876 at least, and change 1.1 % of the decisions at thresholds of .8 to .95. Seven bits for both and no
+//! balance give .975. What is done here gives .9985, .992 and .5 %, and .9906 at least for random token ids instead of
+//! texts.
 
 use super::pack::{PANEL, Panels, Rows, RowsMut, check_shapes, panel_bias};
 

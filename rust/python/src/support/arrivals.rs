@@ -1,4 +1,6 @@
 //! What a task waits for, and goes on with in the turn of the event loop in which it comes.
+//!
+//! What is looked at by name instead costs some 180 cache lines, most of which are cold behind an encoder.
 
 use std::cell::RefCell;
 use std::mem;

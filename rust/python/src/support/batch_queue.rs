@@ -1,4 +1,16 @@
 //! The queue of a batched function on one event loop: the scheduler, and the Python objects that it decides about.
+//!
+//! **What an item may not cost.** A future that is made, gathered and resolved without a batcher takes 2.2 µs. These
+//! had to go, per item: a done callback on each future (1.9 µs, a call through the loop), `get_running_loop`, which up
+//! to Python 3.11 asks the system for the process each time (0.2), two frames of Python (0.4), a dict for the loop's
+//! keyword (0.06), looking methods up (0.04). Per batch: the callback at a task's end, `isinstance` with unions of
+//! abstract classes (0.8), `partial` (0.2).
+//!
+//! After some milliseconds of sleep the way to the function takes several times as long, since its code and data have
+//! left the caches. What counts then is neither instructions nor allocations but cache lines that the loop's own waking
+//! did not touch, some 65 ns each; callgrind counts them without noise (a cache too large to evict, the counts zeroed
+//! where the item comes and read where the function begins). So an item that is alone touches no lane, queue or tenant,
+//! and its way is one call into Rust.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

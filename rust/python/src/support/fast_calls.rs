@@ -4,6 +4,17 @@
 //! as much as the lookup itself. So the type that Python sees derives from the one with all methods, and answers
 //! `get(key)`, `insert(key, value)`, `cache[key]` and `cache[key] = value` itself where the key is of a builtin type and
 //! nothing unusual is asked for. Everything else it passes on, with the same arguments.
+//!
+//! **Two waits of a hit.** From 100,000 entries on a hit waits for the home of the hash and then for the value, up to
+//! 200 ns each. A processor goes on while it waits, as far as it can keep count: Zen 3 counts 72 loads in flight, and
+//! stopped there (with 68 in between the waits overlapped, with 73 they did not; 40 more instructions that load nothing
+//! made no difference). So nothing comes before the fetch of the home but what it takes to know it: nine loads, no
+//! register saved, the hash read where the string keeps it. That brought `cache[key]`, with 60 loads of the interpreter
+//! between the value of one call and the home of the next, below the 72 (0.6 of its time), and not `get` with 71.
+//! Fetching only the line of the home that holds the entry in two of three cases, instead of all four, made a hit
+//! slower.
+//!
+//! A `get` is 330 instructions (CPython 3.12), of which 230 are the interpreter's loop; an insertion 1,060.
 
 #![allow(unsafe_code)]
 // A lookup takes 20 ns.

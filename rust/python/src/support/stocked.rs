@@ -6,6 +6,10 @@
 //!
 //! Only values that the garbage collector never looks at are counted ahead: it takes references that nobody shows it for
 //! somebody else's.
+//!
+//! That took `get` at 100,000 entries from 224 to 180 ns. The price: `sys.getrefcount` of such a value says up to six
+//! more, and every seventh lookup counts seven. A caller that keeps the value does not wait for it; one that drops it
+//! at once does.
 
 #![allow(unsafe_code)]
 // A lookup takes 20 ns.

@@ -1,4 +1,8 @@
 //! What the fastest calls do with keys that are strings: hashing and comparing them without the interpreter's detours.
+//!
+//! With a key that is equal to the stored one but another object, the wait is for the stored key as well: CPython
+//! computes from a string's first cache line where its characters lie, so the second line is fetched by us. Its general
+//! comparison, which looks at both types again, costs 40 instructions more than that of strings.
 
 #![allow(unsafe_code)]
 // A lookup takes 20 ns.

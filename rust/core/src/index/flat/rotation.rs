@@ -1,4 +1,7 @@
 //! A rotation that makes all vectors look alike: components of about the same size, with random signs.
+//!
+//! That makes the fit of the signs nearly the same for all rows, .80 ± .011 at 384 dimensions, so that a level of
+//! sixteen a row, looked up like everything else, is enough to know it. It takes about a microsecond.
 
 use crate::kernel::codes::padded;
 use crate::kernel::{Kernel, gamma};

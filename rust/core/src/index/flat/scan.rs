@@ -3,6 +3,15 @@
 //! Three sieves, each with a bound that no row of the wanted score fails: signs (where the score is high enough for them to
 //! tell rows apart), four bits a component, eight bits. What is left has an interval that its cosine lies in; the ends of
 //! these intervals raise the bar for the rows that follow.
+//!
+//! **How sharp the sieves are.** Of vectors of real questions the signs let pass 0.03 % of the rows at a score of .9,
+//! 0.8 % at .8, 3.4 % at .75, 13 % at .7 and 40 % at .65; the high nibbles let pass 0.001 %, .005 %, .009 %, .016 % and
+//! .03 %. So below .7 the signs are left out, and the high nibbles are read from front to back: half of what int8 would
+//! be, and nearly as sharp.
+//!
+//! **Where the time goes.** A third of a search in 10,000 rows was the table of signs, until it was made of whole
+//! parts. With many queries at once signs and nibbles go at the speed of the instructions (0.7 ns for 32 rows and 8
+//! components, 4 ns a row of nibbles) and are two thirds of all. A single query does not guess a score to begin with.
 
 use std::ops::Range;
 

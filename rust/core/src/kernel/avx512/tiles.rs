@@ -3,6 +3,13 @@
 //! Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapter 18. A step multiplies 16 rows of 64 bytes,
 //! which is how the left-hand rows lie in memory, with 16 strips of a panel, which lie one after the other: nothing is packed
 //! in another way than for the other kernels. The intrinsics are not stable, so the inner loops are assembly.
+//!
+//! A block is two tiles of rows by two panels, so that each tile that is loaded is used twice. Measured on Emerald
+//! Rapids, a part that two threads of a core share: products in a loop take the 16 cycles that Intel states when nobody
+//! else has the core. In int8 14 rows by 384 × 1,536 take 14 µs where VNNI takes 30 to 54, in bf16 25 where f32 takes
+//! 190 and more. Then a question in int8 is bound by its weights, 10.6 MB that come from the third-level cache at 10 to
+//! 25 GB/s, and a batch by what is around the products. In bf16 the least cosine with f32 is .99997 over 12,000
+//! questions, and .07 % of the decisions differ where it is most.
 #![allow(unsafe_code)]
 
 use std::arch::asm;

@@ -46,14 +46,15 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class TierStats:
-    """What a cache did since it was made, and what it holds.
+    """What a `Cache` did since it was made, and what it holds: what its `stats()` returns.
 
     `requests` is the sum of `exact_hits` (tier L1), `semantic_hits` (tier L3), `llm_calls`, `coalesced` and
     `uncacheable`; a call that renewed an old answer behind its callers' backs is none of them (reason "stale:renewed").
-    `not_stored` of the calls were not stored. `rows` answers are held, `vectors` of them found by
-    meaning; `l1` is the table of the exact tier. `reasons` counts why, by name: "refused:..." (not compared by
-    meaning), "veto:..." (a near question that did not serve), "not_stored:...", "not_compared:..." (stored, found on
-    exact repeats only), "stale:...", "shadow:...", "feedback:...", "invalidated". `failures` are ours, by step.
+    `not_stored` of the calls were not stored. `rows` answers are held, `vectors` of them found by meaning; `l1` is the
+    table of the exact tier, as `LruCache.stats()` tells of one. `reasons` counts why, by name: "refused:..." (not
+    compared by meaning), "veto:..." (a near question that did not serve), "not_stored:...", "not_compared:..." (stored,
+    found on exact repeats only), "stale:...", "shadow:...", "feedback:...", "invalidated". `failures` are ours, by
+    step.
     """
 
     requests: int

@@ -168,7 +168,9 @@ class LruCache(Generic[_K, _V]):
 
 @final
 class CacheStats:
-    """What a LruCache did since it was made, and what it holds now."""
+    """What a LruCache did since it was made, and what it holds now.
+
+    What a `Cache` tells of itself is `TierStats`."""
 
     def __new__(
         cls,

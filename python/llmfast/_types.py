@@ -94,7 +94,17 @@ _KEPT = ("tier", "score", "age", "key", "coalesced", "model", "usage", "decision
 
 
 class Answer:
-    """An answer, where it came from and why. Unpacks as `response, source`."""
+    """An answer, where it came from and why. Unpacks as `response, source`.
+
+    `response`: what the model said; for a hit a fresh object, or one that cannot change; a `Stream` where it was
+    streamed. `source`: "exact_hit", "semantic_hit" or "llm_call". `tier`: what held the stored answer, "L1" (exact) or
+    "L3" (by meaning); None for a call. `score`: the cosine of the question and the one that was answered, 1.0 for an
+    exact hit, None for a call. `age`: seconds since the answer was stored, None for a call. `key`: of the stored answer
+    (32 bytes), which is the request's own unless the hit was by meaning; None if nothing is stored; for a stream, which
+    is stored when it has ended well, its key to be. `coalesced`: whether this caller waited for the same call of
+    another one. `stale`: whether its time was over, and it served while a new one is fetched or because the call
+    failed. `decision`: why, as an `Explanation`. `model` and `usage`: of the call, then or now.
+    """
 
     __slots__ = (
         "_model",
@@ -134,26 +144,16 @@ class Answer:
         question: str | None = None,
         stored_at: float | None = None,
     ) -> None:
-        #: What the model said: for a hit a fresh object, or one that cannot change. A `Stream` where it was streamed.
         self.response = response
-        #: "exact_hit", "semantic_hit" or "llm_call".
         self.source = source
-        #: The tier that held the row: "L1" (exact) or "L3" (by meaning); None for a call.
         self.tier = tier
-        #: Cosine between the question and the one that was answered; 1.0 for an exact hit, None for a call.
         self.score = score
-        #: Seconds since the answer was stored; None for a call.
         self.age = age
-        #: Key of the stored row (32 bytes): the request's own unless the hit was by meaning. None if nothing is stored;
-        #: for a stream, which is stored when it has ended well, its key to be.
         self.key = key
-        #: Whether this caller waited for the same call of another one.
         self.coalesced = coalesced
         self._model = model
         self._usage = usage
-        #: Why.
         self.decision = decision
-        #: Whether its time was over: it served while a new one is fetched, or because the call failed.
         self.stale = stale
         self._plan = plan
         #: What was asked, where another question was found by meaning.

@@ -5,6 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 /// What a LruCache did since it was made, and what it holds now.
+///
+/// What a `Cache` tells of itself is `TierStats`.
 #[pyclass(module = "llmfast", frozen, get_all, eq)]
 #[derive(PartialEq)]
 pub(crate) struct CacheStats {

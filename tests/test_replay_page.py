@@ -144,9 +144,17 @@ def test_figures_of_the_report_are_on_the_page():
         made["tokens"]["with"]["input"],
     ):
         assert f"{figure:,}" in shown
-    assert "not configured" in shown
     assert "CC BY 4.0" in shown
     assert f"{made['hits']['share'] * 100:.1f} %" in shown
+
+
+def test_a_tier_that_caught_nothing_says_why_and_design_figures_what_they_are():
+    made = report([Request("a")])
+    for text in (plain(sheet(made)), Checker(page(made)).text):
+        flat = " ".join(text.split())
+        assert re.search(r"shared store ?- ?not built yet", flat)
+        assert re.search(r"by meaning ?- ?not configured", flat)
+        assert "esign figure: the share of all requests that the tier was designed to catch" in flat
 
 
 def test_without_labels_the_truth_is_unknown():

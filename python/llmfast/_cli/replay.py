@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=FORMATS, default="auto", help="of LOG; auto: by its first lines")
     add("--requests", type=positive, metavar="N", help=f"stop after this many; bundled traffic: default {REQUESTS:,}")
     add("--seed", type=int, metavar="N", default=1, help="of the bundled traffic; default 1")
-    add("--threshold", type=cosine, metavar="X", help="cosine for a hit by meaning, -1 to 1; default: the kind's, .95")
+    add("--threshold", type=cosine, metavar="X", help="cosine for a hit by meaning, -1 to 1; default: that of --kind")
     add("--kind", choices=sorted(POLICIES), default="general", help="which policy applies; default general")
     add("--mode", choices=("guarded", "static"), default="guarded", help="static: the threshold alone; default guarded")
     add("--capacity", type=positive, metavar="N", default=100_000, help="answers held; default 100,000")

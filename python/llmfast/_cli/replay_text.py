@@ -52,11 +52,10 @@ def headlines(report: Mapping[str, Any]) -> list[str]:
 def _tiers(report: Mapping[str, Any]) -> Table:
     table = Table("Hits by tier", ["tier", "", ">requests", ">share", ">design figure"])
     for tier in (*report["tiers"], report["hits"], report["calls"]):
-        known = tier["requests"] is not None
-        shown = words.percent(tier["share"]) if known else "not configured"
         target = words.design(tier["design"]) if tier["design"] else ""
         label = "" if tier["tier"] in ("all", "-") else tier["tier"]
-        table.rows.append([label, tier["name"], words.count(tier["requests"]), shown, target])
+        table.rows.append([label, tier["name"], words.count(tier["requests"]), words.tier_share(tier), target])
+    table.notes.append(words.DESIGN_NOTE)
     return table
 
 

@@ -52,6 +52,10 @@ def _section(title: str, body: str, *notes: str) -> str:
     return f"<section><h2>{escape(title)}</h2>{body}{small}</section>\n"
 
 
+def _sentence(note: str) -> str:
+    return note[0].upper() + note[1:]
+
+
 def _table(columns: Sequence[str], rows: Sequence[str], kind: str = "") -> str:
     names = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
     head = f"<thead><tr>{names}</tr></thead>" if names else ""
@@ -134,13 +138,13 @@ def _outcomes(report: Report) -> str:
         for tier, colour in zip((first, shared, third, hits, calls), colours, strict=True)
     ]
     table = _table(["tier", "requests", "share", "design figure"], rows)
-    note = "Design figure: the share of all requests that the tier was designed to catch, not a measurement."
-    return _section("What became of the requests", charts.bar(parts, "outcomes of the requests") + table, note)
+    drawn = charts.bar(parts, "outcomes of the requests")
+    return _section("What became of the requests", drawn + table, _sentence(words.DESIGN_NOTE))
 
 
 def _tier(tier: Mapping[str, Any]) -> list[str]:
     name = tier["name"] if tier["tier"] in ("all", "-") else f"{tier['tier']} {tier['name']}"
-    shown = "not configured" if tier["requests"] is None else words.percent(tier["share"])
+    shown = words.tier_share(tier)
     return [name, words.count(tier["requests"]), shown, words.design(tier["design"]) if tier["design"] else "-"]
 
 
@@ -164,7 +168,7 @@ def _money(report: Report) -> str:
     ]
     rows.append(_row(spent, colour="rest", kind="total"))
     table = _table(["", "USD", "share", "input tokens", "output tokens"], rows)
-    notes = [note[0].upper() + note[1:] for note in money_notes(report)]
+    notes = [_sentence(note) for note in money_notes(report)]
     drawn = [(label, known or 0.0, colour) for label, known, colour in parts]
     bar = charts.bar(drawn, "where the money went") if whole else ""
     return _section("Money", bar + table, *notes)

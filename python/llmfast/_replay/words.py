@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _NAMED = 5
 
 FORMATS = {"jsonl": "JSON lines", "text": "plain text"}
+DESIGN_NOTE = "design figure: the share of all requests that the tier was designed to catch, not a measurement."
 OUTCOMES = {"exact_hit": "exact hit", "semantic_hit": "semantic hit", "llm_call": "call, the model's time apart"}
 SAVERS = {
     "exact": "exact hits",
@@ -37,6 +38,13 @@ def design(shares: list[float]) -> str:
     """Return a range of shares as "20 to 30 %"."""
     low, high = shares
     return f"{low * 100:.0f} to {high * 100:.0f} %"
+
+
+def tier_share(tier: Mapping[str, Any]) -> str:
+    """Return the share of the requests that a tier caught, or why it caught none."""
+    if tier["requests"] is not None:
+        return percent(tier["share"])
+    return "not built yet" if tier["tier"] == "L2" else "not configured"
 
 
 def duration(seconds: float | None) -> str:

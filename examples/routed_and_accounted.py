@@ -14,7 +14,8 @@ async def ask_model(question: str, decision: Decision) -> Reply:
 
 async def main() -> None:
     """Send two easy questions and a hard one, and a repeat, on behalf of two users."""
-    engine = Engine(cache=Cache(), router=Router.default(), ledger=Ledger())
+    ledger = Ledger()
+    engine = Engine(cache=Cache(), router=Router.default(), ledger=ledger)
     hard = "First implement a function that parses the contract, then, after that, write code to test each clause"
     for user, question in (
         ("ann", "What is 2 + 2?"),
@@ -24,8 +25,9 @@ async def main() -> None:
     ):
         answer = await engine.get_or_generate(question, ask_model, model="gpt-4o", user=user)
         print(f"{answer.source:10}  {answer.model:16}  {question}")
-    summary = engine.ledger.summary() if engine.ledger else None
-    print(summary)
+    print(ledger.summary())
+    for asker, totals in ledger.by_user().items():
+        print(f"{asker}: {totals}")
 
 
 if __name__ == "__main__":

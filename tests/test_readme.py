@@ -10,6 +10,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -80,6 +82,34 @@ def test_the_python_blocks_run_in_order(request, tmp_path, monkeypatch, capsys):
     with asyncio.Runner() as runner:
         for block in shown:
             run(block, names, runner)
+
+
+class Completions:
+    """Stands for `client.chat.completions` of an SDK."""
+
+    async def create(self, *, model: str, messages: list[dict[str, str]], temperature: float) -> SimpleNamespace:
+        message = SimpleNamespace(content=f"an answer to {messages[-1]['content']}")
+        choice = SimpleNamespace(message=message, finish_reason="stop")
+        usage = SimpleNamespace(prompt_tokens=12, completion_tokens=80)
+        return SimpleNamespace(choices=[choice], model=f"{model}-2024-07-18", usage=usage)
+
+
+@pytest.mark.weights
+def test_the_call_of_a_real_client_hits(minilm):
+    (block,) = [block for block in readme_blocks("python") if "from_keywords" in block.text]
+    names: dict[str, Any] = {"client": SimpleNamespace(chat=SimpleNamespace(completions=Completions()))}
+    with asyncio.Runner() as runner:
+        run(block, names, runner)
+        for question, source in (
+            ("Where is my parcel?", "llm_call"),
+            ("Where is my parcel?", "exact_hit"),
+            ("where is my parcel", "semantic_hit"),
+        ):
+            asked = names["chat"]([{"role": "user", "content": question}], "tenant-17", temperature=0)
+            answer = runner.run(asked)
+            assert answer.source == source
+            assert answer.response == "an answer to Where is my parcel?"
+            assert (answer.usage.input_tokens, answer.model) == (12, "gpt-4o-mini-2024-07-18")
 
 
 def test_the_make_targets_exist():

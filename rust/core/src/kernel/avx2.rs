@@ -5,6 +5,9 @@
 //! 70 and 110. Unrolling by two or four, barriers against the moving of loads, and tiles of 3, 4 or 6 rows by 16
 //! columns changed nothing or lost; so did parts of the depth, since a panel from the second-level cache costs nothing.
 //! VNNI needs one operation where AVX2 needs two, on registers twice as wide.
+//!
+//! Five times sentence-transformers' rate in batches would take 80 to 90 % of what the ports can do in int16; ten times
+//! in int8 is more than they can.
 #![allow(unsafe_code)]
 
 mod bf16;

@@ -61,16 +61,6 @@ fn merge(a: &Reading, b: &Reading) -> Difference {
 
 fn same_key(out: &mut Difference, a: &Reading, b: &Reading, left: &[(u64, u32)], right: &[(u64, u32)]) {
     let pole = |reading: &Reading, at: u32| reading.tokens[at as usize].pole;
-    // Nearly always a word stands once in each text, or in one only.
-    match (left, right) {
-        (words, []) => return out.only[0].extend(words.iter().map(|entry| entry.1)),
-        ([], words) => return out.only[1].extend(words.iter().map(|entry| entry.1)),
-        (&[(_, x)], &[(_, y)]) if pole(a, x) == pole(b, y) => {
-            out.shared += 1;
-            return;
-        }
-        _ => {}
-    }
     let mut poles: Vec<i8> = left.iter().map(|entry| pole(a, entry.1)).collect();
     poles.extend(right.iter().map(|entry| pole(b, entry.1)));
     poles.sort_unstable();
@@ -256,6 +246,13 @@ pub(super) struct Frame {
 }
 
 impl Difference {
+    /// The places of the two readings exchanged.
+    pub(super) fn turned(&self) -> Self {
+        let turned = |pairs: &[(u32, u32)]| pairs.iter().map(|&(x, y)| (y, x)).collect();
+        let [x, y] = self.only.clone();
+        Self { shared: self.shared, only: [y, x], opposites: turned(&self.opposites), kin: turned(&self.kin) }
+    }
+
     /// A key for each word of both readings: the same for words that were paired, different for opposites that were not.
     pub(super) fn keys(&self, a: &Reading, b: &Reading) -> [Vec<u64>; 2] {
         let key = |token: &Token| token.key ^ (u64::from(token.pole.unsigned_abs() + u8::from(token.pole > 0)) << 60);
@@ -282,8 +279,6 @@ pub(super) fn frame(a: &Reading, b: &Reading, difference: &Difference) -> Frame 
 }
 
 /// How many words of a text stand in the other one in runs of at least [`RUN`].
-///
-/// At most `a.tokens.len()`, so that shorter texts need not be asked.
 pub(super) fn verbatim(a: &Reading, b: &Reading, difference: &Difference) -> usize {
     let [x, y] = difference.keys(a, b);
     let known: HashSet<&[u64]> = y.windows(RUN).collect();

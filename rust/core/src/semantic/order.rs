@@ -242,8 +242,7 @@ fn other_objects(a: &Roles<'_>, b: &Roles<'_>) -> bool {
     let at = |roles: &Roles<'_>, marker: &str| {
         roles.tokens().iter().position(|token| token.role == Role::Function && token.text == marker)
     };
-    let marked = a.tokens().iter().filter(|token| token.role == Role::Function).map(|token| token.text.as_str());
-    marked.filter(|word| MARKERS.contains(word)).any(|marker| {
+    MARKERS.iter().any(|marker| {
         let (Some(p), Some(q)) = (at(a, marker), at(b, marker)) else { return false };
         let (x, y) = (objects(a, marker), objects(b, marker));
         let new = x.iter().find(|key| !y.contains(key));

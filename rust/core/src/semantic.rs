@@ -9,11 +9,9 @@
 mod align;
 mod beside;
 mod bound;
-mod chunk;
 mod content;
 mod count;
 mod edit;
-mod entry;
 mod exact;
 mod exchange;
 mod fnv;

@@ -296,7 +296,11 @@ const RUN: usize = 5;
 
 /// Whether a word only carries tense and number.
 pub(super) fn is_auxiliary(token: &Token) -> bool {
-    token.auxiliary
+    const AUXILIARIES: [&str; 22] = [
+        "is", "are", "was", "were", "be", "been", "being", "am", "do", "does", "did", "has", "have", "had", "will",
+        "would", "i", "you", "we", "it", "my", "there",
+    ];
+    token.role == Role::Function && AUXILIARIES.contains(&token.text.as_str())
 }
 
 /// Whether a word is of little weight, so that it seldom narrows a question.

@@ -6,7 +6,6 @@
 
 use super::align::align;
 use super::grammar::{Asks, grammar};
-use super::lexicon::lexicon;
 use super::reading::{Reading, Role};
 use super::veto::{Rule, Veto};
 
@@ -84,9 +83,7 @@ fn sentence(reading: &Reading, number: u32, folded: Option<&str>) -> Reading {
         language: reading.language,
         folded: folded.unwrap_or_default().to_owned(),
         by_key: inside.map(|(key, at)| (*key, at - from as u32)).collect(),
-        negators: reading
-            .language
-            .negators(tokens.iter().map(|token| (token.text.as_str(), lexicon().entry(&token.text)))),
+        negators: reading.language.negators(tokens.iter().map(|token| token.text.as_str())),
         tokens,
         fillers: reading.fillers.clone(),
         numbers: Vec::new(),

@@ -9,9 +9,11 @@
 mod align;
 mod beside;
 mod bound;
+mod chunk;
 mod content;
 mod count;
 mod edit;
+mod entry;
 mod exact;
 mod exchange;
 mod fnv;

@@ -61,6 +61,16 @@ fn merge(a: &Reading, b: &Reading) -> Difference {
 
 fn same_key(out: &mut Difference, a: &Reading, b: &Reading, left: &[(u64, u32)], right: &[(u64, u32)]) {
     let pole = |reading: &Reading, at: u32| reading.tokens[at as usize].pole;
+    // Nearly always a word stands once in each text, or in one only.
+    match (left, right) {
+        (words, []) => return out.only[0].extend(words.iter().map(|entry| entry.1)),
+        ([], words) => return out.only[1].extend(words.iter().map(|entry| entry.1)),
+        (&[(_, x)], &[(_, y)]) if pole(a, x) == pole(b, y) => {
+            out.shared += 1;
+            return;
+        }
+        _ => {}
+    }
     let mut poles: Vec<i8> = left.iter().map(|entry| pole(a, entry.1)).collect();
     poles.extend(right.iter().map(|entry| pole(b, entry.1)));
     poles.sort_unstable();
@@ -246,13 +256,6 @@ pub(super) struct Frame {
 }
 
 impl Difference {
-    /// The places of the two readings exchanged.
-    pub(super) fn turned(&self) -> Self {
-        let turned = |pairs: &[(u32, u32)]| pairs.iter().map(|&(x, y)| (y, x)).collect();
-        let [x, y] = self.only.clone();
-        Self { shared: self.shared, only: [y, x], opposites: turned(&self.opposites), kin: turned(&self.kin) }
-    }
-
     /// A key for each word of both readings: the same for words that were paired, different for opposites that were not.
     pub(super) fn keys(&self, a: &Reading, b: &Reading) -> [Vec<u64>; 2] {
         let key = |token: &Token| token.key ^ (u64::from(token.pole.unsigned_abs() + u8::from(token.pole > 0)) << 60);
@@ -279,6 +282,8 @@ pub(super) fn frame(a: &Reading, b: &Reading, difference: &Difference) -> Frame 
 }
 
 /// How many words of a text stand in the other one in runs of at least [`RUN`].
+///
+/// At most `a.tokens.len()`, so that shorter texts need not be asked.
 pub(super) fn verbatim(a: &Reading, b: &Reading, difference: &Difference) -> usize {
     let [x, y] = difference.keys(a, b);
     let known: HashSet<&[u64]> = y.windows(RUN).collect();
@@ -296,11 +301,7 @@ const RUN: usize = 5;
 
 /// Whether a word only carries tense and number.
 pub(super) fn is_auxiliary(token: &Token) -> bool {
-    const AUXILIARIES: [&str; 22] = [
-        "is", "are", "was", "were", "be", "been", "being", "am", "do", "does", "did", "has", "have", "had", "will",
-        "would", "i", "you", "we", "it", "my", "there",
-    ];
-    token.role == Role::Function && AUXILIARIES.contains(&token.text.as_str())
+    token.auxiliary
 }
 
 /// Whether a word is of little weight, so that it seldom narrows a question.

@@ -6,6 +6,7 @@
 
 use super::align::align;
 use super::grammar::{Asks, grammar};
+use super::lexicon::lexicon;
 use super::reading::{Reading, Role};
 use super::veto::{Rule, Veto};
 
@@ -14,7 +15,7 @@ const MAX_SENTENCES: usize = 8;
 
 /// What sentences that correspond say otherwise, as `judge` finds, in texts of which one has several.
 pub(super) fn sentences(a: &Reading, b: &Reading, judge: impl Fn(&Reading, &Reading) -> Option<Veto>) -> Option<Veto> {
-    if a.sentences.len().max(b.sentences.len()) > MAX_SENTENCES || !(has_several(a) || has_several(b)) {
+    if a.sentences.len().max(b.sentences.len()) > MAX_SENTENCES || !(has_several(a) || has_several(b)) || same(a, b) {
         return None;
     }
     let (x, y) = (cut(a), cut(b));
@@ -34,6 +35,15 @@ pub(super) fn sentences(a: &Reading, b: &Reading, judge: impl Fn(&Reading, &Read
         let exact = matches!(veto.rule, Rule::Number | Rule::Unit | Rule::Identifier | Rule::Literal);
         (!exact && !explained(own, other, a, b)).then_some(veto)
     })
+}
+
+/// Whether the sentences are the same word by word, so that each corresponds to itself.
+fn same(a: &Reading, b: &Reading) -> bool {
+    let begins =
+        |reading: &Reading, at: usize| at > 0 && reading.tokens[at].sentence != reading.tokens[at - 1].sentence;
+    let words = || a.tokens.iter().zip(&b.tokens).enumerate();
+    a.tokens.len() == b.tokens.len()
+        && words().all(|(at, (x, y))| x.key == y.key && x.text == y.text && begins(a, at) == begins(b, at))
 }
 
 /// Whether words of several sentences are left without courtesies.
@@ -83,7 +93,9 @@ fn sentence(reading: &Reading, number: u32, folded: Option<&str>) -> Reading {
         language: reading.language,
         folded: folded.unwrap_or_default().to_owned(),
         by_key: inside.map(|(key, at)| (*key, at - from as u32)).collect(),
-        negators: reading.language.negators(tokens.iter().map(|token| token.text.as_str())),
+        negators: reading
+            .language
+            .negators(tokens.iter().map(|token| (token.text.as_str(), lexicon().entry(&token.text)))),
         tokens,
         fillers: reading.fillers.clone(),
         numbers: Vec::new(),

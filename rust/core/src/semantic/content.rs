@@ -30,11 +30,16 @@ pub(super) fn english(a: &Reading, b: &Reading) -> Option<Veto> {
     let rest = |side: usize| difference.only[side].len() as u32;
     let (left, right) = (rest(0), rest(1));
     polarity(a, b, &difference)
-        .or_else(|| sides(a, b, &difference).or_else(|| sides(b, a, &difference.turned()).map(Veto::turned)))
+        .or_else(|| sides([a, b], &difference.only[0]))
+        .or_else(|| sides([b, a], &difference.only[1]).map(Veto::turned))
         .or_else(|| bounds(a, b))
-        .or_else(|| entities(a, b, &difference))
-        .or_else(|| phrases(a, b, &frame(a, b, &difference)))
-        .or_else(|| if left == 0 && right == 0 { structure(a, b, &difference) } else { words(a, b, &difference) })
+        .or_else(|| {
+            let frame = frame(a, b, &difference);
+            entities(a, b, &difference, &frame).or_else(|| phrases(a, b, &frame)).or_else(|| {
+                let same = left == 0 && right == 0;
+                if same { structure(a, b, &difference) } else { words(a, b, &difference, &frame) }
+            })
+        })
         .or_else(|| {
             let exchanged = left + right > 0 && exchanged_in_part(a, b, &difference);
             exchanged.then(|| Veto::new(Rule::Order, outline(a), outline(b)))
@@ -49,10 +54,11 @@ fn same_words(a: &Reading, b: &Reading) -> bool {
 /// Words that say nothing by themselves, but are the other side of something: my right eye, even pages.
 const OTHER_SIDES: [[&str; 2]; 2] = [["left", "right"], ["odd", "even"]];
 
-/// Whether one text has one of two sides where the other has the other, which was read as a filler.
-fn sides(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
+/// Whether the first text has one of two sides, among its words without counterpart, where the other text has the other,
+/// which was read as a filler.
+fn sides([a, b]: [&Reading; 2], only: &[u32]) -> Option<Veto> {
     let has = |reading: &Reading, filler: &str| reading.fillers.iter().any(|word| word == filler);
-    let only = |word: &str| difference.only[0].iter().any(|&at| a.tokens[at as usize].text == word);
+    let only = |word: &str| only.iter().any(|&at| a.tokens[at as usize].text == word);
     let found = OTHER_SIDES.iter().find(|[word, filler]| only(word) && has(b, filler) && !has(a, filler));
     found.map(|[word, filler]| Veto::new(Rule::Antonym, *word, *filler))
 }
@@ -103,17 +109,11 @@ fn negated(own: &Reading, other: &Reading) -> String {
 }
 
 /// Names without counterpart on both sides.
-fn entities(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
-    let name = |reading: &Reading, side: usize| {
-        difference.only[side]
-            .iter()
-            .map(|at| &reading.tokens[*at as usize])
-            .find(|token| is_name(reading, token))
-            .cloned()
-    };
-    let (x, y) = (name(a, 0), name(b, 1));
-    if let (Some(x), Some(y)) = (&x, &y) {
-        let frame = frame(a, b, difference);
+fn entities(a: &Reading, b: &Reading, difference: &Difference, frame: &Frame) -> Option<Veto> {
+    fn name<'r>(reading: &'r Reading, only: &[u32]) -> Option<&'r Token> {
+        only.iter().map(|at| &reading.tokens[*at as usize]).find(|token| is_name(reading, token))
+    }
+    if let (Some(x), Some(y)) = (name(a, &difference.only[0]), name(b, &difference.only[1])) {
         let single = difference.only.iter().all(|rest| rest.len() == 1);
         let close = frame.front + frame.back > 0 && frame.between.iter().all(|between| *between <= MAX_NAMED);
         if !initials(x, y) && (single || close) {
@@ -192,10 +192,9 @@ fn outline(reading: &Reading) -> String {
 }
 
 /// Words without counterpart, in texts that agree otherwise.
-fn words(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
+fn words(a: &Reading, b: &Reading, difference: &Difference, frame: &Frame) -> Option<Veto> {
     let x = Rest::new(a, &difference.only[0]);
     let y = Rest::new(b, &difference.only[1]);
-    let frame = frame(a, b, difference);
     let agree = frame.front + frame.back;
     // A word more leaves these what they are: the most spoken language, the least spoken national language.
     let sure = |pair: &(&str, &str)| matches!(pair.0, "most" | "least" | "before" | "after" | "on" | "off");
@@ -217,7 +216,8 @@ fn words(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
         between >= words && between <= words + slack && words > 0 && (1..=MAX_NAMED + slack).contains(&between)
     });
     if !x.heavy.is_empty() && !y.heavy.is_empty() {
-        let minimal = minimal || linked(&frame, [a, b], [&x, &y]) || verbatim(a, b, difference) >= MIN_VERBATIM;
+        let copies = || a.tokens.len() >= MIN_VERBATIM && verbatim(a, b, difference) >= MIN_VERBATIM;
+        let minimal = minimal || linked(frame, [a, b], [&x, &y]) || copies();
         return minimal.then(|| Veto::new(Rule::Substitution, x.shown(), y.shown()));
     }
     let (rest, longer) = if x.heavy.is_empty() { (&y, b) } else { (&x, a) };
@@ -225,7 +225,7 @@ fn words(a: &Reading, b: &Reading, difference: &Difference) -> Option<Veto> {
     if minimal && rest.heavy.iter().any(|(_, token)| !token.known || undoes(token)) {
         return Some(Veto::new(Rule::Substitution, x.shown(), y.shown()));
     }
-    if narrows(rest, longer, &frame, x.light + y.light) {
+    if narrows(rest, longer, frame, x.light + y.light) {
         return Some(Veto::new(Rule::Modifier, x.shown(), y.shown()));
     }
     nuance(a, b, [a, b].map(|reading| grammar(reading).asks), difference)

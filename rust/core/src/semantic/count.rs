@@ -1,45 +1,43 @@
 //! Finds the numbers of a text among its tokens, with what belongs to them: units, signs, months, halves of the day.
 
+use super::entry::{List, comparative};
 use super::fnv::hash;
 use super::lexicon::Lexicon;
 use super::quantity::{LIST, Numeral, Quantity, clock, numeral, written};
-use super::reading::comparative;
 use super::scan::{Case, Raw, Shape, Word};
 
-/// A token and, if it is a number, a key that numbers share which are written alike.
-pub(super) type Counted = (Raw, Option<u64>);
-
 /// Marks the tokens that are numbers, and lists the numbers in order.
-pub(super) fn count(tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> (Vec<Counted>, Vec<Quantity>) {
+pub(super) fn count(mut tokens: Vec<Raw>, english: bool, lexicon: &Lexicon) -> (Vec<Raw>, Vec<Quantity>) {
     // Most texts have none.
-    if tokens.iter().all(|raw| is_no_number(raw, lexicon)) {
-        return (tokens.into_iter().map(|raw| (raw, None)).collect(), Vec::new());
+    if tokens.iter().all(is_no_number) {
+        return (tokens, Vec::new());
     }
-    let mut found = Vec::with_capacity(tokens.len());
-    let mut at = 0;
+    // The places of tokens that begin a number, with how many belong to it. They are marked behind the last one.
+    let (mut found, mut numbers, mut at) = (Vec::new(), Vec::new(), 0);
     while at < tokens.len() {
         let (used, quantity) = quantity(&tokens, at, english, lexicon);
-        found.push((used.max(1), quantity));
+        if let Some(quantity) = quantity {
+            found.push((at, used.max(1)));
+            numbers.push(quantity);
+        }
         at += used.max(1);
     }
-    let mut numbers = Vec::new();
-    let mut rest = tokens.into_iter();
-    let take = |(used, quantity): (usize, Option<Quantity>)| {
-        let mut raw = rest.next()?;
-        rest.by_ref().take(used - 1).for_each(drop);
-        let Some(quantity) = quantity else { return Some((raw, None)) };
+    for ((at, _), quantity) in found.iter().zip(&numbers) {
+        let raw = &mut tokens[*at];
         if raw.shape == Shape::Sign {
-            raw.text = Word::from(quantity.plain.as_str());
+            raw.rewrite(Word::from(quantity.plain.as_str()));
         }
-        let key = hash(&quantity.plain);
-        numbers.push(quantity);
-        Some((raw, Some(key)))
-    };
-    let counted: Vec<Counted> = found.into_iter().filter_map(take).collect();
-    if english {
-        mark_lists(&counted, &mut numbers, lexicon);
+        raw.number = Some(hash(&quantity.plain));
     }
-    (counted, numbers)
+    if found.iter().any(|(_, used)| *used > 1) {
+        let mut rest = found.iter().flat_map(|(at, used)| at + 1..at + used).peekable();
+        let mut places = 0..;
+        tokens.retain(|_| places.next().is_none_or(|at| rest.next_if_eq(&at).is_none()));
+    }
+    if english {
+        mark_lists(&tokens, &mut numbers, lexicon);
+    }
+    (tokens, numbers)
 }
 
 /// Words before the length of a list: "what are five types", "give me 3 reasons".
@@ -68,9 +66,9 @@ const LISTED: [&str; 14] = [
 const MAX_LIST: u32 = 100;
 
 /// Marks the numbers that only say how long a list is to be: the top 5 songs, five types of songs.
-fn mark_lists(tokens: &[Counted], numbers: &mut [Quantity], lexicon: &Lexicon) {
-    let word = |at: usize| tokens.get(at).filter(|(raw, _)| raw.shape == Shape::Word).map_or("", |(raw, _)| &raw.text);
-    let counted = tokens.iter().enumerate().filter(|(_, (_, number))| number.is_some());
+fn mark_lists(tokens: &[Raw], numbers: &mut [Quantity], lexicon: &Lexicon) {
+    let word = |at: usize| tokens.get(at).filter(|raw| raw.shape == Shape::Word).map_or("", |raw| &raw.text);
+    let counted = tokens.iter().enumerate().filter(|(_, raw)| raw.number.is_some());
     for ((at, _), quantity) in counted.zip(numbers) {
         let before = at.checked_sub(1).map_or("", word);
         let best = |word: &str| {
@@ -87,14 +85,14 @@ fn mark_lists(tokens: &[Counted], numbers: &mut [Quantity], lexicon: &Lexicon) {
 }
 
 /// Whether no number begins with a token.
-fn is_no_number(raw: &Raw, lexicon: &Lexicon) -> bool {
-    raw.shape == Shape::Word && !lexicon.is_numeric(&raw.text)
+fn is_no_number(raw: &Raw) -> bool {
+    raw.shape == Shape::Word && !raw.is_in(List::Numeric)
 }
 
 /// The quantity that begins at a token, and how many tokens it takes.
 fn quantity(tokens: &[Raw], at: usize, english: bool, lexicon: &Lexicon) -> (usize, Option<Quantity>) {
     let raw = &tokens[at];
-    if is_no_number(raw, lexicon) {
+    if is_no_number(raw) {
         return (1, None);
     }
     let sign =
@@ -177,7 +175,7 @@ fn measured(
             Shape::Sign => raw.glued || raw.text != "$",
             // One letter that touches the number came with it; one by itself is a unit where no word of meaning follows.
             Shape::Word => {
-                raw.text.len() > 1 || (!raw.glued && raw.case == Case::Lower && ends_noun(tokens, at + used, lexicon))
+                raw.text.len() > 1 || (!raw.glued && raw.case == Case::Lower && ends_noun(tokens, at + used))
             }
             _ => false,
         };
@@ -198,9 +196,9 @@ fn measured(
 }
 
 /// Whether no word of meaning follows in the clause: "500 g of sugar", not "the 5 s model".
-fn ends_noun(tokens: &[Raw], at: usize, lexicon: &Lexicon) -> bool {
+fn ends_noun(tokens: &[Raw], at: usize) -> bool {
     let next = tokens.get(at + 1).filter(|next| next.clause == tokens[at].clause);
-    next.is_none_or(|next| lexicon.use_of(&next.text).is_some())
+    next.is_none_or(|next| next.used().is_some())
 }
 
 /// "5 million": multipliers behind a number.

@@ -5,10 +5,14 @@ use std::collections::HashMap;
 use super::lexicon::lexicon;
 use super::quantity::{LIST, Quantity, written};
 use super::reading::{Reading, Token};
+use super::scan::any_byte;
 use super::veto::{Rule, Veto, Words};
 
 /// The numbers of both texts, as multisets.
 pub(super) fn numbers(a: &Reading, b: &Reading) -> Option<Veto> {
+    if a.numbers == b.numbers {
+        return None;
+    }
     let exact = |quantity: &Quantity| (quantity.value.clone(), quantity.unit);
     let (left, right) = without_common(&a.numbers, &b.numbers, exact);
     let clash = other_units(&left, &right);
@@ -206,8 +210,9 @@ pub(super) fn names(a: &Reading, b: &Reading) -> Option<Veto> {
 
 /// What only code is written with, where both texts have some: "&&", "7 // 2", "ls -l", "$A1".
 pub(super) fn signs(a: &Reading, b: &Reading) -> Option<Veto> {
-    let (x, y) = (code_signs(&a.folded), code_signs(&b.folded));
-    if x.is_empty() || y.is_empty() {
+    let x = code_signs(&a.folded);
+    let y = if x.is_empty() { Vec::new() } else { code_signs(&b.folded) };
+    if y.is_empty() {
         return None;
     }
     let (x, y) = apart(&x, &y);
@@ -218,7 +223,7 @@ pub(super) fn signs(a: &Reading, b: &Reading) -> Option<Veto> {
 fn code_signs(text: &str) -> Vec<String> {
     const SIGNS: [char; 18] =
         ['&', '|', '<', '>', '=', '\\', '{', '}', '[', ']', '@', '#', '^', '~', '$', '%', '+', '*'];
-    if !text.contains(|c| SIGNS.contains(&c) || matches!(c, '/' | '-')) {
+    if !any_byte(text, |byte| matches!(byte, b'/' | b'-') || SIGNS.contains(&char::from(byte))) {
         return Vec::new();
     }
     let quote = |c| matches!(c, '"' | '\'' | '`' | '(' | ')' | ',' | ';' | ':' | '.');

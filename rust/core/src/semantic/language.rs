@@ -1,10 +1,10 @@
 //! In which language a text is written, as far as the guards care.
 
-use super::fnv::Table;
+use super::entry::Entry;
+use super::lexicon::Lexicon;
 use super::reading::Reading;
-use super::scan::{Raw, Shape, Word, fold};
+use super::scan::{Raw, Shape, fold};
 use super::words::{english, foreign};
-use crate::sync::OnceLock;
 
 /// The languages whose negators and number words are known; `Other` has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,60 +17,45 @@ pub(super) enum Language {
     Other,
 }
 
-/// Bits of the languages that have a word among their most frequent.
-struct Stopwords {
-    bits: Table<Word, u8>,
-    negators: Table<Word, u8>,
-}
-
 const LANGUAGES: [Language; 5] =
     [Language::English, Language::German, Language::Spanish, Language::French, Language::Russian];
 
-fn stopwords() -> &'static Stopwords {
-    static STOPWORDS: OnceLock<Stopwords> = OnceLock::new();
-    STOPWORDS.get_or_init(|| {
-        let lists = [english::FUNCTION, foreign::GERMAN, foreign::SPANISH, foreign::FRENCH, foreign::RUSSIAN];
-        let mut bits = gather(&lists);
-        for word in english::FILLERS.split_whitespace().take(3) {
-            *bits.entry(Word::from(word)).or_default() |= 1;
-        }
-        let negators = gather(&[
-            english::NEGATORS,
-            foreign::GERMAN_NEGATORS,
-            foreign::SPANISH_NEGATORS,
-            foreign::FRENCH_NEGATORS,
-            foreign::RUSSIAN_NEGATORS,
-        ]);
-        Stopwords { bits, negators }
-    })
-}
-
-fn gather(lists: &[&str]) -> Table<Word, u8> {
-    let mut out: Table<Word, u8> = Table::default();
-    for (list, bit) in lists.iter().zip(0..) {
-        for word in list.split_whitespace() {
-            *out.entry(fold(word).into()).or_default() |= 1 << bit;
-        }
-    }
-    out
-}
+/// The most frequent words and the negators of each of [`LANGUAGES`].
+pub(super) const WORDS: [[&str; 2]; 5] = [
+    [english::FUNCTION, english::NEGATORS],
+    [foreign::GERMAN, foreign::GERMAN_NEGATORS],
+    [foreign::SPANISH, foreign::SPANISH_NEGATORS],
+    [foreign::FRENCH, foreign::FRENCH_NEGATORS],
+    [foreign::RUSSIAN, foreign::RUSSIAN_NEGATORS],
+];
 
 /// The language whose stop words are most frequent; English if none is found in Latin script.
-pub(super) fn language(tokens: &[Raw]) -> Language {
+pub(super) fn language(tokens: &[Raw], lexicon: &Lexicon) -> Language {
     let words = || tokens.iter().filter(|raw| raw.shape == Shape::Word);
-    let latin = words().filter(|raw| raw.text.chars().next().is_some_and(|c| c < '\u{250}')).count();
-    let cyrillic = words().filter(|raw| raw.text.starts_with(|c| ('\u{400}'..'\u{530}').contains(&c))).count();
-    let all = words().count();
+    let (mut all, mut latin, mut cyrillic) = (0, 0, 0);
+    for raw in words() {
+        let first = raw.text.chars().next();
+        all += 1;
+        latin += usize::from(first.is_some_and(|c| c < '\u{250}'));
+        cyrillic += usize::from(first.is_some_and(|c| ('\u{400}'..'\u{530}').contains(&c)));
+    }
     if latin * 2 < all {
         return if cyrillic * 2 >= all { Language::Russian } else { Language::Other };
     }
     let mut hits = [0_usize; 5];
     for raw in words() {
-        let end = raw.text.bytes().position(|byte| byte == b'\'').unwrap_or(raw.text.len());
-        let text = &raw.text[..end];
-        let bits = stopwords().bits.get(text).copied().unwrap_or(0);
+        // What stands before an apostrophe, if there is one.
+        let (text, entry) = match raw.apostrophe() {
+            Some(at) => (&raw.text[..at], lexicon.entry(&raw.text[..at])),
+            None => (raw.text.as_str(), raw.entry),
+        };
+        let Some(bits) = entry.map(|entry| entry.stopword).filter(|bits| *bits != 0) else { continue };
         // English has "no" too, and names of places begin with "los".
         let bits = if all <= SHORT && AMBIGUOUS.contains(&text) { bits & 1 } else { bits };
+        if bits & 1 == bits {
+            hits[0] += usize::from(bits);
+            continue;
+        }
         for (bit, hits) in hits.iter_mut().enumerate() {
             *hits += usize::from(bits >> bit & 1);
         }
@@ -149,16 +134,18 @@ impl Language {
         self == Self::German && pairs.chunks_exact(2).any(is)
     }
 
-    /// How many of the words turn the answer around.
-    pub(super) fn negators<'a>(self, words: impl Iterator<Item = &'a str>) -> u32 {
+    /// How many of the words turn the answer around, each with its entry.
+    pub(super) fn negators<'a>(self, words: impl Iterator<Item = (&'a str, Option<&'a Entry>)>) -> u32 {
         let Some(bit) = LANGUAGES.iter().position(|language| *language == self) else { return 0 };
-        let known = &stopwords().negators;
         let mut neither = false;
-        let counts = |word: &str| {
-            neither |= word == "neither";
+        let counts = |(word, entry): &(&str, Option<&Entry>)| {
+            if entry.is_none_or(|entry| entry.negator >> bit & 1 == 0) {
+                return false;
+            }
             // "Neither safe nor legal" says no once.
-            known.get(word).is_some_and(|bits| bits >> bit & 1 == 1) && !(neither && word == "nor")
+            neither |= *word == "neither";
+            !(neither && *word == "nor")
         };
-        words.map(counts).map(u32::from).sum()
+        words.filter(counts).count() as u32
     }
 }

@@ -1,5 +1,6 @@
 //! What the guards know about words, looked up by surface form or by stem; built once from the lists in `words`.
 
+use super::entry::{Entry, List, entries};
 use super::fnv::{Set, Table, hash};
 use super::scan::Word;
 use super::stem::stem;
@@ -51,7 +52,7 @@ pub(super) struct Template {
 
 /// The lists, ready to be asked.
 pub(super) struct Lexicon {
-    uses: Table<&'static str, Use>,
+    entries: Table<Word, Entry>,
     bases: Table<&'static str, &'static str>,
     /// By the word as it is listed.
     concepts: Table<Word, Concept>,
@@ -62,12 +63,9 @@ pub(super) struct Lexicon {
     numbers: Table<&'static str, u32>,
     foreign_numbers: Table<&'static str, u32>,
     months: Table<&'static str, u32>,
-    /// All words that may belong to a number.
-    numeric: Set<&'static str>,
     contractions: Table<&'static str, Vec<&'static str>>,
     /// By the hash of their first two words.
     templates: Table<u64, Vec<Template>>,
-    courtesy: Set<&'static str>,
     courteous_fillers: Vec<&'static str>,
     light: Set<Word>,
     weighty: Set<Word>,
@@ -86,56 +84,68 @@ pub(super) fn lexicon() -> &'static Lexicon {
 impl Lexicon {
     fn new() -> Self {
         let (concepts, stems) = concepts();
-        let (measures, multipliers, months) = (measures(), multipliers(), months());
-        let (numbers, foreign_numbers) = (numbers(), foreign_numbers());
-        let others =
-            ["noon", "midday", "midnight", "half", "quarter"].iter().chain(multipliers.keys()).chain(numbers.keys());
-        let numeric =
-            others.chain(foreign_numbers.keys()).chain(months.keys()).chain(measures.keys()).copied().collect();
-        let mut uses = Table::default();
-        for (list, what) in
-            [(english::FUNCTION, Use::Function), (english::FILLERS, Use::Filler), (english::NEGATORS, Use::Negator)]
-        {
-            uses.extend(list.split_whitespace().map(|word| (word, what)));
-        }
-        Self {
-            uses,
+        let listed = guard_words();
+        let mut lexicon = Self {
+            entries: Table::default(),
             bases: bases(),
             concepts,
             stems,
-            measures,
-            multipliers,
-            numbers,
-            foreign_numbers,
-            months,
-            numeric,
+            measures: measures(),
+            multipliers: multipliers(),
+            numbers: numbers(),
+            foreign_numbers: foreign_numbers(),
+            months: months(),
             contractions: pairs(english::CONTRACTIONS).map(|(short, long)| (short, words(long).collect())).collect(),
             templates: templates(),
             courteous_fillers: english::FILLERS
                 .split_whitespace()
                 .filter(|word| word.len() > 3 && english::COURTESY.split_whitespace().any(|other| other == *word))
                 .collect(),
-            courtesy: english::COURTESY.split_whitespace().collect(),
             symmetric: symmetric(),
-            listed: guard_words().into_iter().collect(),
-            listed_stems: guard_words().into_iter().map(stem).collect(),
+            listed_stems: listed.iter().copied().map(stem).collect(),
+            listed: listed.into_iter().collect(),
             distances: english::DISTANCES.split_whitespace().map(stem).collect(),
             light: english::LIGHT.split_whitespace().map(stem).collect(),
             weighty: english::WEIGHTY.split_whitespace().map(stem).collect(),
-        }
+        };
+        lexicon.entries = entries(&lexicon);
+        lexicon
     }
 
-    pub(super) fn use_of(&self, word: &str) -> Option<Use> {
-        self.uses.get(word).copied()
+    /// All that the lists say of a word as it is written, but for its measures and numbers.
+    pub(super) fn entry(&self, word: &str) -> Option<&Entry> {
+        self.entries.get(word)
+    }
+
+    /// The words that mean something else than their letters say, or more.
+    pub(super) fn meaning_words(&self) -> impl Iterator<Item = &str> {
+        self.bases.keys().copied().chain(self.concepts.keys().map(Word::as_str))
+    }
+
+    /// The words of each list.
+    pub(super) fn word_lists(&self) -> [(List, Vec<&str>); 6] {
+        let numbers = ["noon", "midday", "midnight", "half", "quarter"].iter().chain(self.multipliers.keys());
+        let numbers = numbers.chain(self.numbers.keys()).chain(self.foreign_numbers.keys());
+        let numbers = numbers.chain(self.months.keys()).chain(self.measures.keys());
+        let templates = || self.templates.values().flatten();
+        [
+            (List::Numeric, numbers.copied().collect()),
+            (List::Courtesy, words(english::COURTESY).collect()),
+            (List::Contraction, self.contractions.keys().copied().collect()),
+            (List::Head, templates().map(|template| template.words[0]).collect()),
+            (List::Second, templates().map(|template| template.words[1]).collect()),
+            (List::Auxiliary, words(english::AUXILIARIES).collect()),
+        ]
     }
 
     /// The key of a word's forms: its base if it is irregular or a short form, cut to the stem.
     pub(super) fn stem(&self, word: &str) -> Word {
-        match (self.bases.get(word), self.prefixed(word)) {
-            (Some(base), _) => stem(base),
-            (None, Some((prefix, base))) => stem(&[prefix, base].concat()),
-            (None, None) => stem(word),
-        }
+        stem_of(word, self.irregular(word))
+    }
+
+    /// The prefix and the base of a form that no suffix explains.
+    pub(super) fn irregular<'w>(&self, word: &'w str) -> Option<(&'w str, &'static str)> {
+        self.bases.get(word).map(|base| ("", *base)).or_else(|| self.prefixed(word))
     }
 
     /// The prefix and the base of an irregular form with a prefix: "overtook", "misread".
@@ -151,7 +161,17 @@ impl Lexicon {
 
     /// The meaning of a word, if it or one of its inflections is listed.
     pub(super) fn concept(&self, word: &str, stem: &str) -> Option<Concept> {
-        self.concepts.get(word).or_else(|| self.stems.get(stem)).copied()
+        self.listed_concept(word).or_else(|| self.stem_concept(stem))
+    }
+
+    /// The meaning of a word that is listed as it is written.
+    pub(super) fn listed_concept(&self, word: &str) -> Option<Concept> {
+        self.concepts.get(word).copied()
+    }
+
+    /// The meaning of the listed word that has the stem.
+    pub(super) fn stem_concept(&self, stem: &str) -> Option<Concept> {
+        self.stems.get(stem).copied()
     }
 
     pub(super) fn measure(&self, word: &str) -> Option<Measure> {
@@ -167,11 +187,6 @@ impl Lexicon {
         if english { self.numbers.get(word).copied() } else { self.foreign_numbers.get(word).copied() }
     }
 
-    /// Whether a number may begin with the word.
-    pub(super) fn is_numeric(&self, word: &str) -> bool {
-        self.numeric.contains(word)
-    }
-
     pub(super) fn month(&self, word: &str) -> Option<u32> {
         self.months.get(word).copied()
     }
@@ -183,10 +198,6 @@ impl Lexicon {
     /// Templates that may begin with these words, the longest first.
     pub(super) fn templates(&self, first: &str, second: &str) -> &[Template] {
         self.templates.get(&hash(&(first, second))).map_or(&[], Vec::as_slice)
-    }
-
-    pub(super) fn is_courtesy(&self, word: &str) -> bool {
-        self.courtesy.contains(word)
     }
 
     /// Words of courtesy that stand in the middle of questions; they are often typed in a hurry.
@@ -222,7 +233,16 @@ impl Lexicon {
 
     /// Whether the form is one that no suffix explains.
     pub(super) fn is_irregular(&self, word: &str) -> bool {
-        self.bases.contains_key(word) || self.prefixed(word).is_some()
+        self.irregular(word).is_some()
+    }
+}
+
+/// The stem of a word, by the prefix and the base of its form if it is irregular.
+pub(super) fn stem_of(word: &str, irregular: Option<(&str, &str)>) -> Word {
+    match irregular {
+        Some(("", base)) => stem(base),
+        Some((prefix, base)) => stem(&[prefix, base].concat()),
+        None => stem(word),
     }
 }
 
@@ -271,7 +291,7 @@ const LISTS: [&str; 30] = [
     synonyms::SHORT_FORMS,
 ];
 
-fn words(line: &'static str) -> impl Iterator<Item = &'static str> {
+pub(super) fn words(line: &'static str) -> impl Iterator<Item = &'static str> {
     line.split_whitespace()
 }
 

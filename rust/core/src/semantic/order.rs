@@ -239,11 +239,18 @@ fn plural_kinds(roles: &Roles<'_>) -> bool {
 /// Whether a preposition has another object: from A to B, from B to A.
 fn other_objects(a: &Roles<'_>, b: &Roles<'_>) -> bool {
     let has = |roles: &Roles<'_>, key: u64| roles.keys.contains(&key);
-    let at = |roles: &Roles<'_>, marker: &str| {
-        roles.tokens().iter().position(|token| token.role == Role::Function && token.text == marker)
+    // Most texts have few of them or none. Each is looked for once, however often it stands there.
+    let firsts = |roles: &Roles<'_>| {
+        let mut firsts = [None; MARKERS.len()];
+        for (at, token) in roles.tokens().iter().enumerate().filter(|(_, token)| token.role == Role::Function) {
+            if let Some(marker) = MARKERS.iter().position(|marker| token.text == *marker) {
+                firsts[marker].get_or_insert(at);
+            }
+        }
+        firsts
     };
-    MARKERS.iter().any(|marker| {
-        let (Some(p), Some(q)) = (at(a, marker), at(b, marker)) else { return false };
+    MARKERS.into_iter().zip(firsts(a).into_iter().zip(firsts(b))).any(|(marker, places)| {
+        let (Some(p), Some(q)) = places else { return false };
         let (x, y) = (objects(a, marker), objects(b, marker));
         let new = x.iter().find(|key| !y.contains(key));
         let old = y.iter().find(|key| !x.contains(key));

@@ -1,9 +1,10 @@
 //! A text, read: its words with what the lists know of them, its numbers, and how it asks.
 
 use super::count::count;
+use super::entry::{List, Meaning};
 use super::fnv::hash;
 use super::language::{Language, language};
-use super::lexicon::{Concept, Lexicon, Scale, Use, lexicon};
+use super::lexicon::{Lexicon, Scale, Use, lexicon};
 use super::quantity::Quantity;
 use super::rewrite::{expand, open_ends, phrases, polite};
 use super::scan::{Case, Raw, Scan, Shape, Word, fold, scan};
@@ -38,6 +39,8 @@ pub(super) struct Token {
     pub(super) case: Case,
     /// Whether a list holds it.
     pub(super) known: bool,
+    /// Whether it only carries tense and number.
+    pub(super) auxiliary: bool,
     pub(super) first: bool,
     pub(super) clause: u32,
     pub(super) sentence: u32,
@@ -73,19 +76,19 @@ impl Reading {
         let lexicon = lexicon();
         let folded = unquoted(fold(text));
         let Scan { tokens, mut literals, sentences } = scan(&folded);
-        let language = language(&tokens);
+        let language = language(&tokens, lexicon);
         let english = language == Language::English;
         // Before short forms are written out, which are in lower case then.
         let cased = tokens.iter().any(|raw| raw.case == Case::Lower && raw.shape == Shape::Word);
-        let tokens = expand(tokens, english, lexicon);
+        let tokens = expand(tokens, english, cased, lexicon);
         let (tokens, numbers) = count(tokens, english, lexicon);
         let tokens = if english { polite(phrases(open_ends(tokens), lexicon), lexicon) } else { tokens };
-        let negators =
-            language.negators(tokens.iter().filter(|(_, number)| number.is_none()).map(|(raw, _)| raw.text.as_str()));
+        let words = tokens.iter().filter(|raw| raw.number.is_none());
+        let negators = language.negators(words.map(|raw| (raw.text.as_str(), raw.entry)));
         let mut fillers = Vec::new();
         let read = tokens.into_iter();
         let mut tokens: Vec<Token> = Vec::with_capacity(read.len());
-        tokens.extend(read.filter_map(|(raw, number)| token(raw, number, english, lexicon, &mut fillers)));
+        tokens.extend(read.filter_map(|raw| token(raw, english, lexicon, &mut fillers)));
         let content = tokens.iter().zip(0..).filter(|(token, _)| token.role == Role::Content);
         let mut by_key: Vec<(u64, u32)> = Vec::with_capacity(tokens.len());
         by_key.extend(content.map(|(token, at)| (token.key, at)));
@@ -115,64 +118,48 @@ fn unquoted(text: String) -> String {
 }
 
 /// What a raw token is to the comparison; None for signs and for fillers, which are put aside.
-fn token(raw: Raw, number: Option<u64>, english: bool, lexicon: &Lexicon, fillers: &mut Vec<Word>) -> Option<Token> {
-    let Raw { text, shape, case, clause, sentence, first, .. } = raw;
-    let make = |text: Word, stem: Word, key: u64, role: Role, concept: Option<Concept>, known: bool| {
-        let (pole, scale) = concept.map_or((0, Scale::None), |concept| (concept.pole, concept.scale));
-        Some(Token { text, stem, key, pole, scale, role, case, known, first, clause, sentence })
+fn token(raw: Raw, english: bool, lexicon: &Lexicon, fillers: &mut Vec<Word>) -> Option<Token> {
+    let Raw { text, entry, number, shape, case, clause, sentence, first, .. } = raw;
+    let make = |text: Word, stem: Word, key: u64, role: Role, known: bool| Token {
+        text,
+        stem,
+        key,
+        pole: 0,
+        scale: Scale::None,
+        role,
+        case,
+        known,
+        auxiliary: false,
+        first,
+        clause,
+        sentence,
     };
     if let Some(key) = number {
-        return make(text.clone(), text, key, Role::Number, None, true);
+        return Some(make(text.clone(), text, key, Role::Number, true));
     }
     match shape {
         Shape::Sign => return None,
         Shape::Code | Shape::Identifier | Shape::Numeric => {
             let key = hash(&text);
-            return make(text.clone(), text, key, Role::Code, None, true);
+            return Some(make(text.clone(), text, key, Role::Code, true));
         }
         Shape::Word => {}
     }
     if !english {
         let key = hash(&text);
-        return make(text.clone(), text, key, Role::Content, None, false);
+        return Some(make(text.clone(), text, key, Role::Content, false));
     }
-    match lexicon.use_of(&text) {
+    let Meaning { stem, key, used, pole, scale, known } =
+        entry.map_or_else(|| Meaning::unlisted(&text, lexicon), |entry| entry.meaning.clone());
+    let role = match used {
         Some(Use::Filler) => {
             fillers.push(text);
             return None;
         }
-        Some(Use::Negator) => {
-            let key = hash("not");
-            return make(text.clone(), text, key, Role::Negator, None, true);
-        }
-        Some(Use::Function) => {
-            let key = hash(&text);
-            return make(text.clone(), text, key, Role::Function, None, true);
-        }
-        None => {}
-    }
-    let mut stem = lexicon.stem(&text);
-    let mut concept = lexicon.concept(&text, &stem);
-    if let (None, Some(base)) = (concept, comparative(&text, lexicon)) {
-        concept = lexicon.concept(&base, &base);
-        stem = base;
-    }
-    let known = concept.is_some() || lexicon.is_irregular(&text);
-    let key = concept.map_or_else(|| hash(&stem), |concept| u64::from(concept.number));
-    make(text, stem, key, Role::Content, concept, known)
-}
-
-/// The stem of the adjective that a comparative or superlative is made of, if it is listed: "cheaper", "funniest". Words in
-/// "-er" are mostly no comparatives, so that theirs must be the end of a scale.
-pub(super) fn comparative(word: &str, lexicon: &Lexicon) -> Option<Word> {
-    let (base, any) = match word.strip_suffix("est") {
-        Some(base) => (base, true),
-        None => (word.strip_suffix("er")?, false),
+        Some(Use::Negator) => Role::Negator,
+        Some(Use::Function) => Role::Function,
+        None => Role::Content,
     };
-    let listed = |base: &str| {
-        let stem = lexicon.stem(base);
-        lexicon.concept(base, &stem).filter(|concept| any || concept.scale == Scale::Graded).map(|_| stem)
-    };
-    let undoubled = || base.get(..base.len().checked_sub(1)?).and_then(listed);
-    listed(base).or_else(undoubled)
+    let auxiliary = role == Role::Function && entry.is_some_and(|entry| entry.is_in(List::Auxiliary));
+    Some(Token { pole, scale, auxiliary, ..make(text, stem, key, role, known) })
 }

@@ -8,6 +8,7 @@ use super::fnv::Set;
 use super::frequent::is_frequent;
 use super::lexicon::lexicon;
 use super::reading::Reading;
+use super::scan::Word;
 use super::similar::misspelt;
 
 /// With more words that only one text has, they differ anyway.
@@ -64,15 +65,18 @@ pub(super) fn repaired(a: &Reading, b: &Reading) -> Option<(Reading, Reading)> {
 }
 
 /// A text with its numbers written as the other text writes them; None if nothing is to be done.
-fn written_as(text: &str, other: &str) -> Option<String> {
+fn written_as<'t>(text: &'t str, other: &'t str) -> Option<String> {
     if !text.bytes().any(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let has = |text: &str, wanted: &str| {
-        text.split(|c: char| !c.is_alphanumeric()).any(|word| word.eq_ignore_ascii_case(wanted))
-    };
+    let words = |text: &'t str| text.split(|c: char| !c.is_alphanumeric());
+    let numbers: Vec<&str> = words(text).filter(|word| word.starts_with(|c: char| c.is_ascii_digit())).collect();
+    let has = |text: &'t str, wanted: &str| words(text).any(|word| word.eq_ignore_ascii_case(wanted));
     let fits = |(digits, word): &&(&str, &str)| {
-        has(text, digits) && has(other, word) && !has(text, word) && !has(other, digits)
+        numbers.iter().any(|number| number.eq_ignore_ascii_case(digits))
+            && has(other, word)
+            && !has(text, word)
+            && !has(other, digits)
     };
     let found: Vec<(&str, &str)> = WRITINGS.iter().filter(fits).copied().collect();
     (!found.is_empty()).then(|| mended(text, &found, char::is_alphanumeric))
@@ -82,22 +86,35 @@ fn is_letter(c: char) -> bool {
     c.is_alphabetic() || c == '\''
 }
 
-fn words(text: &str) -> Set<String> {
-    text.split(|c| !is_letter(c)).filter(|word| word.len() >= 3).map(str::to_lowercase).collect()
+fn words(text: &str) -> Set<Word> {
+    let lower = |word: &str| {
+        let mut lower = Word::from(word);
+        if word.is_ascii() {
+            lower.make_ascii_lowercase();
+            lower
+        } else {
+            word.to_lowercase().into()
+        }
+    };
+    // English words have some five letters and a space.
+    let mut out = Set::default();
+    out.reserve(text.len().min(MAX_WORDS) / 5 + 1);
+    out.extend(text.split(|c| !is_letter(c)).filter(|word| word.len() >= 3).map(lower));
+    out
 }
 
 /// The words that the other text lacks, in order; None if they are many.
-fn own<'w>(words: &'w Set<String>, other: &Set<String>) -> Option<Vec<&'w str>> {
-    let mut own: Vec<&str> = words.iter().filter(|word| !other.contains(*word)).map(String::as_str).collect();
+fn own<'w>(words: &'w Set<Word>, other: &Set<Word>) -> Option<Vec<&'w str>> {
+    let mut own: Vec<&str> = words.iter().filter(|word| !other.contains(*word)).map(Word::as_str).collect();
     own.sort_unstable();
     (own.len() <= MAX_OWN).then_some(own)
 }
 
 /// Words that no list knows, each with the listed word that it is meant to be.
-fn slips<'w>(own: &[&'w str], other: &'w Set<String>) -> Vec<(&'w str, &'w str)> {
+fn slips<'w>(own: &[&'w str], other: &'w Set<Word>) -> Vec<(&'w str, &'w str)> {
     let lists = |word: &str| lexicon().lists(word);
     let meant = |word: &'w str| -> Option<(&'w str, &'w str)> {
-        let found = other.iter().map(String::as_str).filter(|meant| misspelt(word, meant));
+        let found = other.iter().map(Word::as_str).filter(|meant| misspelt(word, meant));
         let found = found.filter(|meant| lists(meant)).min();
         found.map(|meant| (word, meant))
     };

@@ -3,7 +3,9 @@
 use compact_str::CompactString;
 use unicode_normalization::UnicodeNormalization;
 
-use super::lexicon::lexicon;
+use super::chunk::{Chunk, Chunks};
+use super::entry::{Entry, List};
+use super::lexicon::{Use, lexicon};
 
 /// A word. Up to 24 bytes lie in itself: with each in a block of its own, a quarter of a reading was making room for them.
 pub(super) type Word = CompactString;
@@ -36,6 +38,10 @@ pub(super) enum Case {
 pub(super) struct Raw {
     /// Lower case, without accents; code keeps its case.
     pub(super) text: Word,
+    /// What the lists say of the text.
+    pub(super) entry: Option<&'static Entry>,
+    /// If it is a number, a key that numbers share which are written alike.
+    pub(super) number: Option<u64>,
     pub(super) shape: Shape,
     pub(super) case: Case,
     /// Number of the clause, from nought; clauses end at punctuation.
@@ -46,6 +52,28 @@ pub(super) struct Raw {
     pub(super) first: bool,
     /// Joined to the token before it without white space.
     pub(super) glued: bool,
+}
+
+impl Raw {
+    /// Gives the token another text.
+    pub(super) fn rewrite(&mut self, text: Word) {
+        self.entry = lexicon().entry(&text);
+        self.text = text;
+    }
+
+    /// Where the first apostrophe stands. No listed word has one.
+    pub(super) fn apostrophe(&self) -> Option<usize> {
+        if self.entry.is_some() { None } else { self.text.bytes().position(|byte| byte == b'\'') }
+    }
+
+    pub(super) fn is_in(&self, list: List) -> bool {
+        self.entry.is_some_and(|entry| entry.is_in(list))
+    }
+
+    /// What the text is beside words of meaning.
+    pub(super) fn used(&self) -> Option<Use> {
+        self.entry.and_then(|entry| entry.meaning.used)
+    }
 }
 
 /// A text cut into tokens.
@@ -130,25 +158,25 @@ pub(super) fn scan(text: &str) -> Scan {
     // English words have some five letters and a space; who writes a book has room made for it on the way.
     scanner.out.tokens.reserve(text.len().min(MAX_CODE) / 5 + 1);
     scanner.literals(text);
-    let mut chunks = text.split_whitespace().peekable();
+    let mut chunks = Chunks::of(text).peekable();
     // The mark of a list or a heading in front: "1. What is ...".
     let marks =
         |chunk: &str| matches!(chunk, "*" | ">" | "#" | "##" | "###" | "-" | "1." | "1)" | "Q:" | "Q." | "Question:");
-    let says = |chunk: &str| chunk.contains(char::is_alphabetic);
-    if chunks.clone().nth(1).is_some_and(says) && chunks.peek().is_some_and(|chunk| marks(chunk)) {
+    let says = |chunk: Chunk<'_>| chunk.text.contains(char::is_alphabetic);
+    if chunks.peek().is_some_and(|chunk| marks(chunk.text)) && chunks.clone().nth(1).is_some_and(says) {
         chunks.next();
     }
     while let Some(chunk) = chunks.next() {
-        scanner.begins = chunk.as_ptr() as usize - text.as_ptr() as usize;
+        scanner.begins = chunk.begins;
         // "Order no. 5" negates nothing.
-        let number = matches!(chunk, "no." | "No." | "NO." | "nos." | "Nos.");
-        if number && chunks.peek().is_some_and(|next| next.starts_with(|c: char| c.is_ascii_digit())) {
+        let number = matches!(chunk.text, "no." | "No." | "NO." | "nos." | "Nos.");
+        if number && chunks.peek().is_some_and(|next| next.text.starts_with(|c: char| c.is_ascii_digit())) {
             continue;
         }
-        match chunk {
+        match chunk.text {
             "w/o" => scanner.push("without", Shape::Word, Case::Lower),
             "w/" => scanner.push("with", Shape::Word, Case::Lower),
-            chunk => scanner.chunk(chunk),
+            _ => scanner.chunk(chunk),
         }
         scanner.glued = false;
     }
@@ -173,7 +201,7 @@ impl Scanner {
     /// Gathers what stands in quotation marks; a mark whose partner is far away or missing is none.
     fn literals(&mut self, text: &str) {
         // Most texts are in ASCII and have none.
-        if text.is_ascii() && !text.bytes().any(|byte| matches!(byte, b'"' | b'`')) {
+        if text.is_ascii() && !any_byte(text, |byte| byte == b'"' || byte == b'`') {
             return;
         }
         let mut rest = text;
@@ -208,14 +236,15 @@ impl Scanner {
     }
 
     /// A run without white space.
-    fn chunk(&mut self, chunk: &str) {
-        let letters = chunk.bytes().take_while(u8::is_ascii_alphabetic).count();
+    fn chunk(&mut self, Chunk { text: chunk, letters, .. }: Chunk<'_>) {
         let (word, marks) = chunk.split_at(letters);
-        if letters > 0 && marks.bytes().all(|byte| b".,;:!?".contains(&byte)) {
+        if letters > 0 && marks.bytes().all(|byte| matches!(byte, b'.' | b',' | b';' | b':' | b'!' | b'?')) {
             // What most chunks are; what follows would find the same.
             let mut lower = Word::from(word);
-            lower.make_ascii_lowercase();
-            self.push(lower, Shape::Word, case_of(word));
+            if any_byte(word, |byte| byte.is_ascii_uppercase()) {
+                lower.make_ascii_lowercase();
+            }
+            self.push(lower, Shape::Word, case_of_letters(word.as_bytes()));
             self.ends(marks);
             return;
         }
@@ -357,7 +386,9 @@ impl Scanner {
             self.out.sentences.push(self.begins as u32);
         }
         let Self { clause, sentence, glued, .. } = *self;
-        self.out.tokens.push(Raw { text: text.into(), shape, case, clause, sentence, first, glued });
+        let text = text.into();
+        let entry = lexicon().entry(&text);
+        self.out.tokens.push(Raw { text, entry, number: None, shape, case, clause, sentence, first, glued });
     }
 
     /// Punctuation at the end of a chunk.
@@ -421,7 +452,7 @@ fn is_mark(c: char) -> bool {
 }
 
 fn case_of(word: &str) -> Case {
-    let mut letters = word.chars().filter(|c| c.is_alphabetic()).take(32);
+    let mut letters = word.chars().filter(|c| c.is_alphabetic()).take(CASED);
     match letters.next() {
         Some(first) if first.is_uppercase() => {
             let mut rest = letters.peekable();
@@ -429,6 +460,25 @@ fn case_of(word: &str) -> Case {
         }
         _ => Case::Lower,
     }
+}
+
+/// How many letters say how a word is written.
+const CASED: usize = 32;
+
+/// The same for letters in ASCII.
+fn case_of_letters(word: &[u8]) -> Case {
+    match word {
+        [first, rest @ ..] if first.is_ascii_uppercase() => {
+            let all = !rest.is_empty() && rest.iter().take(CASED - 1).all(u8::is_ascii_uppercase);
+            if all { Case::Upper } else { Case::Capital }
+        }
+        _ => Case::Lower,
+    }
+}
+
+/// Whether a byte of a text is wanted. Without a branch for each, so that the compiler takes many at a time.
+pub(super) fn any_byte(text: &str, wanted: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(0, |found, byte| found | u8::from(wanted(byte))) != 0
 }
 
 /// Where the literal ends, within its greatest length.
@@ -482,10 +532,24 @@ fn dotted(chunk: &str) -> bool {
     };
     // "hour.please": a sentence ends there.
     let word = chunk.rsplit('.').next().is_some_and(|last| {
-        lexicon().use_of(&last.to_ascii_lowercase()).is_some() || (last.len() > 4 && chunk.matches('.').count() == 1)
+        let used = lexicon().entry(&last.to_ascii_lowercase()).and_then(|entry| entry.meaning.used);
+        used.is_some() || (last.len() > 4 && chunk.matches('.').count() == 1)
     });
     let upper = !chunk.bytes().any(|byte| byte.is_ascii_lowercase());
     !word
         && chunk.split('.').all(good)
         && (upper || chunk.split('.').skip(1).all(|part| part.as_bytes()[0].is_ascii_lowercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_in_ascii_are_written_as_any_letters_are() {
+        let long = "A".repeat(CASED);
+        for word in ["a", "A", "ab", "Ab", "aB", "AB", &long, &[&long, "b"].concat(), &["A", &long, "b"].concat()] {
+            assert_eq!(case_of_letters(word.as_bytes()), case_of(word), "{word}");
+        }
+    }
 }

@@ -157,6 +157,12 @@ const CONTRASTING: [[&str; 2]; 19] = [
 
 /// Whether two words differ in the prefixes of a pair only: "hypertension" and "hypotension".
 fn contrasted(a: &str, b: &str) -> bool {
+    // What is common has three letters at least.
+    let end = |word: &str| word.len().checked_sub(3);
+    let (Some(p), Some(q)) = (end(a), end(b)) else { return false };
+    if a.as_bytes()[p..] != b.as_bytes()[q..] {
+        return false;
+    }
     let rest = |x: &str, y: &str| a.strip_prefix(x).zip(b.strip_prefix(y)).is_some_and(|(p, q)| p == q && p.len() >= 3);
     CONTRASTING.iter().any(|[x, y]| rest(x, y) || rest(y, x))
 }

@@ -17,17 +17,23 @@ pub(super) fn stem(word: &str) -> Word {
 }
 
 fn plural(word: &mut Word) {
+    if !word.ends_with('s') {
+        return;
+    }
     if word.len() > 4 && word.ends_with("ies") {
         word.truncate(word.len() - 3);
         word.push('y');
     } else if word.len() > 4 && ["sses", "xes", "ches", "shes", "zes", "oes"].iter().any(|end| word.ends_with(end)) {
         word.truncate(word.len() - 2);
-    } else if word.ends_with('s') && !["ss", "us", "is"].iter().any(|end| word.ends_with(end)) {
+    } else if !["ss", "us", "is"].iter().any(|end| word.ends_with(end)) {
         word.truncate(word.len() - 1);
     }
 }
 
 fn past(word: &mut Word) {
+    if !word.ends_with(['d', 'g']) {
+        return;
+    }
     if word.len() > 4 && word.ends_with("ied") {
         word.truncate(word.len() - 3);
         word.push('y');
@@ -85,7 +91,7 @@ fn spelling(word: &mut Word) {
         word.push('z');
     }
     if word.len() >= 7
-        && let Some(at) = word.find("isation")
+        && let Some(at) = word.as_bytes().windows(7).position(|part| part == b"isation")
     {
         word.replace_range(at..at + 3, "iza");
     }

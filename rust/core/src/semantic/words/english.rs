@@ -24,6 +24,11 @@ i me my mine we us our ours you your yours he him his she her hers it its they t
 this these those some any each every all here there
 ";
 
+/// Words that only carry tense and number.
+pub(in crate::semantic) const AUXILIARIES: &str = "
+is are was were be been being am do does did has have had will would i you we it my there
+";
+
 /// Negators; each turns the answer around once.
 pub(in crate::semantic) const NEGATORS: &str = "
 not no never without neither nor none nobody nothing nowhere cannot nought hardly barely scarcely

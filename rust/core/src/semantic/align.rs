@@ -241,7 +241,7 @@ pub(super) fn is_name(reading: &Reading, token: &Token) -> bool {
         && token.role == Role::Content
         && token.case != Case::Lower
         && (!token.first || !token.known)
-        && token.scale == Scale::None
+        && matches!(token.scale, Scale::None | Scale::Term)
 }
 
 /// Where two readings agree: the same words from the front and from the back, and what stands between.

@@ -222,7 +222,7 @@ fn words(a: &Reading, b: &Reading, difference: &Difference, frame: &Frame) -> Op
     }
     let (rest, longer) = if x.heavy.is_empty() { (&y, b) } else { (&x, a) };
     // A word of little weight is a counterpart to none that no list knows: "find the table", "varnish the table".
-    if minimal && rest.heavy.iter().any(|(_, token)| !token.known || undoes(token)) {
+    if minimal && rest.heavy.iter().any(|(_, token)| is_term(token) || undoes(token)) {
         return Some(Veto::new(Rule::Substitution, x.shown(), y.shown()));
     }
     if narrows(rest, longer, frame, x.light + y.light) {
@@ -260,6 +260,11 @@ fn linked(frame: &Frame, readings: [&Reading; 2], rests: [&Rest<'_>; 2]) -> bool
 
 /// Texts that have so many words in common, in runs, are copies of one another, and what differs was changed.
 const MIN_VERBATIM: usize = 16;
+
+/// Whether a word names one thing, as far as the lists know.
+fn is_term(token: &Token) -> bool {
+    !token.known || token.scale == Scale::Term
+}
 
 /// Whether a word is the end of a scale that undoes the other: selling, deleting, stopping.
 fn undoes(token: &Token) -> bool {
@@ -340,7 +345,7 @@ fn narrows(rest: &Rest<'_>, longer: &Reading, frame: &Frame, light: usize) -> bo
         Asks::Other | Asks::Whether | Asks::Can => attribute && between == 1,
         Asks::How | Asks::Why => false,
         // Lists and facts are asked for: "… in India", "… gaming laptops".
-        _ if between == 2 => next.is_none() || !token.known,
-        _ => (next.is_none() || attribute) && !token.known,
+        _ if between == 2 => next.is_none() || is_term(token),
+        _ => (next.is_none() || attribute) && is_term(token),
     }
 }

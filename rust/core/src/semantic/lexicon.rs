@@ -23,6 +23,8 @@ pub(super) enum Use {
 pub(super) enum Scale {
     /// Only synonyms.
     None,
+    /// Only synonyms, which all name one thing.
+    Term,
     /// "Not" leads to the other end.
     Graded,
     /// "Not" does not lead to the other end.
@@ -258,7 +260,7 @@ pub fn guard_words() -> Vec<&'static str> {
     all
 }
 
-const LISTS: [&str; 30] = [
+const LISTS: [&str; 31] = [
     english::FILLERS,
     english::FUNCTION,
     english::NEGATORS,
@@ -288,6 +290,7 @@ const LISTS: [&str; 30] = [
     opposites::CONVERSE,
     opposites::DIRECTIONS,
     synonyms::GROUPS,
+    synonyms::TERMS,
     synonyms::SHORT_FORMS,
 ];
 
@@ -319,7 +322,7 @@ fn concepts() -> (Table<Word, Concept>, Table<Word, Concept>) {
         for line in list.lines() {
             number += 1;
             for (side, words) in line.split('|').enumerate() {
-                let pole = if scale == Scale::None { 0 } else { side as i8 * 2 - 1 };
+                let pole = if matches!(scale, Scale::None | Scale::Term) { 0 } else { side as i8 * 2 - 1 };
                 for word in words.split_whitespace() {
                     // The first list that names a word has it.
                     listed.entry(word.replace('-', "").into()).or_insert(Concept { number, pole, scale });
@@ -336,8 +339,12 @@ fn concepts() -> (Table<Word, Concept>, Table<Word, Concept>) {
     (listed, stems)
 }
 
-const CONCEPTS: [(&str, Scale); 3] =
-    [(opposites::GRADED, Scale::Graded), (opposites::CONVERSE, Scale::Converse), (synonyms::GROUPS, Scale::None)];
+const CONCEPTS: [(&str, Scale); 4] = [
+    (opposites::GRADED, Scale::Graded),
+    (opposites::CONVERSE, Scale::Converse),
+    (synonyms::GROUPS, Scale::None),
+    (synonyms::TERMS, Scale::Term),
+];
 
 /// The words, and the stems of those whose other forms mean the same: a date is not dating.
 fn symmetric() -> Set<Word> {

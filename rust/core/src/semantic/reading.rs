@@ -6,7 +6,7 @@ use super::fnv::hash;
 use super::language::{Language, language};
 use super::lexicon::{Lexicon, Scale, Use, lexicon};
 use super::quantity::Quantity;
-use super::rewrite::{expand, open_ends, phrases, polite};
+use super::rewrite::{expand, numbered, open_ends, phrases, polite};
 use super::scan::{Case, Raw, Scan, Shape, Word, fold, scan};
 
 /// What a token is to the comparison.
@@ -82,7 +82,7 @@ impl Reading {
         let cased = tokens.iter().any(|raw| raw.case == Case::Lower && raw.shape == Shape::Word);
         let tokens = expand(tokens, english, cased, lexicon);
         let (tokens, numbers) = count(tokens, english, lexicon);
-        let tokens = if english { polite(phrases(open_ends(tokens), lexicon), lexicon) } else { tokens };
+        let tokens = if english { polite(phrases(open_ends(numbered(tokens)), lexicon), lexicon) } else { tokens };
         let words = tokens.iter().filter(|raw| raw.number.is_none());
         let negators = language.negators(words.map(|raw| (raw.text.as_str(), raw.entry)));
         let mut fillers = Vec::new();

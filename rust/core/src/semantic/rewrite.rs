@@ -142,6 +142,29 @@ pub(super) fn open_ends(tokens: Vec<Raw>) -> Vec<Raw> {
     out
 }
 
+/// What has a number: "the account no of a customer", "phone no.: 555".
+const NUMBERED: &str = "account acct card phone telephone mobile cell whatsapp contact helpline fax care free order \
+     invoice bill ticket flight booking reservation reference ref tracking serial model part roll registration policy \
+     passport license licence pan aadhaar id customer member employee house room page pin";
+/// What may stand behind it.
+const BEHIND_NUMBERED: &str = "of for on in to from with by at through via is are was and or when if";
+
+/// Writes "no" out where it stands for "number". Elsewhere it negates: "my phone no longer rings".
+pub(super) fn numbered(mut tokens: Vec<Raw>) -> Vec<Raw> {
+    let listed = |list: &str, raw: &Raw| list.split_ascii_whitespace().any(|word| raw.text == word);
+    for at in 1..tokens.len() {
+        let (before, [no, behind @ ..]) = (&tokens[at - 1], &tokens[at..]) else { break };
+        let ends = || match behind.first().filter(|next| next.clause == no.clause) {
+            None => true,
+            Some(next) => next.number.is_some() || listed(BEHIND_NUMBERED, next),
+        };
+        if no.text == "no" && no.clause == before.clause && listed(NUMBERED, before) && ends() {
+            tokens[at].rewrite(Word::from("number"));
+        }
+    }
+    tokens
+}
+
 /// Replaces turns of phrase.
 pub(super) fn phrases(tokens: Vec<Raw>, lexicon: &Lexicon) -> Vec<Raw> {
     let Some(first) = (0..tokens.len()).find(|&at| template(&tokens[at..], lexicon).is_some()) else { return tokens };

@@ -121,6 +121,37 @@ fn negators_cancel_out_or_separate() {
 }
 
 #[test]
+fn words_of_one_meaning_are_alike() {
+    alike(&[
+        ("Why was my card declined?", "Why was my card refused?"),
+        ("I misplaced my card, what now?", "I lost my card, what now?"),
+        ("How can I lower my bill?", "How can I reduce my bill?"),
+        ("How do I terminate my contract?", "How do I cancel my contract?"),
+        ("How do I pay back my loan early?", "How do I repay my loan early?"),
+        ("How do I pay off my loan early?", "How do I repay my loan early?"),
+        ("Is a lady allowed in?", "Is a woman allowed in?"),
+        ("Can I earn money online?", "Can I earn money on the internet?"),
+        ("Where do I enter a promo code?", "Where do I enter a coupon code?"),
+        ("Which doctor do you recommend?", "Which physician do you recommend?"),
+        ("How large may a txn be?", "How large may a transaction be?"),
+        ("How do I update my zip code?", "How do I update my postal code?"),
+        ("Can I get my money back?", "Can I get a refund?"),
+        ("What is the customer care number?", "What is the customer support number?"),
+    ]);
+    vetoed(&[
+        ("How do I lower my limit?", "How do I raise my limit?"),
+        ("Why was my card declined?", "Why was my card accepted?"),
+        ("Is a lady allowed in?", "Is a gentleman allowed in?"),
+        ("Can I buy it online?", "Can I buy it offline?"),
+        ("Where is my receipt?", "Where is my voucher?"),
+        // A word of little weight stands for none of them.
+        ("How do I use my card?", "How do I cancel my card?"),
+        ("How do I say hello?", "How do I spell hello?"),
+        ("How many people work at the hospital?", "How many people work at the hospital pharmacy?"),
+    ]);
+}
+
+#[test]
 fn what_asks_for_the_contrary_too_negates_nothing() {
     alike(&[
         ("Are the shops open or not?", "Are the shops open?"),
@@ -143,6 +174,25 @@ fn what_asks_for_the_contrary_too_negates_nothing() {
         ("Should I pay now or not pay at all?", "Should I pay now or pay at all?"),
         ("Check the cable, if not, call me", "Check the cable, call me"),
     ]);
+}
+
+#[test]
+fn no_behind_what_has_a_number_negates_nothing() {
+    alike(&[
+        ("What is my account no?", "What is my account number?"),
+        ("How do I change my phone no. on Facebook?", "How do I change my phone number on Facebook?"),
+        ("What is the customer care no of HDFC?", "What is the customer care number of HDFC?"),
+        ("Where is order no. 4711?", "Where is order number 4711?"),
+    ]);
+    apart(
+        Rule::Negation,
+        &[
+            ("Why does my phone no longer ring?", "Why does my phone still ring?"),
+            ("Is there a card no shop takes?", "Is there a card a shop takes?"),
+            ("Is there a phone with no number?", "Is there a phone with a number?"),
+        ],
+    );
+    apart(Rule::Number, &[("Where is order no. 4711?", "Where is order no. 4712?")]);
 }
 
 #[test]

@@ -37,7 +37,7 @@ wet soggy damp moist | dry
 hard-working industrious diligent | lazy idle
 safe secure | dangerous hazardous unsafe risky perilous
 healthy fit | unhealthy sick ill unwell ailing
-legal lawful | illegal unlawful illicit
+legal lawful | illegal unlawful illicit outlawed
 normal ordinary usual | abnormal unusual strange weird odd bizarre peculiar
 common widespread | rare uncommon scarce
 often frequently regularly | rarely seldom infrequently
@@ -70,7 +70,6 @@ early | late
 first initial | last final
 near nearby | far distant
 inner interior internal | outer exterior external
-upper | lower
 natural | artificial synthetic
 domestic | foreign
 local | global
@@ -116,7 +115,7 @@ allow permit let | forbid prohibit ban disallow
 mandatory compulsory obligatory required necessary | optional voluntary
 valid | invalid expired void
 included covered | excluded
-online | offline
+online internet web | offline
 automatic | manual
 advanced | basic beginner elementary
 ambitious driven | unambitious
@@ -136,7 +135,7 @@ educated | uneducated ignorant
 trustworthy reliable dependable | untrustworthy unreliable
 superstitious | skeptical
 masculine manly | feminine womanly
-straight | gay
+straight heterosexual | gay homosexual
 vegetarian | carnivorous
 fertile | barren infertile
 fresh | stale rotten
@@ -155,8 +154,8 @@ buy purchase | sell
 borrow | lend
 open | close shut
 start begin commence | stop end finish cease quit halt
-increase raise expand | decrease reduce decline lessen shrink contract
-gain | lose
+increase raise expand | decrease reduce lower lessen shrink contract
+gain | lose misplace mislay
 win | defeat
 write compose | read peruse
 encode | decode
@@ -172,7 +171,7 @@ arrive | depart
 arrival | departure
 come | go
 give | take
-accept approve | reject deny refuse
+accept approve | reject deny refuse decline disapprove
 enable activate | disable deactivate
 add | remove subtract delete erase eliminate
 insert | extract
@@ -201,11 +200,10 @@ maximize | minimize
 strengthen | weaken
 freeze | melt
 fill | drain
-employ hire | fire dismiss
+employ hire recruit | fire dismiss
 teach | learn
-ask | answer
-question | reply
-friend | enemy
+ask inquire | answer reply respond
+friend pal buddy | enemy foe
 parent | child kid
 husband | wife
 father dad daddy | mother mom mum mommy
@@ -218,12 +216,12 @@ king | queen
 prince | princess
 actor | actress
 boy | girl
-man men male | woman women female
+man men male gentleman | woman women female lady
 boyfriend bf | girlfriend gf
 groom | bride
-gentleman | lady
 landlord | tenant
 lender | borrower
+payer | payee beneficiary
 buyer | seller
 employer | employee
 teacher | student pupil
@@ -231,7 +229,7 @@ sender | recipient receiver
 winner | loser
 attacker | defender
 predator | prey
-cause | effect
+cause | effect impact
 advantage benefit pro | disadvantage drawback con downside flaw
 strength | weakness
 profit | loss

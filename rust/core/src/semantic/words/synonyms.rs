@@ -35,8 +35,6 @@ hold possess
 move relocate
 travel journey
 visit tour
-drive motor
-rent lease
 pay spend
 cost price charge fee
 save preserve
@@ -44,11 +42,8 @@ deliver delivery ship shipping shipment dispatch
 order request
 exchange swap
 replace replacement substitute
-steal thieve
 damage harm hurt injure
 break crack
-kill murder slay
-attack assault
 protect defend safeguard
 avoid evade prevent
 prefer favor
@@ -60,7 +55,6 @@ sleep slumber
 eat consume dine
 drink sip
 cook prepare
-wash rinse
 wear don
 study revise
 practice rehearse
@@ -82,7 +76,7 @@ company firm corporation business enterprise
 job employment occupation profession career
 boss manager supervisor
 coworker colleague
-salary wage earnings remuneration
+salary wage earnings remuneration paycheck
 house home residence
 flat apartment condo
 car automobile vehicle auto
@@ -104,7 +98,6 @@ magazine journal
 website site webpage
 app application
 program software
-internet web
 email mail
 password passcode
 account acct
@@ -152,7 +145,6 @@ street road
 trip vacation holiday getaway
 money cash fund funds currency
 bill invoice
-receipt voucher
 tax levy
 insurance coverage
 limit cap
@@ -285,11 +277,8 @@ speaker loudspeaker
 settings preferences
 repeat replay
 timer countdown
-translate interpret
-spell spelling
-pronounce pronunciation
 transfer remit
-refund reimbursement reimburse repay
+refund reimbursement reimburse
 fraud scam
 suspicious unrecognized unfamiliar
 identity id identification
@@ -315,7 +304,7 @@ lifespan longevity
 size dimension
 color hue
 sound noise
-smell odor scent
+smell odor scent sniff
 taste flavor
 goodbye bye farewell
 greeting greetings
@@ -328,8 +317,6 @@ parcel package
 india bharat
 overcome cope handle combat tackle conquer control fight
 undo revert
-mute silence
-dial call
 faucet tap
 drip leak
 encounter experience witness
@@ -347,12 +334,12 @@ center middle
 legit legitimate
 former ex
 sharpen whet
-amazing awesome incredible wonderful fantastic
+amazing awesome incredible wonderful fantastic mindblowing marvelous marvellous astounding
 yummy delicious tasty
 meaningless pointless
 fingernail nail
 events incident incidents
-tech technology technological
+tech technology technological technical
 gender sex
 psycho psychopath
 stance position viewpoint standpoint
@@ -365,6 +352,53 @@ acne pimple
 engineering engg
 america usa us
 uk britain
+gather collect
+almost nearly
+conceal disguise
+arrange organize
+worldwide globally
+product item
+";
+
+/// Terms: each line is one thing or one act. No word of little weight stands for them, as for the words above: "use my card"
+/// asks something else than "cancel my card".
+pub(in crate::semantic) const TERMS: &str = "
+drive motor
+rent lease
+steal thieve
+kill murder slay
+attack assault
+wash rinse
+translate interpret
+spell spelling
+pronounce pronunciation
+mute silence
+dial call
+coupon voucher promo promotional
+clothes clothing apparel garment
+syllabus curriculum
+doctor physician
+cab taxi
+customer client
+goods merchandise
+folder directory
+throw toss
+jump leap
+cancel terminate
+donate contribute
+mix blend
+postpone defer
+hug embrace
+stomach belly tummy
+vegetable veggie
+abroad overseas
+teenager teen adolescent
+pharmacy drugstore
+handbag purse
+speed velocity
+coast shore
+eyeglasses spectacles
+extend prolong lengthen
 ";
 
 /// Spellings, abbreviations and short forms: each line is one word, the first as which it is looked up.
@@ -455,6 +489,19 @@ tonight 2nite
 message msg
 please pls plz
 thanks thx
+pornography porn
+influenza flu
+christmas xmas
+birthday bday
+video vid
+transaction txn
+amount amt
+business biz
+password pwd
+management mgmt
+manager mgr
+average avg
+quantity qty
 though tho
 through thru
 ";

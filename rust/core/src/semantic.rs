@@ -6,6 +6,7 @@
 //! that agree otherwise, are what the question is about. Rules for the words of a language are for English; German,
 //! Spanish, French and Russian have their negators and number words, all others numbers and identifiers.
 
+mod agent;
 mod align;
 mod beside;
 mod bound;
@@ -21,9 +22,11 @@ mod foreign;
 mod frequent;
 mod grammar;
 mod language;
+mod letters;
 mod lexicon;
 mod nuance;
 mod order;
+mod passage;
 mod quantity;
 mod reading;
 pub mod refusal;
@@ -49,11 +52,18 @@ mod tests;
 /// Symmetric but for the order of words in the sentence, and never fires on texts that are equal. Takes time linear in
 /// the readings' lengths.
 pub fn veto(asked: &Reading, stored: &Reading) -> Option<Veto> {
-    match asked.folded.cmp(&stored.folded) {
-        std::cmp::Ordering::Equal => None,
-        std::cmp::Ordering::Less => mended(asked, stored),
-        std::cmp::Ordering::Greater => mended(stored, asked).map(Veto::turned),
+    use std::cmp::Ordering;
+    let order = asked.folded.cmp(&stored.folded).then_with(|| asked.letters.cmp(&stored.letters));
+    match order.then_with(|| asked.passage.cmp(&stored.passage)) {
+        Ordering::Equal => None,
+        Ordering::Less => told(asked, stored),
+        Ordering::Greater => told(stored, asked).map(Veto::turned),
     }
+}
+
+/// What differs to the letter, in texts that are the same without accents too; else what the words say.
+fn told(a: &Reading, b: &Reading) -> Option<Veto> {
+    passage::passages(a, b).or_else(|| letters::letters(a, b)).or_else(|| mended(a, b))
 }
 
 /// Judges the texts as they are; what then differs once more without misspelt words.

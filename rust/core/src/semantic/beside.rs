@@ -6,6 +6,7 @@
 
 use super::align::align;
 use super::grammar::{Asks, grammar};
+use super::letters::Letters;
 use super::lexicon::lexicon;
 use super::reading::{Reading, Role};
 use super::veto::{Rule, Veto};
@@ -103,6 +104,9 @@ fn sentence(reading: &Reading, number: u32, folded: Option<&str>) -> Reading {
         literals: Vec::new(),
         sentences: vec![0],
         cased: reading.cased,
+        // Compared in the whole texts too.
+        letters: Letters::default(),
+        passage: None,
     }
 }
 

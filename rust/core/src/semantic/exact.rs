@@ -210,13 +210,28 @@ pub(super) fn names(a: &Reading, b: &Reading) -> Option<Veto> {
 
 /// What only code is written with, where both texts have some: "&&", "7 // 2", "ls -l", "$A1".
 pub(super) fn signs(a: &Reading, b: &Reading) -> Option<Veto> {
-    let x = code_signs(&a.folded);
-    let y = if x.is_empty() { Vec::new() } else { code_signs(&b.folded) };
-    if y.is_empty() {
+    let (x, y) = (code_signs(&a.folded), code_signs(&b.folded));
+    if let Some(veto) = doubled(&x, &b.folded).or_else(|| doubled(&y, &a.folded).map(Veto::turned)) {
+        return Some(veto);
+    }
+    if x.is_empty() || y.is_empty() {
         return None;
     }
     let (x, y) = apart(&x, &y);
     (!x.is_empty() && !y.is_empty()).then(|| Veto::new(Rule::Identifier, x, y))
+}
+
+/// Operators of several signs of which the other text has one alone: && and &, // and /.
+fn doubled(signs: &[String], other: &str) -> Option<Veto> {
+    let alone = |sign: char| {
+        let mut chunks = other.split_whitespace().map(|chunk| chunk.trim_matches(|c| matches!(c, '"' | '`' | '?')));
+        chunks.any(|chunk| chunk.chars().eq([sign]))
+    };
+    let has = |sign: &str| other.split_whitespace().any(|chunk| chunk.contains(sign));
+    signs.iter().filter(|sign| !sign.contains(char::is_alphanumeric) && !has(sign)).find_map(|sign| {
+        let single = sign.chars().next().filter(|&first| sign.chars().all(|c| c == first) && alone(first))?;
+        Some(Veto::new(Rule::Identifier, sign.as_str(), single.to_string()))
+    })
 }
 
 /// Chunks of a text that only code is written with, sorted: signs between others, options, and words with $ or % at a letter.

@@ -1,5 +1,6 @@
 //! Who does what to whom: the same words in other roles.
 
+use super::agent::agents_exchanged;
 use super::align::Difference;
 use super::exchange::phrases_exchanged;
 use super::fnv::hash;
@@ -10,16 +11,17 @@ use super::reading::{Reading, Role, Token};
 const MARKERS: [&str; 10] = ["from", "to", "into", "than", "before", "after", "over", "by", "against", "onto"];
 
 /// A reading whose words have the keys of their counterparts in the other one.
-struct Roles<'r> {
+pub(super) struct Roles<'r> {
     reading: &'r Reading,
-    keys: Vec<u64>,
+    pub(super) keys: Vec<u64>,
 }
 
 /// Whether the roles of the words differ, for texts that have the same content words.
 pub(super) fn exchanged(a: &Reading, b: &Reading, difference: &Difference) -> bool {
     let [x, y] = difference.keys(a, b);
     let (a, b) = (Roles { reading: a, keys: x }, Roles { reading: b, keys: y });
-    if me_or_i(&a, &b) || me_or_i(&b, &a) || who_or_whom(&a, &b) || counted_otherwise(&a, &b) {
+    let persons = me_or_i(&a, &b) || me_or_i(&b, &a) || who_or_whom(&a, &b) || agents_exchanged(&a, &b, true);
+    if persons || counted_otherwise(&a, &b) {
         return true;
     }
     match (agent_first(&a), agent_first(&b)) {
@@ -39,6 +41,7 @@ pub(super) fn exchanged_in_part(a: &Reading, b: &Reading, difference: &Differenc
     let (p, q) = (Roles { reading: a, keys: x }, Roles { reading: b, keys: y });
     me_or_i(&p, &q)
         || me_or_i(&q, &p)
+        || agents_exchanged(&p, &q, false)
         || (agent_first(&p).is_none() && agent_first(&q).is_none() && phrases_exchanged(a, b, difference))
 }
 
@@ -76,7 +79,7 @@ fn turned(a: &[u64], b: &[u64]) -> bool {
 }
 
 impl Roles<'_> {
-    fn tokens(&self) -> &[Token] {
+    pub(super) fn tokens(&self) -> &[Token] {
         &self.reading.tokens
     }
 
@@ -110,7 +113,7 @@ fn agent_first(roles: &Roles<'_>) -> Option<(Vec<u64>, u64)> {
 }
 
 /// "-ed", "-en" and irregular participles: "by car" follows none.
-fn participle(token: &Token) -> bool {
+pub(super) fn participle(token: &Token) -> bool {
     let text = token.text.as_str();
     token.role == Role::Content
         && (["ed", "en", "wn"].iter().any(|end| text.ends_with(end)) || lexicon().is_irregular(text))

@@ -4,7 +4,9 @@ use super::count::count;
 use super::entry::{List, Meaning};
 use super::fnv::hash;
 use super::language::{Language, language};
+use super::letters::Letters;
 use super::lexicon::{Lexicon, Scale, Use, lexicon};
+use super::passage::passage;
 use super::quantity::Quantity;
 use super::rewrite::{expand, numbered, open_ends, phrases, polite};
 use super::scan::{Case, Raw, Scan, Shape, Word, fold, scan};
@@ -68,6 +70,10 @@ pub struct Reading {
     pub(super) sentences: Vec<u32>,
     /// Whether capital letters mark names: not in a text all in lower or all in upper case.
     pub(super) cased: bool,
+    /// What the case and the accents of its letters say.
+    pub(super) letters: Letters,
+    /// The passage that something is to be done with, as it is written.
+    pub(super) passage: Option<String>,
 }
 
 impl Reading {
@@ -75,6 +81,7 @@ impl Reading {
     pub fn new(text: &str) -> Self {
         let lexicon = lexicon();
         let folded = unquoted(fold(text));
+        let letters = Letters::of(text, &folded);
         let Scan { tokens, mut literals, sentences } = scan(&folded);
         let language = language(&tokens, lexicon);
         let english = language == Language::English;
@@ -97,7 +104,21 @@ impl Reading {
             tokens.iter().filter(|token| token.role == Role::Code).map(|token| token.text.to_string()).collect();
         names.sort_unstable();
         literals.sort_unstable();
-        Self { language, folded, tokens, fillers, by_key, numbers, names, literals, negators, sentences, cased }
+        Self {
+            language,
+            folded,
+            tokens,
+            fillers,
+            by_key,
+            numbers,
+            names,
+            literals,
+            negators,
+            sentences,
+            cased,
+            letters,
+            passage: passage(text),
+        }
     }
 }
 

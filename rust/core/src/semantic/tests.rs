@@ -2,6 +2,7 @@
 
 mod beside;
 mod exchanged;
+mod letters;
 mod numbers;
 mod properties;
 mod small;

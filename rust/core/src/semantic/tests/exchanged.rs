@@ -66,6 +66,38 @@ fn who_does_it_and_to_whom() {
 }
 
 #[test]
+fn what_a_verb_does_and_what_is_done_to_it() {
+    apart(
+        Rule::Order,
+        &[
+            ("Which proteins bind p53?", "Which proteins does p53 bind?"),
+            ("Which packages depend on numpy?", "Which packages does numpy depend on?"),
+            ("Which companies bought Google?", "Which companies did Google buy?"),
+            ("Which country invaded Poland in 1939?", "Which country did Poland invade in 1939?"),
+            ("Which teams have beaten Arsenal?", "Which teams has Arsenal beaten?"),
+            ("List people Tom has emailed", "List people who have emailed Tom"),
+            ("List employees hired by Maria", "List employees who hired Maria"),
+            ("Show payments I received from Ann", "Show payments Ann received from me"),
+            ("Show invoices Acme sent to us", "Show invoices we sent to Acme"),
+            ("Which invoices did I send to Acme?", "Which invoices did Acme send to me?"),
+            ("How do I know if a shy guy likes me?", "How do I know if a guy I like is shy?"),
+        ],
+    );
+    alike(&[
+        ("Which proteins does p53 bind?", "Which proteins are bound by p53?"),
+        ("Which insurance covers theft?", "Theft is covered by which insurance?"),
+        ("List employees hired by Maria", "List employees Maria hired"),
+        ("My card was declined by the shop", "The shop declined my card"),
+        ("Which drugs does aspirin interact with?", "Which drugs interact with aspirin?"),
+        ("Who will win the 2015 cup?", "Who will win the cup 2015?"),
+        ("How are taxes calculated?", "How do they calculate taxes?"),
+        ("What are some good sites for learning Python?", "What are the best learning sites for Python?"),
+        ("Do women wear tight revealing clothes?", "Do women wear revealing tight clothes?"),
+        ("My tap is leaking, what now?", "I have a leaking tap, what now?"),
+    ]);
+}
+
+#[test]
 fn what_is_left_out_or_all_that_is_left() {
     vetoed(&[
         ("How do I cancel all my scheduled payments?", "How do I cancel only my next scheduled payment?"),

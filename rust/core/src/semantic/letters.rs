@@ -1,0 +1,186 @@
+//! Letters that encoders without case and accents take for one another: mW and MW, año and ano.
+//!
+//! Such an encoder gives texts that differ in nothing else the same vector, so that no threshold tells them apart. Words
+//! of which only the case differs mostly are the same words; here are those of which it tells.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use super::language::Language;
+use super::reading::{Reading, Role};
+use super::scan::any_byte;
+use super::veto::{Rule, Veto};
+
+/// What the case and the marks of its letters say in a text.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Letters {
+    /// Words of which the case tells whatever stands in the other text, as they are written: dQw4w9WgXcQ, `\D`.
+    names: Vec<String>,
+    /// Units and symbols with a capital letter, sorted: mW, Co. In lower case they are as often meant so as not.
+    symbols: Vec<String>,
+    /// Words with marks on their letters, in lower case: without the marks, and with them.
+    marked: Vec<(String, String)>,
+}
+
+/// Units of which the case tells one from another, in lower case: milliwatts and megawatts, bits and bytes.
+const UNITS: [&str; 24] = [
+    "kb", "mb", "gb", "tb", "kbps", "mbps", "gbps", "mw", "mwh", "ma", "mah", "mv", "mhz", "mpa", "mm", "mg", "ml",
+    "ms", "mj", "mol", "nm", "pa", "pm", "ps",
+];
+
+/// English words that are others without their accent. Most are written both ways: café, naïve.
+const ACCENTED: [&str; 6] = ["resume", "rose", "expose", "pate", "lame", "pique"];
+
+impl Letters {
+    /// Looks at a text, and at the same folded.
+    pub(super) fn of(text: &str, folded: &str) -> Self {
+        let mut out = Self::default();
+        if any_byte(folded, |byte| byte.is_ascii_uppercase() || matches!(byte, b'\\' | b'[')) {
+            out.look_at_case(folded);
+        }
+        if !text.is_ascii() {
+            let words = text.split(|c: char| !c.is_alphabetic() && !is_combining_mark(c));
+            let marked = words.filter(|word| !word.is_ascii()).map(|word| {
+                // One of two spellings that nobody tells apart.
+                let word = word.nfc().collect::<String>().to_lowercase().replace('ё', "е");
+                (bare(&word), word)
+            });
+            out.marked = marked.filter(|(bare, word)| bare != word).collect();
+        }
+        out
+    }
+
+    fn look_at_case(&mut self, folded: &str) {
+        for (at, _) in folded.match_indices('\\') {
+            let escape = folded.get(at..at + 2).filter(|two| two.as_bytes()[1].is_ascii_alphabetic());
+            self.names.extend(escape.map(str::to_owned));
+        }
+        for (at, _) in folded.match_indices('[') {
+            let inside =
+                folded[at..].bytes().take(MAX_RANGE).position(|byte| byte == b']').map(|end| &folded[at..=at + end]);
+            let range = |class: &str| class.contains('-') && !class.contains(char::is_whitespace);
+            self.names.extend(inside.filter(|class| range(class)).map(str::to_owned));
+        }
+        let bytes = folded.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            let length = bytes[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            if length > 1 {
+                self.look_at_word(folded, at, &folded[at..at + length]);
+            }
+            at += length.max(1);
+        }
+        self.symbols.sort_unstable();
+        self.symbols.dedup();
+    }
+
+    fn look_at_word(&mut self, folded: &str, at: usize, word: &str) {
+        let upper = word.bytes().filter(u8::is_ascii_uppercase).count();
+        if upper == 0 {
+            return;
+        }
+        let rises = word.as_bytes().windows(2).filter(|two| two[0].is_ascii_lowercase() && two[1].is_ascii_uppercase());
+        let rises = rises.count();
+        // "PlayStation5" is written in any case, what a machine made up is not.
+        if rises >= 3 || (rises == 2 && any_byte(word, |byte| byte.is_ascii_digit())) {
+            self.names.push(word.to_owned());
+        }
+        let unit = || UNITS.contains(&word.to_ascii_lowercase().as_str());
+        let joined = || folded[at + word.len()..].starts_with('-');
+        let symbol =
+            || word.len() == 2 && word.as_bytes()[0].is_ascii_uppercase() && !begins_sentence(folded, at) && !joined();
+        if word.len() <= MAX_UNIT && upper <= MAX_UNIT && (unit() || symbol()) {
+            self.symbols.push(word.to_owned());
+        }
+    }
+}
+
+/// Classes of characters are no longer: `[A-Za-z0-9_]`.
+const MAX_RANGE: usize = 24;
+/// Nor are units.
+const MAX_UNIT: usize = 4;
+
+/// Whether the word at a place is the first of its sentence, which has a capital letter anyway.
+fn begins_sentence(text: &str, at: usize) -> bool {
+    text[..at].trim_end().chars().next_back().is_none_or(|c| matches!(c, '.' | '!' | '?' | ':' | '"' | '\u{201c}'))
+}
+
+/// A word without marks, as encoders without accents read it.
+fn bare(word: &str) -> String {
+    word.nfd().filter(|c| !is_combining_mark(*c)).nfc().collect()
+}
+
+/// Words that differ only in letters which encoders without case and accents take for the same.
+pub(super) fn letters(a: &Reading, b: &Reading) -> Option<Veto> {
+    let (x, y) = (&a.letters, &b.letters);
+    named(x, b)
+        .or_else(|| named(y, a).map(Veto::turned))
+        .or_else(|| symbols(a, b))
+        .or_else(|| marks(a, b))
+        .or_else(|| marks(b, a).map(Veto::turned))
+}
+
+/// A name of the first text that the other one writes in another case only.
+fn named(own: &Letters, other: &Reading) -> Option<Veto> {
+    let missing = |name: &&String| !other.folded.contains(name.as_str());
+    let found =
+        own.names.iter().filter(missing).find(|name| any_case(&other.folded).contains(any_case(name).as_str()))?;
+    let at = any_case(&other.folded).find(any_case(found).as_str())?;
+    let written = other.folded.get(at..at + found.len()).unwrap_or_default();
+    Some(Veto::new(Rule::Identifier, found.as_str(), written))
+}
+
+fn any_case(text: &str) -> String {
+    text.to_ascii_lowercase()
+}
+
+/// Units and symbols that both texts write with capital letters, but not the same ones.
+fn symbols(a: &Reading, b: &Reading) -> Option<Veto> {
+    // In a text all in capital letters they say nothing.
+    if !(a.cased && b.cased) {
+        return None;
+    }
+    let (x, y) = (&a.letters.symbols, &b.letters.symbols);
+    let has = |list: &[String], word: &str| list.iter().any(|other| other.eq_ignore_ascii_case(word));
+    let mut left = x.iter().filter(|word| has(y, word) && !y.contains(word));
+    let mut right = y.iter().filter(|word| has(x, word) && !x.contains(word));
+    match (left.next(), right.next()) {
+        (None, None) => None,
+        (x, y) => Some(Veto::new(Rule::Identifier, x.map_or("", |word| word), y.map_or("", |word| word))),
+    }
+}
+
+/// A word of the first text that the other one has with other marks, or with none.
+fn marks(own: &Reading, other: &Reading) -> Option<Veto> {
+    own.letters.marked.iter().find_map(|(bare, word)| {
+        let others = &other.letters.marked;
+        if others.iter().any(|two| two.1 == *word) {
+            return None;
+        }
+        let with_others = others.iter().find(|two| two.0 == *bare).map(|two| two.1.as_str());
+        let written = with_others.or_else(|| has_word(&other.folded, bare).then_some(bare.as_str()))?;
+        let tells = if is_english(own) && is_english(other) {
+            ACCENTED.contains(&bare.as_str())
+        } else {
+            // Accents are left out, in some words or in all; nobody writes other ones for that.
+            with_others.is_some() || word.chars().any(is_other_letter)
+        };
+        tells.then(|| Veto::new(Rule::Substitution, word.as_str(), written))
+    })
+}
+
+/// Whether a text is certainly in English: others are read as English where no word tells, or only "was".
+fn is_english(reading: &Reading) -> bool {
+    let connecting = reading.tokens.iter().filter(|token| token.role == Role::Function).count();
+    reading.language == Language::English && connecting + reading.fillers.len() >= 2
+}
+
+/// Letters with a mark that are letters of their own, which nobody writes without it.
+fn is_other_letter(c: char) -> bool {
+    matches!(c, 'ñ' | 'ä' | 'ö' | 'ü' | 'å' | 'й' | '\u{900}'..='\u{e7f}' | '\u{3041}'..='\u{30ff}')
+}
+
+fn has_word(text: &str, bare: &str) -> bool {
+    let words = text.split(|c: char| !c.is_alphabetic() && !is_combining_mark(c));
+    words.into_iter().any(|word| word.len() >= bare.len() && word.to_lowercase() == *bare)
+}

@@ -64,6 +64,8 @@ const ABOUT_SIGNS: &[&str] = &[
     "crypt", "byte", "token", "length", "how long is", " count ", " count the", "verbatim", "exactly", "word for word",
     "repeat", "echo", "revers", "backward", "palindrom", "password", "passphrase", "pass phrase", "seed phrase",
     "mnemonic", " gap", "align", "column", "typed", "typo", "diff",
+    // What is done to its spelling.
+    "proofread", "proof-read", "correct", "grammar", "mistake", "error", "tidy", "edit", "typing", "spac", "layout",
     // Code without its signs.
     "python", " pep ", "javascript", "typescript", "yaml", "json", "toml", "csv", " sql", "html", "xml", "markdown",
     "latex", "bash", "shell", "syntax", "pars", "compil", "lint", "snippet", "command",
@@ -72,7 +74,8 @@ const ABOUT_SIGNS: &[&str] = &[
     "wiederhol", "rückwärts", "passwort", "kennwort", "espac", "caract", "carác", "lettre", "guillemet", "longueur",
     "mot à mot", "répèt", "mot de passe", "letra", "comilla", "apóstrof", "longitud", "literalmente", "repite",
     "contraseña", "пробел", "символ", "букв", "кавыч", "апостроф", "знак", "кодир", "длин", "дослов", "повтор", "парол",
-    "хэш", "хеш",
+    "хэш", "хеш", "korrigier", "rechtschreib", "fehler", "corrig", "orthogra", "ortogra", "faute", "исправ", "орфогр",
+    "ошиб",
     // Chinese, Japanese, Korean.
     "字", "記号", "记号", "符号", "符號", "全角", "半角", "全形", "半形", "空格", "空白", "スペース", "引号", "引號",
     "编码", "編碼", "码点", "碼點", "문자", "글자", "기호", "공백", "띄어", "전각", "반각",

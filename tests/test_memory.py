@@ -42,24 +42,50 @@ def test_a_row_that_makes_room_goes_with_all_that_is_known_of_it():
     assert held(cache) == (2, 2, 2)
 
 
-def test_a_row_whose_vector_the_index_refuses_is_found_on_exact_repeats(monkeypatch, caplog):
+class Full:
+    """An index without room for one vector more."""
+
+    def add(self, *_, **__):
+        raise MemoryError
+
+    def search(self, *_, **__):
+        return []
+
+    def remove(self, _):
+        # Nothing is there to be removed.
+        return False
+
+
+def test_a_row_whose_vector_the_index_refuses_is_stored_for_exact_repeats(monkeypatch, caplog):
+    cache, _ = made()
+    monkeypatch.setattr(cache._memory, "index", Full())
+    first, second = ask(cache, "a/=", "a/=")
+    assert (first.source, second.source, second.response) == ("llm_call", "exact_hit", "a/= #1")
+    assert first.key == second.key, "it is stored, and says so"
+    assert (first.decision.not_stored, cache.stats().not_stored) == (None, 0)
+    assert (cache.stats().failures, cache.stats().rows, cache.stats().vectors) == ({"admission": 1}, 1, 0)
+    assert cache.invalidate_sync(key=first.key) == 1
+
+
+def test_a_row_that_the_table_refuses_is_not_stored_and_says_so(monkeypatch, caplog):
     cache, _ = made()
 
-    class Full:
-        def add(self, *_, **__):
-            raise MemoryError
+    def full(*_):
+        raise MemoryError
 
-        def search(self, *_, **__):
-            return []
+    monkeypatch.setattr(cache.storing, "_put", full)
+    [answer] = ask(cache, "a/=")
+    assert (answer.response, answer.key, answer.decision.not_stored) == ("a/= #1", None, "failure")
+    assert (cache.stats().failures, cache.stats().not_stored, held(cache)) == ({"admission": 1}, 1, (0, 0, 0))
 
-        def remove(self, _):
-            # Nothing is there to be removed.
-            return False
 
+def test_a_confirmed_row_whose_vector_the_index_refuses_is_counted(monkeypatch, caplog):
+    cache, _ = made()
+    ask(cache, "a/=", scope=PUBLIC, user="one")
     monkeypatch.setattr(cache._memory, "index", Full())
-    assert [answer.response for answer in ask(cache, "a/=", "a/=")] == ["a/= #1"] * 2
-    assert (cache.stats().failures, cache.stats().vectors) == ({"admission": 1}, 0)
-    assert cache.invalidate_sync(older_than=0) == 1
+    assert sources(ask(cache, "a/=", scope=PUBLIC, user="two")) == ["exact_hit"]
+    cache.engine._driver._storing.submit(lambda: None).result(10)
+    assert (cache.stats().failures, cache.stats().rows, cache.stats().vectors) == ({"confirmation": 1}, 1, 0)
 
 
 def test_nothing_far_is_told_to_be_near():

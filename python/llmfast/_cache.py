@@ -374,7 +374,7 @@ class Cache(Asking):
 
     def holds(self, row: Row) -> bool:
         """Return whether a row is stored still."""
-        return self._memory.rows_by_key.peek(row.key) is row
+        return self._memory.holds(row)
 
     def confirms(self, ask: Ask, row: Row) -> bool:
         """Return whether a second principal just asked what a held public row answers."""
@@ -385,7 +385,10 @@ class Cache(Asking):
 
     def release(self, row: Row) -> None:
         """Let a public row be found by meaning, now that two principals asked for it."""
-        self._memory.release(row)
+        try:
+            self._memory.release(row)
+        except Exception as error:  # noqa: BLE001 - costs a hit by meaning; nobody waits for this, who would be told
+            self.failures.note("confirmation", error)
 
     # ---- inside -----------------------------------------------------------------------------------------------------
 

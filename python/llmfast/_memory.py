@@ -70,11 +70,16 @@ class MemoryTier:
             return None
         return row
 
+    def holds(self, row: Row) -> bool:
+        """Return whether this row is stored, and not another one under its key."""
+        return self.rows_by_key.peek(row.key) is row
+
     def put(self, row: Row, vector: np.ndarray | _Encoding | None, plan: Plan, *, public: bool = False) -> bool:
         """Store a row, to be found by meaning too if there is a `vector` of its question (float32, (dim,)).
 
         A `public` one is found by meaning only after `release`. Returns False, and stores nothing, if an invalidation
-        that came after the request of `plan` began covers it.
+        that came after the request of `plan` began covers it. What is raised may have stored the row without its
+        vector, if the index has no room for one: `holds` tells.
         """
         key = row.key
         with self._lock:
@@ -104,7 +109,7 @@ class MemoryTier:
         """Let a held row, which is public, be found by meaning; return whether it was held."""
         with self._lock:
             # Another row under the key has a vector of its own, which waits on.
-            if self.rows_by_key.peek(row.key) is not row:
+            if not self.holds(row):
                 return False
             vector = self._held.pop(row.key, None)
             if vector is None:
@@ -222,7 +227,7 @@ class MemoryTier:
     def _drop(self, key: bytes, row: Row) -> None:
         """Remove a row and its vector, unless another row took its place meanwhile."""
         with self._lock:
-            if self.rows_by_key.peek(key) is row:
+            if self.holds(row):
                 self.rows_by_key.remove(key)
                 self._forget(key)
 

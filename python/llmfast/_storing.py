@@ -123,7 +123,8 @@ class Storing:
                 why_not = "invalidated" if flight.detached else self._put(plan, row)
             except Exception as error:  # noqa: BLE001 - those who wait get their copies all the same
                 self._failures.note("admission", error)
-                why_not = "failure"
+                # It may lie there without its vector, to be found on exact repeats.
+                why_not = None if self._memory.holds(row) else "failure"
         return row, None if why_not else row.key, why_not
 
     def _row(self, plan: Plan, called: Called) -> Row | None:

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from asking import Clock, Model
+from asking import Clock, Model, ask
 from llmfast import Cache, CachePolicy, Engine, Ledger, Reply, Usage
+from llmfast._llmfast import Row
 from llmfast._stream import Stream
 
 DOWN = OSError("the provider is down")
@@ -134,6 +135,34 @@ def test_an_old_stream_serves_where_the_new_one_fails_before_its_first_item():
         return [item async for item in second.response], second.stale
 
     assert asyncio.run(run()) == (["a", "b"], True)
+
+
+def damaged(cache, key):
+    """Put a row in the place of one that is over that nobody can read."""
+    row = Row(
+        key=key, partition=0, payload=b"{", codec="json", kind="general",
+        created_at=cache.clock() - 20, expires_at=cache.clock() - 10, stale_for=1e6,
+    )  # fmt: skip
+    cache._memory.rows_by_key.insert(key, row)
+
+
+@pytest.mark.parametrize("has_loop", [True, False])
+def test_an_old_answer_that_cannot_be_read_costs_neither_the_call_nor_its_error(has_loop, caplog):
+    lax = CachePolicy(ttl=10.0, jitter=0.0, stale_if_error=1e6, stale_while_revalidate=1e6)
+    cache = Cache(clock=Clock(), policy=lax)
+
+    def asked(model):
+        return ask(cache, "q", llm=model)[0] if has_loop else cache.get_or_generate_sync("q", model)
+
+    def fails(_):
+        raise DOWN
+
+    damaged(cache, asked(lambda _: "old").key)
+    with pytest.raises(OSError) as told:
+        asked(fails)
+    assert told.value is DOWN
+    assert asked(lambda _: "new").response == "new"
+    assert set(cache.stats().failures) == {"L1"}
 
 
 # ---- renewals -------------------------------------------------------------------------------------------------------

@@ -155,7 +155,7 @@ def missed(plan: Plan, route: Any, not_stored: str | None = None) -> Explanation
     )
 
 
-def stale_hit(row: Row, age: float, error: BaseException) -> Flown:
+def stale_hit(error: BaseException, row: Row, age: float) -> Flown:
     decision = Explanation(f"the call failed, and the old answer still serves: {shown(error, 200)}")
     return Flown("exact_hit", unpack(row), row, row.model, usage_of(row), 1.0, age, decision, row.key, stale=True)
 

@@ -8,7 +8,7 @@ result back.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._answers import (
     Called,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ._drivers import Step
     from ._flight import Flight
     from ._ledger import Ledger
+    from ._llmfast import Row
     from ._plan import Plan
     from ._request import Ask
     from ._router import Router
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     Stale = Generator[Behind, Any, Answer | None]
     Way = Generator[Step, Any, Answer]
+    Old = TypeVar("Old", StaleHit, Flown)
 
 
 class Engine(Asking):
@@ -258,11 +260,10 @@ class Engine(Asking):
         """Answer with a row that is over while a new one is fetched behind the caller's back, if the policy says so."""
         cache = self.cache
         assert cache is not None
-        found = cache.stale(plan, plan.policy.stale_while_revalidate)
-        if found is None or not (yield Behind(plan.key, partial(self._renew, ask, plan, llm_callable))):
+        answer = self._old(plan, plan.policy.stale_while_revalidate, StaleHit)
+        if answer is None or not (yield Behind(plan.key, partial(self._renew, ask, plan, llm_callable))):
             return None
         cache.counts.reason("stale:while_revalidate")
-        answer = StaleHit(*found)
         self._books.outcome("exact_hit", ask, answer)
         return answer
 
@@ -366,11 +367,21 @@ class Engine(Asking):
         assert cache is not None
         # What renews an old answer does not do it with that one.
         ours = not plan.renews and isinstance(error, Exception)
-        found = cache.stale(plan, plan.policy.stale_if_error) if ours else None
-        if found is None:
+        instead = self._old(plan, plan.policy.stale_if_error, partial(stale_hit, error)) if ours else None
+        if instead is not None:
+            cache.counts.reason("stale:if_error")
+        return instead
+
+    def _old(self, plan: Plan, window: float, made: Callable[[Row, float], Old]) -> Old | None:
+        """Return what is `made` of the row whose time was over `window` seconds ago at most, if one can be read."""
+        cache = self.cache
+        assert cache is not None
+        found = cache.stale(plan, window)
+        try:
+            return None if found is None else made(*found)
+        except Exception as error:  # noqa: BLE001 - costs the old answer, never the call
+            self.failures.note("L1", error)
             return None
-        cache.counts.reason("stale:if_error")
-        return stale_hit(*found, error)
 
     def _take(self, ask: Ask, plan: Plan, flight: Flight, flown: Flown, item: Any) -> bool:
         """Take an item of a stream; return whether there is room for more. The first one begins it for all who wait."""

@@ -261,17 +261,50 @@ def test_a_user_whose_name_is_no_text_has_answers(scope, caplog):
     assert set(cache.stats().failures) == {"user"}
 
 
-def test_a_handler_of_logs_that_fails_costs_no_call():
+@pytest.fixture
+def no_disk():
+    """A handler of the application's that cannot write what llmfast logs; the list counts what it was given."""
+    given = []
+
     class Handler(logging.Handler):
         def emit(self, record):
+            given.append(record.getMessage())
             raise OSError("no disk")
 
-    handler = Handler()
-    logging.getLogger("llmfast").addHandler(handler)
-    try:
-        assert sources(ask(static(encoder=Failing(ValueError("x"), is_async=False)), "q")) == ["llm_call"]
-    finally:
-        logging.getLogger("llmfast").removeHandler(handler)
+    logger, handler = logging.getLogger("llmfast"), Handler()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield given
+    logger.setLevel(level)
+    logger.removeHandler(handler)
+
+
+def test_a_handler_of_logs_that_fails_costs_no_call(no_disk):
+    assert sources(ask(static(encoder=Failing(ValueError("x"), is_async=False)), "q")) == ["llm_call"]
+    assert len(no_disk) == 1
+
+
+def test_a_handler_of_logs_that_fails_costs_no_row_in_shadow(no_disk):
+    cache = Cache(encoder=TopicEncoder(), policy=CachePolicy(mode="shadow"))
+    ask(cache, "t/=", "t/=a")
+    assert no_disk == ["shadow: 't/=' (cosine 0.9900) would answer 't/=a'"]
+    assert (cache.stats().failures, cache.stats().vectors) == ({}, 2)
+
+
+@pytest.mark.parametrize("made", [Cache, Engine])
+def test_a_handler_of_logs_that_fails_costs_no_end_of_a_stream(made, no_disk):
+    async def words(_):
+        yield "a"
+        yield "b"
+
+    async def run():
+        answer = await made().get_or_generate("q", words)
+        answer.response.when_ended(raises(OSError("a listener's own")))
+        return [item async for item in answer.response]
+
+    assert asyncio.run(run()) == ["a", "b"]
+    assert len(no_disk) == 1
 
 
 def test_a_follower_that_cannot_be_judged_makes_its_own_call(caplog):

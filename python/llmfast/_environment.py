@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from contextlib import suppress
 
-from ._failures import logger, shown
+from ._failures import log, shown
 
 DISABLE = "LLMFAST_DISABLE"
 
@@ -28,7 +28,5 @@ def is_disabled() -> bool:
         return word in _YES
     if value not in _warned:
         _warned.add(value)
-        # A handler of the application's may raise.
-        with suppress(Exception):
-            logger.warning("%s is %s, which is neither 1 nor 0: caches are disabled", DISABLE, shown(value))
+        log(logging.WARNING, "%s is %s, which is neither 1 nor 0: caches are disabled", DISABLE, shown(value))
     return True

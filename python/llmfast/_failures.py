@@ -28,6 +28,12 @@ def shown(value: Any, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
+def log(level: int, message: str, *arguments: Any, error: BaseException | None = None) -> None:
+    """Log for the application; a handler of its own may raise, and what it is told of must not fail by that."""
+    with suppress(Exception):
+        logger.log(level, message, *arguments, exc_info=error, stacklevel=2)
+
+
 class Failures:
     """Counts by step what went wrong inside llmfast while the call went on."""
 
@@ -40,10 +46,7 @@ class Failures:
         with self._lock:
             count = self._counts[step] = self._counts.get(step, 0) + 1
         if count == 1:
-            message = "%s failed, requests go on without it: %s"
-            # A handler of the application's may raise: it is told of a failure, and must not become one.
-            with suppress(Exception):
-                logger.warning(message, step, told(error), exc_info=error)
+            log(logging.WARNING, "%s failed, requests go on without it: %s", step, told(error), error=error)
 
     def counts(self) -> dict[str, int]:
         """Return a copy of the counts."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ._bridge import Search
 from ._encoder import encode_for_index, encode_for_index_async, is_native
+from ._failures import log
 from ._forks import new_lock
 from ._llmfast import PUBLIC, FlatIndex, LruCache, Reading, _Encoding, refusal
 from ._memory import BREADTH, WIDEST
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from ._types import Neighbour
 
     Vector = np.ndarray | _Encoding
-
-logger = logging.getLogger("llmfast")
 
 #: Vectors of recent texts that are remembered, so that a question that keeps hitting by meaning is encoded once.
 _RECENT_VECTORS = 10_000
@@ -243,7 +242,7 @@ class SemanticTier:
         plan.serving = None
         plan.why_not = f"mode is 'shadow': a question with cosine {would.score:.4f} would have served"
         self._counts.reason("shadow:semantic_hit")
-        logger.info("shadow: %r (cosine %.4f) would answer %r", would.question, would.score, plan.ask.query)
+        log(logging.INFO, "shadow: %r (cosine %.4f) would answer %r", would.question, would.score, plan.ask.query)
 
     def _verdict(self, plan: Plan, row: Row, score: float, now: float) -> tuple[str, str | None]:
         """Return the name of the verdict on a row, and why in a sentence if the cosine does not say it."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ._arguments import refuse
-from ._failures import logger
+from ._failures import log, shown
 from ._loops import on_loop
 from ._usage import NOTHING_TOLD, Told
 
@@ -165,9 +166,9 @@ class Ending:
     def _tell(self, listener: Listener) -> None:
         try:
             listener(self.model, self.usage)
-        except Exception:  # noqa: BLE001 - of the listener's own
+        except Exception as error:  # noqa: BLE001 - of the listener's own
             # Those who read the stream wait for what comes after this.
-            logger.exception("a listener of a stream's end failed: %r", listener)
+            log(logging.ERROR, "a listener of a stream's end failed: %s", shown(listener, 200), error=error)
 
     def listen(self, listener: Listener) -> None:
         """Call `listener` at the end, at once if that was."""

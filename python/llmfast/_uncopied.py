@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
 from functools import partial
 from types import BuiltinFunctionType
 from typing import Any
 
-from ._failures import logger
+from ._failures import log
 from ._forks import new_lock
 from ._values import Events, foreign
 
@@ -66,9 +66,7 @@ class Uncopied:
             form = "its model_dump(), the text" if hasattr(kind, "model_dump") else "str, bytes, JSON data"
             instead = f"{'yield' if what == 'streams' else 'return'} {form} or a Reply of these"
         held = "of type" if culprit is None or culprit is value else "with an object of type"
-        # A handler of the application's may raise.
-        with suppress(Exception):
-            logger.warning("%s %s %s are not stored: %s", what, held, name, instead)
+        log(logging.WARNING, "%s %s %s are not stored: %s", what, held, name, instead)
 
 
 def _known_by(function: Any) -> tuple[tuple[int, int], Any]:

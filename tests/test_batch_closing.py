@@ -8,7 +8,7 @@ import pytest
 
 from batching import shut_gate
 from llmfast._errors import ClosedError
-from loops import turns
+from loops import in_time, turns
 
 
 def test_drain_waits_for_everything_and_for_nothing():
@@ -68,6 +68,23 @@ def test_close_with_cancel_fails_what_waits_and_stops_what_runs():
 
     assert asyncio.run(main()) == [ClosedError] * 4
     assert gate.calls == [["a", "b"]]
+
+
+def test_lists_that_wait_for_room_are_not_called_any_more_when_the_queue_is_closed():
+    gate, embed = shut_gate(max_batch_size=2, max_queue=4)
+
+    async def main():
+        lists = [asyncio.ensure_future(embed.map(items)) for items in ("abcdefgh", "ij", "kl")]
+        await turns()
+        assert len(gate.calls) == 1
+        await embed.close(cancel=True)
+        results = await asyncio.gather(*lists, return_exceptions=True)
+        return [type(result) for result in results], embed.stats()
+
+    results, stats = in_time(main())
+    assert results == [ClosedError] * 3
+    assert gate.calls == [["a", "b"]]
+    assert (stats.submitted, stats.cancelled, stats.running) == (4, 4, 0)
 
 
 def test_a_map_that_waits_for_room_ends_when_the_queue_is_closed():

@@ -412,8 +412,9 @@ class LoopQueue(BatchQueue):
         batch.cancel(list(range(len(batch))))
 
     def _give_up_waiting(self) -> None:
+        lists = self._lists.take_all()
         self._cancel_all(self.drop_waiting())
-        for listed in list(self._lists.values()):
+        for listed in lists:
             listed.future.cancel()
             self.drop(listed.group)
 
@@ -454,12 +455,12 @@ class LoopQueue(BatchQueue):
         def closed() -> ClosedError:
             return ClosedError("this batched function was closed before there was a result")
 
-        waiting, calls = self.drop_waiting(), list(self._calls.values())
+        lists, waiting, calls = self._lists.take_all(), self.drop_waiting(), list(self._calls.values())
         for batch in (waiting, *(call.batch for call in calls if call.batch is not None)):
             # The scheduler has counted those that it dropped. Of a batch that is bisected some have their results.
             errors = [(place, closed()) for place in batch.wanted()]
             self.give_errors(batch, errors, counted=batch is not waiting)
-        for listed in list(self._lists.values()):
+        for listed in lists:
             if not listed.future.done():
                 listed.future.set_exception(closed())
             self.drop(listed.group)

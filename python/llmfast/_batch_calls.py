@@ -17,7 +17,10 @@ from ._errors import BatchSizeError
 from ._loops import running_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+
+    from ._batch_queue import LoopQueue
+    from ._llmfast import FormedBatch
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -60,6 +63,11 @@ def in_context(context: contextvars.Context, work: Coroutine[Any, Any, None]) ->
         return
 
 
+def variables_of(batch: FormedBatch) -> contextvars.Context:
+    """Return those of whoever submitted the first item: a batch belongs to several callers, and has to have some."""
+    return contextvars.Context() if batch.context is None else batch.context.copy()
+
+
 class Threads:
     """The threads of a synchronous function, which start with the first call and end with their owner."""
 
@@ -85,6 +93,33 @@ class Threads:
                 results.close()
             raise asyncio.CancelledError
         return await results
+
+
+class Retries:
+    """The calls that find what fails a batch."""
+
+    def __init__(self, queue: LoopQueue, batch: FormedBatch) -> None:
+        self._queue = queue
+        self._batch = batch
+
+    def wanted(self, places: Sequence[int]) -> list[int]:
+        """Return the places that somebody waits for."""
+        wanted = set(self._batch.wanted())
+        return [place for place in places if place in wanted]
+
+    async def attempt(self, places: list[int]) -> Exception | None:
+        """Call the function for these items alone."""
+        self._queue.totals.add_retry()
+        try:
+            results = await self._queue.function(self._batch.items(places))
+        except Exception as error:  # noqa: BLE001 - it is its callers'
+            return error
+        self._queue.sort_out(self._batch, results, places)
+        return None
+
+    def fail(self, places: list[int], error: BaseException) -> None:
+        """Give these items an error."""
+        self._queue.give_errors(self._batch, zip(places, each(error, len(places)), strict=True))
 
 
 def _sealed(call: Callable[..., Any], items: list[Any]) -> Any:

@@ -13,14 +13,14 @@ from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ._batch_bisect import isolate
-from ._batch_calls import Threads, as_list, each, holdable, in_context, runs_in, turn
+from ._batch_calls import Retries, Threads, as_list, each, holdable, in_context, runs_in, turn, variables_of
 from ._batch_lists import Lists
 from ._batch_worker import INSIDE, Call, Worker
 from ._errors import BatchSizeError, ClosedError, DeadlineError, NestedBatchError
 from ._llmfast import BatchQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from typing import Self
 
     from ._batch_lists import Listed
@@ -257,7 +257,7 @@ class LoopQueue(BatchQueue):
         self._calls[number] = call
         loop = self._loop or asyncio.get_running_loop()
         work = self._work(call, batch, None)
-        call.task = Worker(work, loop=loop, name="llmfast batch", context=_variables(batch))
+        call.task = Worker(work, loop=loop, name="llmfast batch", context=variables_of(batch))
 
     async def _work(self, call: Call, batch: FormedBatch | None, first: asyncio.Future[Any] | None) -> None:
         """Serve a batch, None for the one that comes next, and then others as long as they come.
@@ -278,7 +278,7 @@ class LoopQueue(BatchQueue):
                     await self._serve(call, batch)
                     own = False
                 else:
-                    await in_context(_variables(batch), self._serve(call, batch))
+                    await in_context(variables_of(batch), self._serve(call, batch))
                 if task is None or task.cancelling():
                     # Its function has left a request to cancel the task, which is not meant for the next batch.
                     self._start_all()
@@ -331,7 +331,7 @@ class LoopQueue(BatchQueue):
 
     async def _serve_failed(self, call: Call, batch: FormedBatch, error: Exception) -> None:
         if self._options.bisects(error) and not isinstance(error, NestedBatchError):
-            await isolate(_Attempts(self, batch), len(batch), error)
+            await isolate(Retries(self, batch), len(batch), error)
             call.task = None
         else:
             call.task = None
@@ -467,38 +467,6 @@ class LoopQueue(BatchQueue):
         for call in calls:
             call.stop()
         self._settle()
-
-
-class _Attempts:
-    """The calls that find what fails a batch."""
-
-    def __init__(self, queue: LoopQueue, batch: FormedBatch) -> None:
-        self._queue = queue
-        self._batch = batch
-
-    def wanted(self, places: Sequence[int]) -> list[int]:
-        """Return the places that somebody waits for."""
-        wanted = set(self._batch.wanted())
-        return [place for place in places if place in wanted]
-
-    async def attempt(self, places: list[int]) -> Exception | None:
-        """Call the function for these items alone."""
-        self._queue.totals.add_retry()
-        try:
-            results = await self._queue.function(self._batch.items(places))
-        except Exception as error:  # noqa: BLE001 - it is its callers'
-            return error
-        self._queue.sort_out(self._batch, results, places)
-        return None
-
-    def fail(self, places: list[int], error: BaseException) -> None:
-        """Give these items an error."""
-        self._queue.give_errors(self._batch, zip(places, each(error, len(places)), strict=True))
-
-
-def _variables(batch: FormedBatch) -> Context:
-    """Return those of whoever submitted the first item: a batch belongs to several callers, and has to have some."""
-    return Context() if batch.context is None else batch.context.copy()
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:

@@ -115,6 +115,20 @@ def test_a_list_whose_deadline_passes_before_there_is_room_fails_in_time():
     assert all(item.startswith("a") for call in gate.calls for item in call)
 
 
+def test_a_list_that_is_late_behind_a_more_urgent_one_fails_in_time():
+    gate, embed = busy_gate()
+
+    async def main():
+        urgent = asyncio.ensure_future(embed.map([f"a{number}" for number in range(8)], priority=1))
+        await turns()
+        with pytest.raises(DeadlineError):
+            await asyncio.wait_for(embed.map("bc", deadline=0.01), 60)
+        gate.open_all()
+        return len(await urgent)
+
+    assert asyncio.run(main()) == 8
+
+
 def test_a_list_that_keeps_errors_keeps_the_results_it_had_when_its_deadline_passes():
     gate, embed = busy_gate()
 

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from llmfast import Cache, MiniLM
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse names with an address in them: a test is called the same in every run."""
+    passing = [item.nodeid for item in items if " at 0x" in item.nodeid]
+    if passing:
+        raise pytest.UsageError(f"these tests have another name in each run, give them ids: {passing}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What llmfast remembers between processes is kept apart from the user's."""

@@ -13,6 +13,13 @@ def in_time(coroutine):
     return asyncio.run(asyncio.wait_for(coroutine, LONG_S))
 
 
+async def cancelled(*tasks):
+    """Cancel tasks and wait for their ends."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def turns(count=5):
     """Let everything run that can run without anybody's help."""
     for _ in range(count):

@@ -20,7 +20,7 @@ import pytest
 
 from batching import open_gate, shut_gate
 from llmfast._errors import DeadlineError
-from loops import turns
+from loops import cancelled, turns
 
 
 class WatchedLoop(asyncio.SelectorEventLoop):
@@ -70,9 +70,7 @@ async def waiting(embed, *deadlines):
 
 
 async def left(*tasks):
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await cancelled(*tasks)
     await turns()
 
 

@@ -13,7 +13,7 @@ import pytest
 from llmfast import Cache, CachePolicy, Engine, Ledger, Reply, Usage
 from llmfast._drivers import _hand_over
 from llmfast._request import Ask
-from loops import LONG_S, in_time
+from loops import LONG_S, cancelled, in_time
 
 
 def test_a_call_is_booked_when_who_led_it_is_gone():
@@ -29,8 +29,7 @@ def test_a_call_is_booked_when_who_led_it_is_gone():
         await asyncio.sleep(0)
         follower = asyncio.create_task(engine.get_or_generate("q", model, model="gpt-4o"))
         await asyncio.sleep(0)
-        leader.cancel()
-        await asyncio.gather(leader, return_exceptions=True)
+        await cancelled(leader)
         go.set()
         assert (await follower).coalesced
         return ledger.summary(), engine.cache.stats()
@@ -75,8 +74,7 @@ def test_a_call_that_is_drained_is_booked():
 
         asking = asyncio.create_task(engine.get_or_generate("q", model, model="gpt-4o"))
         await entered.wait()
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+        await cancelled(asking)
         go.set()
         await asyncio.gather(*engine._driver._tasks)
         assert (await engine.get_or_generate("q", model, model="gpt-4o")).source == "exact_hit"

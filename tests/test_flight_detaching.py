@@ -11,7 +11,7 @@ import pytest
 from asking import Gate, Model, static
 from encoders import TopicEncoder
 from llmfast import Cache, CachePolicy
-from loops import LONG_S, in_time
+from loops import LONG_S, cancelled, in_time
 
 
 def test_a_detached_flight_answers_those_who_wait_and_stores_nothing():
@@ -61,8 +61,7 @@ def test_a_call_that_drains_for_nobody_is_cancelled_when_it_is_detached():
         gate, cache = Gate(), Cache(policy=CachePolicy(on_abandon="drain"))
         leader = asyncio.ensure_future(cache.get_or_generate("q", gate))
         await gate.entered.wait()
-        leader.cancel()
-        await asyncio.gather(leader, return_exceptions=True)
+        await cancelled(leader)
         assert len(cache.flights) == 1
         assert cache.flights.detach(lambda _: True) == 1
         await asyncio.wait_for(gate.stopped.wait(), 10)

@@ -9,7 +9,7 @@ import pytest
 from asking import Gate, Model
 from llmfast import Cache, CachePolicy
 from llmfast._flight import FlightTable
-from loops import in_time
+from loops import cancelled, in_time
 
 
 def test_a_leader_that_is_cancelled_fails_nobody_else():
@@ -34,9 +34,7 @@ def test_when_the_last_one_leaves_the_call_is_cancelled():
         gate, cache = Gate(), Cache()
         waiting = [asyncio.ensure_future(cache.get_or_generate("q", gate)) for _ in range(3)]
         await gate.entered.wait()
-        for one in waiting:
-            one.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+        await cancelled(*waiting)
         await gate.stopped.wait()
         gate.open.set()
         return gate, cache, await cache.get_or_generate("q", gate)
@@ -51,8 +49,7 @@ def test_or_goes_on_where_the_policy_says_drain():
         gate, cache = Gate(), Cache(policy=CachePolicy(on_abandon="drain"))
         leader = asyncio.ensure_future(cache.get_or_generate("q", gate))
         await gate.entered.wait()
-        leader.cancel()
-        await asyncio.gather(leader, return_exceptions=True)
+        await cancelled(leader)
         late = asyncio.ensure_future(cache.get_or_generate("q", gate))
         await asyncio.sleep(0)
         gate.open.set()

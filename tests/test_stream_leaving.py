@@ -9,6 +9,7 @@ from contextlib import aclosing
 import pytest
 
 from llmfast import Cache, CachePolicy
+from loops import cancelled
 from streaming import Tap, read, run
 
 
@@ -28,8 +29,7 @@ async def leave_by_being_cancelled(answer):
     await read(answer, 1)
     reading = asyncio.ensure_future(read(answer))
     await asyncio.sleep(0)
-    reading.cancel()
-    await asyncio.gather(reading, return_exceptions=True)
+    await cancelled(reading)
 
 
 LEAVE = pytest.mark.parametrize("leave", [leave_by_closing, leave_by_dropping, leave_by_being_cancelled])
@@ -79,9 +79,7 @@ def test_callers_that_leave_before_the_first_item_stop_the_call():
         tap, cache = Tap(), Cache()
         waiting = [asyncio.ensure_future(cache.get_or_generate("q", tap)) for _ in range(3)]
         await tap.entered.wait()
-        for one in waiting:
-            one.cancel()
-        await asyncio.gather(*waiting, return_exceptions=True)
+        await cancelled(*waiting)
         await tap.closed.wait()
         assert len(cache.flights) == 0
 

@@ -403,6 +403,7 @@ def test_a_copy_of_public_is_public(copied):
         ({"params": "{}"}, "params must be a mapping"),
         ({"context": 5}, r"context must be a list or another iterable of JSON data, got 5 \(int\)"),
         ({"messages": object}, "messages must be a list or another iterable"),
+        ({"messages": 5}, r"messages must be a list of messages, .* got 5 \(int\)"),
         ({"messages": "hi"}, r"messages must be a list of messages, each a dict with role .* got 'hi' \(str\)"),
         ({"messages": TURN}, r"messages must be a list of messages, .* got \{'role': .*\(dict\)"),
         ({"messages": [TURN, 2]}, r"messages must be a list of messages, .* got 2 \(int\)"),

@@ -134,7 +134,7 @@ def uncallable(function: Any) -> ConfigError:
 def check_turns(messages: Any) -> None:
     """Raise ConfigError for what cannot be the messages of a conversation, and would quietly be counted as such."""
     expected = "a list of messages, each a dict with role and content"
-    if isinstance(messages, str | bytes | Mapping):
+    if isinstance(messages, str | bytes | Mapping) or not isinstance(messages, Iterable):
         raise refuse("messages", messages, expected)
     for turn in messages:
         if turn is None or isinstance(turn, int | float | Sequence):

@@ -252,6 +252,20 @@ def test_a_route_that_is_none_of_ours_costs_nothing():
     assert (answer.response, answer.model) == ("by gpt", "asked")
 
 
+def test_a_route_that_fails_to_name_its_model_costs_the_decision_and_not_the_call(caplog):
+    class Route:
+        model = property(raises(OSError("no model")))
+
+    class Routes:
+        def route(self, query):
+            return Route()
+
+    engine = Engine(cache=Cache(), router=Routes())
+    answer = ask(engine, "q", llm=lambda query, decision: f"by {decision}", model="asked")[0]
+    assert (answer.response, answer.model, answer.decision.route) == ("by None", "asked", None)
+    assert engine.cache.stats().failures == {"router": 1}
+
+
 @pytest.mark.parametrize("scope", [None, "tenant", PUBLIC])
 def test_a_user_whose_name_is_no_text_has_answers(scope, caplog):
     cache = Cache(encoder=TopicEncoder())

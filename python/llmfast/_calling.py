@@ -35,17 +35,16 @@ class Calling:
         self, ask: Ask, llm_callable: Callable[..., Any], book: Callable[[Called], None]
     ) -> Generator[Call | OffLoop, Any, Called]:
         """Call the model. What cannot be stopped, and ends when nobody waits any more, is given to `book`."""
-        route = None
+        route, chosen = None, None
         if self._router is not None:
             try:
-                route = choose(self._router, ask)
+                route, chosen = choose(self._router, ask)
             except Exception as error:  # noqa: BLE001 - a failure of ours costs the decision, never the call
                 self._failures.note("router", error)
         takes = parameters(llm_callable).get("decision")
         # Without a choice of ours a default stands, such as what `partial` has bound.
         tells = takes is not None and (route is not None or takes.default is takes.empty)
-        chosen = getattr(route, "model", None) if tells else None
-        model = chosen if isinstance(chosen, str) else ask.model
+        model = chosen if tells and chosen is not None else ask.model
         late = partial(self._read_late, book, model, route)
         result = yield Call(llm_callable, ask.query, {"decision": route} if tells else {}, late)
         data = _value_of(result)

@@ -21,12 +21,18 @@ _MOST_PARTS = 100_000
 _BYTES_A_TOKEN = 4
 
 
-def choose(router: Any, ask: Ask) -> Any:
-    """Return the choice of a router, ours or the caller's own.
+def choose(router: Any, ask: Ask) -> tuple[Any, str | None]:
+    """Return the choice of a router, ours or the caller's own, and the model that it names, if it names one.
 
     It is asked with the question, with the documents as its `context`, and with `more_tokens` for system prompt and
     turns before, if its `route` has parameters of these names. Raises what it raises.
     """
+    route = _asked(router, ask)
+    model = getattr(route, "model", None)
+    return route, model if isinstance(model, str) else None
+
+
+def _asked(router: Any, ask: Ask) -> Any:
     if ask.context == () and ask.messages is None and ask.normal is None and not ask.system:
         return router.route(ask.query)
     names = parameters(router.route)

@@ -188,6 +188,19 @@ def test_no_timer_outlives_what_has_a_deadline(end):
     assert on_watched_loop(main) == ([], [])
 
 
+@pytest.mark.parametrize("form", ["item", "list"])
+def test_no_timer_outlives_what_is_left_before_there_is_a_call(form):
+    async def main(loop):
+        _, embed = shut_gate(max_wait=100.0)
+        task = asyncio.ensure_future(embed("x") if form == "item" else embed.map("xy"))
+        await turns()
+        seen = loop.alarms()
+        await left(task)
+        return seen, loop.alarms()
+
+    assert on_watched_loop(main) == ([100], [])
+
+
 def test_a_list_that_is_late_leaves_the_timer_to_the_next_one():
     async def main(loop):
         gate, embed = busy_gate()

@@ -184,7 +184,10 @@ class LoopQueue(BatchQueue):
     def _settle(self) -> None:
         if self._calls or self._lists or self.armed or self.waiting:
             return
-        self.function = self._loop = None
+        if self._timer is not None:
+            # Of an item or a list that was left: it would keep this until its deadline.
+            self._timer.cancel()
+        self.function = self._loop = self._timer = None
         self._entrance.release()
         for future in self._for_idle:
             if not future.done():

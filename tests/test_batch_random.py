@@ -70,7 +70,9 @@ class World:
                     asyncio.get_running_loop().call_soon(future.cancel)
                 return number, await future
             results = await self.embed.map(
-                [(number, cost)] * self.random.randrange(5), return_exceptions=bool(self.random.randrange(2)), **wishes
+                [(number, cost)] * self.random.choice((0, 1, 2, 4, 12)),
+                return_exceptions=bool(self.random.randrange(2)),
+                **wishes,
             )
             return number, results[0] if results else ("answer", number)
         except REASONS as error:
@@ -114,9 +116,14 @@ def test_every_item_ends_whatever_happens(seed, options, threaded):
         closing = world.random.random()
         if closing < 0.2:
             await asyncio.sleep(0)
-            await world.embed.close(cancel=world.random.random() < 0.5)
+            cancels = world.random.random() < 0.5
+            calls = len(world.sizes)
+            await world.embed.close(cancel=cancels)
+            assert threaded or not cancels or len(world.sizes) == calls, "no call begins after that"
         ended = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 60)
         await asyncio.wait_for(world.embed.drain(), 60)
+        queue = world.embed._queues.of(asyncio.get_running_loop())
+        assert (queue.function, queue._timer, queue._calls, queue._lists) == (None, None, {}, {}), "it holds nothing"
         return ended
 
     for end in asyncio.run(main()):

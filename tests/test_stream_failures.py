@@ -47,10 +47,32 @@ class Breaking:
 
 
 @pytest.mark.parametrize("made", [Cache, Engine])
-def test_an_error_on_closing_does_not_hide_the_providers(made):
+def test_an_error_on_closing_does_not_hide_the_providers_and_is_counted(made, caplog):
     async def main():
-        with pytest.raises(ConnectionError, match="429"):
-            await read(await made().get_or_generate("q", lambda _: Breaking()))
+        asked = made()
+        for _ in range(2):
+            with pytest.raises(ConnectionError, match="429"):
+                await read(await asked.get_or_generate("q", lambda _: Breaking()))
+        assert asked.engine.failures.counts() == {"closing a stream": 2}
+        logged = [record.message for record in caplog.records if record.name == "llmfast"]
+        assert ["already closed" in message for message in logged] == [True], "logged once"
+
+    run(main)
+
+
+def test_an_error_on_closing_what_nobody_reads_any_more_is_counted(caplog):
+    class Endless(Breaking):
+        async def __anext__(self):
+            await asyncio.sleep(0)
+            return "a"
+
+    async def main():
+        cache = Cache()
+        answer = await cache.get_or_generate("q", lambda _: Endless())
+        assert await read(answer, 2) == ["a", "a"]
+        await answer.response.aclose()
+        await asyncio.gather(*cache.engine._driver._tasks, return_exceptions=True)
+        assert cache.stats().failures == {"closing a stream": 1}
 
     run(main)
 

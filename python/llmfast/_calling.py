@@ -63,14 +63,18 @@ class Calling:
         ending.note(model, usage_told(item, self._failures), finish_reason)
         return NOTHING if item.value is None else item.value
 
+    def unclosed(self, error: Exception) -> None:
+        """Note what closing a stream raised that was not read to its end."""
+        self._failures.note("closing a stream", error)
+
     def passed_on(self, called: Called) -> Called:
         """Return what a call returned that is neither shared nor stored, a stream as such."""
         loop = running_loop()
         if loop is None or not is_stream(called.value):
             return called
         ending = Ending(called.model, called.usage, failures=self._failures)
-        stream = Stream(Passage(called.value, partial(self.unwrapped, ending), ending, loop))
-        return Called(stream, None, called.model, called.route)
+        passage = Passage(called.value, partial(self.unwrapped, ending), ending, loop, self.unclosed)
+        return Called(Stream(passage), None, called.model, called.route)
 
     def _read_late(self, book: Callable[[Called], None], model: str, route: Any, result: Any) -> None:
         """Read what a call returned when nobody waited any more, in its thread."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 import threading
-from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -64,11 +63,15 @@ class Await(NamedTuple):
 
 
 class Pour(NamedTuple):
-    """Read the stream `source` to its end, give each item to `take`, and wait for `room` where that returns False."""
+    """Read the stream `source` to its end, give each item to `take`, and wait for `room` where that returns False.
+
+    What closing it before its end raises is told to `unclosed`: that it was not read to its end counts more.
+    """
 
     source: Any
     take: Callable[[Any], bool]
     room: Callable[[], Awaitable[None]]
+    unclosed: Callable[[Exception], None]
 
 
 class Fly(NamedTuple):
@@ -387,8 +390,10 @@ async def _pour(step: Pour) -> None:
         raise
     except BaseException:
         # What it raised counts, not how it took its end.
-        with suppress(Exception):
+        try:
             await close_source(iterator, step.source)
+        except Exception as error:  # noqa: BLE001 - counted
+            step.unclosed(error)
         raise
 
 

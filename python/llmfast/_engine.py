@@ -332,7 +332,8 @@ class Engine(Asking):
             flight.on_land, flight.on_leave = recording.finish, recording.nudge
             flown = Flown("llm_call", None, None, called.model, None, None, None, decision, plan.key, recording)
             try:
-                yield Pour(called.value, partial(self._take, ask, plan, flight, flown), partial(recording.room, flight))
+                take, room = partial(self._take, ask, plan, flight, flown), partial(recording.room, flight)
+                yield Pour(called.value, take, room, self._calling.unclosed)
             except Exception as error:
                 instead = None if flight.told else self._stale_instead(plan, error)
                 if instead is None:

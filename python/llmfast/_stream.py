@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import logging
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ._arguments import refuse
@@ -212,8 +211,17 @@ class Replay:
 class Passage:
     """The items of a stream that is neither shared nor stored, read from the provider as they are asked for."""
 
-    def __init__(self, source: Any, unwrap: Callable[[Any], Any], ending: Ending, loop: asyncio.AbstractEventLoop):
+    def __init__(
+        self,
+        source: Any,
+        unwrap: Callable[[Any], Any],
+        ending: Ending,
+        loop: asyncio.AbstractEventLoop,
+        unclosed: Callable[[Exception], None],
+    ) -> None:
         self.ending = ending
+        #: Told what closing the source raised, where something else is raised already.
+        self._unclosed = unclosed
         self._source = source
         self._iterator = aiter(source)
         self._unwrap = unwrap
@@ -232,8 +240,10 @@ class Passage:
                 raise
             except BaseException:
                 # What it raised counts, not how it took its end.
-                with suppress(Exception):
+                try:
                     await self.close()
+                except Exception as error:  # noqa: BLE001 - counted
+                    self._unclosed(error)
                 raise
             value = self._unwrap(item)
             if value is not NOTHING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -275,3 +276,17 @@ def test_the_stats_add_up():
     stats = cache.stats()
     assert (stats.requests, stats.exact_hits, stats.semantic_hits, stats.llm_calls) == (4, 1, 1, 2)
     assert (stats.coalesced, stats.uncacheable, stats.failures, stats.rows) == (0, 0, {}, 2)
+
+
+def test_exact_hits_of_many_threads_are_all_counted():
+    cache = Cache()
+    cache.get_or_generate_sync("question", lambda query: "answer")
+
+    def ask() -> None:
+        for _ in range(1_000):
+            cache.get_or_generate_sync("question", lambda query: "answer")
+
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(ask) for _ in range(8)]:
+            done.result()
+    assert cache.stats().exact_hits == 8_000

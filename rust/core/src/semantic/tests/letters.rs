@@ -69,12 +69,26 @@ fn passages_of_which_each_letter_counts() {
             ("Übersetze ins Englische: Ich gehe heim", "Übersetze ins Englische: Ich ging heim"),
             ("Traduis en anglais : il a pêché", "Traduis en anglais : il a péché"),
             ("Переведи на английский: я иду домой", "Переведи на английский: я шёл домой"),
+            ("Is this sentence correct? I have went home", "Is this sentence correct? I have gone home"),
+            (
+                "Context: The contract ended. Question: Is it valid?",
+                "Context: The contract ends. Question: Is it valid?",
+            ),
+            (
+                "Answer from the context.\n\nContext:\nFees are free.\n\nQuestion: What are fees?",
+                "Answer from the context.\n\nContext:\nFees were free.\n\nQuestion: What are fees?",
+            ),
         ],
     );
     alike(&[
         ("Please translate to French: I go home", "Translate to French: I go home "),
         ("Question: how do I reset my password?", "Question: how can I reset my password?"),
         ("Can you translate at 10:30?", "Could you translate at 10:30?"),
+        (
+            "Context: The contract ended. Question: How can I end it?",
+            "Context: The contract ended. Question: How do I end it?",
+        ),
+        ("Is this my card? How do I lock it?", "Is this my card? How can I lock it?"),
         // No passage follows.
         ("How do I translate a page?", "How can I translate a page?"),
     ]);

@@ -7,7 +7,7 @@ from typing import Any
 
 from ._forks import new_lock
 from ._llmfast import LruCache
-from ._provider_json import as_data, maps
+from ._provider_json import as_data, maps, response_in
 
 #: What providers call an answer that ended as it should.
 _COMPLETE = frozenset(
@@ -85,7 +85,7 @@ def _refuses(value: dict[str, Any]) -> bool:
     said = [choice.get(place) for choice in maps(value, "choices") for place in ("message", "delta")]
     if any(type(message) is dict and message.get("refusal") for message in said):
         return True
-    response = _response(value)
+    response = response_in(value)
     parts = (part for item in maps(response, "output") for part in maps(item, "content")) if response else ()
     return any(part.get("type") == "refusal" for part in parts)
 
@@ -96,7 +96,7 @@ def _finish_reasons(value: dict[str, Any]) -> list[str]:
     if value.get("type") in ("message", "message_delta"):
         holder = value.get("delta", value)
         found.append(holder.get("stop_reason") if type(holder) is dict else None)
-    response = _response(value)
+    response = response_in(value)
     if response is not None:
         status = response.get("status")
         # An event says how far the response was then.
@@ -168,12 +168,6 @@ def _is_unfinished_message(value: dict[str, Any]) -> bool:
     """Whether this is a message of Anthropic's, not of others, that does not say why it stopped."""
     is_anthropic_s = type(value.get("content")) is list and ("stop_reason" in value or "model" in value)
     return is_anthropic_s and value.get("stop_reason") is None
-
-
-def _response(value: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the object of the responses API that this is or carries."""
-    response = value.get("response") if str(value.get("type", "")).startswith("response.") else value
-    return response if type(response) is dict and response.get("object") == "response" else None
 
 
 def _why_not(reason: str) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ._answers import Called
 from ._drivers import Call, OffLoop
 from ._loops import running_loop
-from ._provider_json import as_data, may_be_data, signed
+from ._provider_json import as_data, event_of, may_be_data, signed
 from ._reply import said, usage_said, usage_told
 from ._routing import choose, parameters
 from ._storing import is_small
@@ -58,6 +58,10 @@ class Calling:
     def unwrapped(self, ending: Ending, item: Any) -> Any:
         """Return an item of a stream, NOTHING if it only told of the answer, which `ending` notes."""
         if not isinstance(item, Reply):
+            event = event_of(item)
+            if event is not None:
+                reply = Reply(None, event.usage, event.model)
+                ending.note_event(event, said(reply, self._failures)[0], usage_told(reply, self._failures))
             return item
         model, finish_reason = said(item, self._failures)
         ending.note(model, usage_told(item, self._failures), finish_reason)

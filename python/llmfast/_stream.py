@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ._failures import Failures
+    from ._provider_json import Event
     from ._usage import Usage
 
     #: Told the model that served and the tokens that it took.
@@ -129,6 +130,9 @@ class Ending:
         self._told = NOTHING_TOLD if usage is None or ended else Told.by(usage)
         #: Whether the usage was told when the answer was whole.
         self._is_final = False
+        #: Of the provider's answer whose events told the usage, and whether there was another one.
+        self._answer: str | None = None
+        self._is_of_many = False
         self._failures = failures
         self._lock = threading.Lock()
         self._listeners: list[Listener] = []
@@ -144,6 +148,19 @@ class Ending:
             self._told = told if told == NOTHING_TOLD else self._told.then(told)
             self.usage = self._told.usage
             self._is_final = self.finish_reason is not None
+
+    def note_event(self, event: Event, model: str | None, told: Told | None) -> None:
+        """Take what an item that is a provider's `event` says, `model` and usage as they were read.
+
+        Where several answers go through one stream, none of their usages is the whole: then it is not known, unless a
+        `Reply` says it.
+        """
+        if told is not None and event.id is not None:
+            self._is_of_many |= self._answer not in (None, event.id)
+            self._answer = event.id
+        self.note(model, NOTHING_TOLD if told is not None and self._is_of_many else told, None)
+        if told is not None:
+            self._is_final |= event.is_last
 
     def end(self, *, cut: bool = False) -> None:
         """Tell everybody who listens; only the first call counts.

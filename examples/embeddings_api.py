@@ -56,6 +56,8 @@ async def main() -> None:
         with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310 - our own address
             return [row["embedding"] for row in json.load(response)["data"]]
 
+    # A text that the API refuses fails alone. Too many requests (429), a wrong key, an API that is down fail the whole
+    # batch, which is not sent again in parts: see `bisect` of `batch`.
     @batch(max_batch_size=64)
     async def embed(texts: list[str]) -> list[list[float]]:
         return await asyncio.to_thread(post, texts)

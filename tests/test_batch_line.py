@@ -369,7 +369,7 @@ def test_the_counters_add_up():
         ({"bins": [1, "a"], "cost": len}, "bins must be rising costs"),
         ({"bins": {3, 1}, "cost": len}, "bins must be a number of bins or a list of their upper bounds, got {1, 3}"),
         ({"padded": "no", "cost": len}, "padded must be True or False, got 'no'"),
-        ({"bisect": 3}, "bisect must be True, False or the exceptions to bisect, got 3"),
+        ({"bisect": 3}, "bisect must be None, True, False or the exceptions to bisect, got 3"),
         ({"bisect": KeyboardInterrupt}, "bisect must be"),
     ],
 )

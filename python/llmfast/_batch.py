@@ -41,7 +41,8 @@ class Batched(BatchFront, Generic[T, R]):
     An async function runs in a task of the loop, a synchronous one on a thread of its own. It sees the `contextvars` of
     whoever submitted the first item of its batch. It gets a fresh list and returns as many results. A result that is an
     exception is raised for its item alone. When the function raises, its batch is tried in halves to find the items
-    that fail it (see `bisect` of `batch`); they get the exception, the others their results. What is no Exception, such
+    that fail it, unless the error is about the call (see `bisect` of `batch`); they get the exception, the others their
+    results. What is no Exception, such
     as what `pytest.fail` raises, is that of all items at once; KeyboardInterrupt and SystemExit go to whoever runs the
     loop, and cancel the items. Another number of results, or nothing that has one, is a BatchSizeError for all of them.
     An item whose caller is cancelled is left out of the next batch; if its batch is running, the other items are not
@@ -307,7 +308,7 @@ def batch(
     max_queue_tokens: int | None = ...,
     bins: int | Sequence[int] | None = ...,
     ageing: float = ...,
-    bisect: bool | type[Exception] | tuple[type[Exception], ...] = ...,
+    bisect: bool | type[Exception] | tuple[type[Exception], ...] | None = ...,
 ) -> BatchDecorator: ...
 def batch(
     fn: Callable[..., Any] | None = None,
@@ -323,7 +324,7 @@ def batch(
     max_queue_tokens: int | None = None,
     bins: int | Sequence[int] | None = None,
     ageing: float = AGEING,
-    bisect: bool | type[Exception] | tuple[type[Exception], ...] = True,
+    bisect: bool | type[Exception] | tuple[type[Exception], ...] | None = None,
 ) -> Any:
     """Make a function on lists callable with single items, which it gets in batches.
 
@@ -346,12 +347,14 @@ def batch(
     an item may wait for others although a worker is free. That is for functions that are paid by the call: otherwise it
     only costs time. `ageing`: seconds of waiting that are worth one step of priority.
 
-    `bisect`: whether a batch that raised is tried in halves, or for which exceptions. With L = log2(n), rounded up, one
-    bad item of n takes at most 2 L calls more; many take 8 L + 2 at most, and 2 L + 2 as long as no call succeeds. An
-    item fails with what the function raised for it alone; what the calls were not enough for gets an UntriedItemError,
-    or the function's own error where all calls raised the same. False for functions that must not see an item twice;
-    then the exception is that of all items, of which each gets a copy, if it can be copied, with the original as its
-    `__cause__`.
+    `bisect`: whether a batch that raised is tried in halves, or for which exceptions. By default (None) it is, unless
+    the error is about the call and no item: connections that fail, time-outs, and an HTTP status of 401, 403, 404, 408,
+    409, 425, 429 or from 500 on (as `status_code`, `status` or `code` of the exception or its `response`). With
+    L = log2(n), rounded up, one bad item of n takes at most 2 L calls more; many take 8 L + 2 at most, and 2 L + 2 as
+    long as no call succeeds. An item fails with what the function raised for it alone; what the calls were not enough
+    for gets an UntriedItemError, or the function's own error where all calls raised the same. False for functions that
+    must not see an item twice. An exception that is not bisected is that of all items, of which each gets a copy, if it
+    can be copied, with the original as its `__cause__`.
 
     Raises ConfigError for an option outside what is accepted, or a function of other parameters.
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from ._errors import NestedBatchError, UntriedItemError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 #: Calls that may be made to find what fails a batch, for each halving that one bad item takes, and some for small
 #: batches: as long as none has succeeded, since then it may be the function that fails, and once one has.
@@ -32,7 +32,7 @@ class Attempts(Protocol):
         """Give these items an error, each a copy of its own."""
 
 
-async def isolate(batch: Attempts, size: int, error: Exception) -> None:
+async def isolate(batch: Attempts, size: int, error: Exception, fails_all: Callable[[Exception], bool]) -> None:
     """Find the items that fail a batch of `size`, which raised `error`; the others get their results.
 
     A bad item is found by halves, then the rest is tried in groups, half as large after each bad one and twice as
@@ -42,14 +42,27 @@ async def isolate(batch: Attempts, size: int, error: Exception) -> None:
 
     An item fails with what the function raised for it alone. What was not tried when the calls are used up gets an
     UntriedItemError, or the function's own error if every call raised the same: then it is no item that fails it.
+    An error on the way that `fails_all`, such as too many requests, ends the search: all that is left gets it.
     """
-    await _Search(batch, size, error).run()
+    try:
+        await _Search(batch, size, error, fails_all).run()
+    except _FailsAllError as end:
+        batch.fail(batch.wanted(range(size)), end.raised)
+
+
+class _FailsAllError(Exception):
+    """A call raised what is no item's own."""
+
+    def __init__(self, raised: Exception) -> None:
+        super().__init__(raised)
+        self.raised = raised
 
 
 class _Search:
-    def __init__(self, batch: Attempts, size: int, error: Exception) -> None:
+    def __init__(self, batch: Attempts, size: int, error: Exception, fails_all: Callable[[Exception], bool]) -> None:
         self._batch = batch
         self._size = size
+        self._fails_all = fails_all
         self._halvings = max(1, (size - 1).bit_length())
         self._made = self._succeeded = 0
         self._latest = error
@@ -112,6 +125,8 @@ class _Search:
         raised = await self._batch.attempt(places)
         if raised is None:
             self._succeeded += 1
+        elif self._fails_all(raised):
+            raise _FailsAllError(raised)
         else:
             self._alike = self._alike and _are_alike(raised, self._latest)
             self._latest = raised

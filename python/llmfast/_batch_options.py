@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ._call_errors import is_of_the_call
 from ._errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Options:
     max_queue_tokens: int | None
     bins: int | tuple[int, ...] | None
     ageing: float
-    bisect: bool | type[Exception] | tuple[type[Exception], ...]
+    bisect: bool | type[Exception] | tuple[type[Exception], ...] | None
 
     def __post_init__(self) -> None:
         for name in ("max_batch_size", "concurrency", "max_queue"):
@@ -54,8 +55,8 @@ class Options:
         self._check_bins()
         self._check_together()
         classes = self.bisect if isinstance(self.bisect, tuple) else (self.bisect,)
-        if not isinstance(self.bisect, bool) and not all(map(_is_exception_class, classes)):
-            raise ConfigError(f"bisect must be True, False or the exceptions to bisect, got {self.bisect!r}")
+        if not isinstance(self.bisect, bool | None) and not all(map(_is_exception_class, classes)):
+            raise ConfigError(f"bisect must be None, True, False or the exceptions to bisect, got {self.bisect!r}")
 
     def _check_bins(self) -> None:
         if isinstance(self.bins, tuple):
@@ -85,7 +86,13 @@ class Options:
 
     def bisects(self, error: Exception) -> bool:
         """Whether a batch that raised `error` is tried in halves."""
+        if self.bisect is None:
+            return not is_of_the_call(error)
         return self.bisect if isinstance(self.bisect, bool) else isinstance(error, self.bisect)
+
+    def fails_all(self, error: Exception) -> bool:
+        """Whether what a part of a batch raised is that of all items which have no result yet."""
+        return self.bisect is None and is_of_the_call(error)
 
 
 def bounds(bins: int | Sequence[int] | None) -> int | tuple[int, ...] | None:

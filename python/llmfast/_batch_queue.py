@@ -334,7 +334,7 @@ class LoopQueue(BatchQueue):
 
     async def _serve_failed(self, call: Call, batch: FormedBatch, error: Exception) -> None:
         if self._options.bisects(error) and not isinstance(error, NestedBatchError):
-            await isolate(Retries(self, batch), len(batch), error)
+            await isolate(Retries(self, batch), len(batch), error, self._options.fails_all)
             call.task = None
         else:
             call.task = None

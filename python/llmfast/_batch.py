@@ -28,6 +28,18 @@ __all__ = ["BatchStats", "Batched", "BatchedMethod", "Histogram", "batch"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Results(Protocol[R_co]):
+    """What a batch function returns: a list, an array of rows, or another sequence of results and exceptions."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+
+    def __getitem__(self, place: int, /) -> R_co:
+        """Return the result of one item."""
+
 
 _running_loop = asyncio.get_running_loop
 
@@ -276,25 +288,31 @@ class BatchDecorator(Protocol):
     """What `batch(max_batch_size=...)` returns."""
 
     @overload
-    def __call__(self, fn: Callable[[list[T]], Awaitable[Sequence[R | BaseException]]], /) -> Batched[T, R]: ...
+    def __call__(
+        self, fn: Callable[[list[T]], Awaitable[Results[R | Exception | BaseException]]], /
+    ) -> Batched[T, R]: ...
     @overload
     def __call__(
-        self, fn: Callable[[Any, list[T]], Awaitable[Sequence[R | BaseException]]], /
+        self, fn: Callable[[Any, list[T]], Awaitable[Results[R | Exception | BaseException]]], /
     ) -> BatchedMethod[T, R]: ...
     @overload
-    def __call__(self, fn: Callable[[list[T]], Sequence[R | BaseException]], /) -> Batched[T, R]: ...
+    def __call__(self, fn: Callable[[list[T]], Results[R | Exception | BaseException]], /) -> Batched[T, R]: ...
     @overload
-    def __call__(self, fn: Callable[[Any, list[T]], Sequence[R | BaseException]], /) -> BatchedMethod[T, R]: ...
+    def __call__(
+        self, fn: Callable[[Any, list[T]], Results[R | Exception | BaseException]], /
+    ) -> BatchedMethod[T, R]: ...
 
 
 @overload
-def batch(fn: Callable[[list[T]], Awaitable[Sequence[R | BaseException]]], /) -> Batched[T, R]: ...
+def batch(fn: Callable[[list[T]], Awaitable[Results[R | Exception | BaseException]]], /) -> Batched[T, R]: ...
 @overload
-def batch(fn: Callable[[Any, list[T]], Awaitable[Sequence[R | BaseException]]], /) -> BatchedMethod[T, R]: ...
+def batch(
+    fn: Callable[[Any, list[T]], Awaitable[Results[R | Exception | BaseException]]], /
+) -> BatchedMethod[T, R]: ...
 @overload
-def batch(fn: Callable[[list[T]], Sequence[R | BaseException]], /) -> Batched[T, R]: ...
+def batch(fn: Callable[[list[T]], Results[R | Exception | BaseException]], /) -> Batched[T, R]: ...
 @overload
-def batch(fn: Callable[[Any, list[T]], Sequence[R | BaseException]], /) -> BatchedMethod[T, R]: ...
+def batch(fn: Callable[[Any, list[T]], Results[R | Exception | BaseException]], /) -> BatchedMethod[T, R]: ...
 @overload
 def batch(
     *,

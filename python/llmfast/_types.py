@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from ._stream import Stream
-from ._usage import Usage as Usage  # noqa: PLC0414, TC001 - what a reply is made of comes from here
+from ._usage import AnyUsage, Usage as Usage  # noqa: PLC0414, TC001 - what a reply is made of comes from here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ class Reply:
     """
 
     value: Any
-    usage: Usage | None = None
+    usage: AnyUsage | None = None
     model: str | None = None
     finish_reason: str | None = None
 
@@ -145,7 +145,8 @@ class Answer:
         stored_at: float | None = None,
     ) -> None:
         self.response = response
-        self.source = source
+        # Annotated for checkers that would take it for any str.
+        self.source: Source = source
         self.tier = tier
         self.score = score
         self.age = age

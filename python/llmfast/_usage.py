@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from ._arguments import refuse
 
@@ -31,6 +31,27 @@ class Usage(NamedTuple):
     def estimated(self) -> bool:
         """Whether some were paid at another price than the list's: the provider had them cached, or cached them."""
         return False
+
+
+class _CountsInput(Protocol):
+    @property
+    def input_tokens(self) -> int | None: ...
+
+
+class _CountsOutput(Protocol):
+    @property
+    def output_tokens(self) -> int | None: ...
+
+
+class _CountsPrompt(Protocol):
+    @property
+    def prompt_tokens(self) -> int | None: ...
+
+
+#: What `Told.by` reads: a usage as ours, or as a provider has it. An event of a stream may tell one count alone.
+AnyUsage: TypeAlias = (
+    Usage | tuple[int | None, int | None] | list[int] | Mapping[str, Any] | _CountsInput | _CountsOutput | _CountsPrompt
+)
 
 
 class CachedUsage(Usage):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import Future
-from typing import TYPE_CHECKING, assert_type
+from typing import TYPE_CHECKING, Any, Literal, assert_type
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,7 @@ async def cache_and_engine() -> None:
     answer = await cache.get_or_generate("q", lambda query: query, scope=llmfast.PUBLIC, kind="legal")
     assert_type(answer, Answer)
     response, source = answer
+    assert_type(answer.source, Literal["exact_hit", "semantic_hit", "llm_call"])
     assert_type(answer.score, float | None)
     engine = Engine(cache=cache)
     assert_type(engine.get_or_generate_sync("q", lambda query: Reply(query, usage=Usage(1, 2))), Answer)
@@ -62,6 +63,40 @@ async def cache_and_engine() -> None:
     await cache.feedback(answer)  # type: ignore[call-arg]
     CachePolicy(mode="strict")  # type: ignore[arg-type]
     await cache.get_or_generate("q", lambda query: query, threshold=0.9)  # type: ignore[call-arg]
+
+
+class ChatUsage:
+    """A usage as OpenAI's client has it."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class MessageUsage:
+    """A usage as Anthropic's client has it."""
+
+    input_tokens: int
+    cache_read_input_tokens: int | None
+    output_tokens: int
+
+
+class DeltaUsage:
+    """A usage of an event of Anthropic's."""
+
+    output_tokens: int
+
+
+def usages(chat: ChatUsage | None, message: MessageUsage, delta: DeltaUsage) -> list[Reply]:
+    Reply("text", usage=5)  # type: ignore[arg-type]
+    Reply("text", usage=object())  # type: ignore[arg-type]
+    return [
+        Reply("text", usage=chat),
+        Reply("text", usage=message),
+        Reply(None, usage=delta),
+        Reply("text", usage={"prompt_tokens": 1, "completion_tokens": 2}),
+        Reply("text", usage=(1, 2)),
+        Reply("text", usage=Usage(1, 2)),
+    ]
 
 
 def tenants() -> list[Scope]:
@@ -123,6 +158,26 @@ def initials(texts: list[str]) -> list[str | BaseException]:
     return [text[:1] for text in texts]
 
 
+@batch
+def rows(vectors: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return np.stack(vectors)
+
+
+@batch(max_batch_size=8)
+async def rows_at_last(vectors: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return np.stack(vectors)
+
+
+@batch
+async def partly(numbers: list[int]) -> list[int | Exception]:
+    return [ValueError("below 0") if number < 0 else number for number in numbers]
+
+
+@batch
+def pairs(texts: list[str]) -> tuple[float, ...]:
+    return tuple(1.0 for _ in texts)
+
+
 class Model:
     @batch
     async def embed(self, texts: list[str]) -> list[float]:
@@ -137,6 +192,11 @@ async def batched() -> None:
     assert_type(lengths.sync("a"), int)
     assert_type(await initials("a"), str)
     assert_type(await Model().embed("a"), float)
+    assert_type(await partly(1), int)
+    assert_type(await pairs("a"), float)
+    row: NDArray[np.float32] = await rows(np.ones(3, np.float32))
+    assert_type(await rows_at_last.map([row]), list[Any])
+    batch(len)  # type: ignore[arg-type]
     assert_type(lengths.stats().queue_time.quantile(0.99), float)
     await lengths(1)  # type: ignore[arg-type]
     batch(max_batch_size="8")  # type: ignore[call-overload]

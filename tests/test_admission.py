@@ -30,8 +30,8 @@ COMPLETE = [
     Reply("a", finish_reason=Ended.STOP),
     {"object": "chat.completion", "choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]},
     {"object": "chat.completion", "choices": [{"finish_reason": "tool_calls"}], "error": None},
-    {"object": "response", "status": "completed", "error": None, "output": []},
-    {"type": "message", "stop_reason": "end_turn", "content": []},
+    {"object": "response", "status": "completed", "error": None, "output": [{"type": "function_call"}]},
+    {"type": "message", "stop_reason": "end_turn", "content": [{"type": "text", "text": "a"}]},
     {"choices": "of mine", "status": "incomplete", "stop_reason": "max_tokens"},
     {"error": "is a word", "and": "this is the caller's own JSON"},
     ["length", "incomplete"],
@@ -107,7 +107,6 @@ DONE = {"type": "response.completed", "response": {"object": "response", "status
 
 STREAMS = [
     (["Hel", "lo"], None),
-    ([], None),
     ([{"text": "Hel"}, {"text": "lo", "choices": []}], None),
     ([chunk({"role": "assistant"}), chunk({"content": "Hel"}), chunk({}, "stop"), USAGE], None),
     ([chunk({"content": "Hel"}), chunk({}, "stop"), chunk({"role": "assistant", "content": ""})], None),

@@ -75,7 +75,7 @@ def test_the_query_may_stand_at_the_end_of_the_messages():
 
 def test_an_answer_of_each_kind_comes_back_as_it_was():
     cache = Cache()
-    for value in ["text", b"bytes", {"a": [1, 2.5, None, True]}, [], "", 0]:
+    for value in ["text", b"bytes", {"a": [1, 2.5, None, True]}, [], {}, 0, False]:
         model = lambda _, value=value: value  # noqa: E731
         question = repr(value)
         first, second = ask(cache, question, question, llm=model)

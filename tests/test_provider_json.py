@@ -20,13 +20,13 @@ RESPONSE = {
     "object": "response",
     "model": "gpt-4o-mini",
     "status": "completed",
-    "output": [],
+    "output": [{"type": "message", "content": [{"type": "output_text", "text": "a"}]}],
     "usage": {"input_tokens": 3, "output_tokens": 5, "total_tokens": 8},
 }
 MESSAGE = {
     "type": "message",
     "model": "gpt-4o-mini",
-    "content": [],
+    "content": [{"type": "text", "text": "a"}],
     "stop_reason": "end_turn",
     "usage": {"input_tokens": 3, "output_tokens": 5},
 }

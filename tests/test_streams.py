@@ -97,11 +97,11 @@ def test_any_data_comes_back_from_a_row_as_it_was(items):
     assert repr(asyncio.run(main())) == repr(items)
 
 
-def test_an_empty_stream_is_an_answer():
+def test_an_empty_stream_ends_at_once_and_is_not_stored():
     async def main():
         cache = Cache()
         answers = [await cache.get_or_generate("q", words()) for _ in range(2)]
-        assert [(answer.source, await read(answer)) for answer in answers] == [("llm_call", []), ("exact_hit", [])]
+        assert [(answer.source, await read(answer)) for answer in answers] == [("llm_call", []), ("llm_call", [])]
 
     run(main)
 

@@ -256,7 +256,8 @@ class Asking:
 
         Only whole answers are stored. JSON of OpenAI and Anthropic (data, or its text) says whether it is one; a text
         that was taken out of it does not: return `Reply(text, finish_reason=...)`, and at the end of a stream of texts
-        `yield Reply(None, finish_reason=..., usage=...)`.
+        `yield Reply(None, finish_reason=..., usage=...)`. An empty one is not stored either: blank text, and such JSON
+        with neither text nor a call. Other data is an answer also where it is empty, such as [], {}, 0 or False.
 
         `model`, `system`, `messages` (the turns before the query, with or without the query as the last), `params`,
         `context` (documents that the answer draws on) and `version` can change the answer: requests that differ in one

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ._admission import Bursts, why_not_complete
 from ._arguments import names
 from ._drivers import Consult, OffLoop
+from ._emptiness import is_empty, is_empty_stream
 from ._errors import ConfigError
 from ._invalidation import edition
 from ._llmfast import PUBLIC, Row
@@ -182,8 +183,9 @@ def _judged(called: Called, flight: Flight) -> tuple[Any, str | None]:
         return None, "size" if flight.told else "nothing"
     if isinstance(value, Events):
         value = [thaw(item) for item in value.items]
-        return value, why_not_complete(value, called.finish_reason)
-    return value, why_not_complete(called.data, called.finish_reason)
+        return value, why_not_complete(value, called.finish_reason) or ("empty" if is_empty_stream(value) else None)
+    why_not = why_not_complete(called.data, called.finish_reason)
+    return value, why_not or ("empty" if is_empty(called.data) else None)
 
 
 def _for_copies(plan: Plan, value: Any) -> Row | None:

@@ -76,7 +76,7 @@ class Explanation:
     questions that were looked at, nearest first. `refusal` names why the request was not compared by meaning, if it was
     not ("follow_up", "fresh", "tools", ...). `would_serve` is the neighbour that mode "shadow" kept from serving.
     `route` is the router's decision, if one chose. `not_stored` names why the answer of a call was not stored ("type",
-    "truncated", "refused", ...); None where it was, and for a stream, which is stored after its end if at all.
+    "truncated", "empty", "refused", ...); None where it was, and for a stream, which is stored after its end if at all.
     """
 
     reason: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import threading
@@ -11,9 +12,9 @@ import traceback
 import pytest
 
 from encoders import TopicEncoder
-from llmfast import Cache
+from llmfast import Cache, Engine
 from llmfast._flight import ABANDONED, FlightTable
-from loops import in_time
+from loops import in_time, turns
 
 
 def test_a_call_that_raises_fails_all_and_stores_nothing():
@@ -53,6 +54,48 @@ def test_a_callable_that_raises_stop_iteration_hangs_nobody():
 
     with pytest.raises(RuntimeError, match="raised StopIteration"):
         asyncio.run(run())
+
+
+def leaves(_):
+    raise GeneratorExit
+
+
+async def leaves_late(_):
+    await asyncio.sleep(0)
+    raise GeneratorExit
+
+
+async def leaves_midway(_):
+    yield "a"
+    raise GeneratorExit
+
+
+@pytest.mark.parametrize("model", [leaves, leaves_late, leaves_midway])
+@pytest.mark.parametrize("asked", [Cache, Engine])
+def test_a_callable_that_raises_generator_exit_fails_as_any_other(model, asked):
+    async def ask(service):
+        answer = await service.get_or_generate("q", model)
+        return [item async for item in answer.response]
+
+    async def run():
+        complaints = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+        service = asked()
+        found = await asyncio.gather(*(ask(service) for _ in range(3)), return_exceptions=True)
+        await turns(3)
+        gc.collect()
+        return found, complaints
+
+    found, complaints = in_time(run())
+    assert [type(error) for error in found] == [RuntimeError] * 3
+    assert all("raised GeneratorExit" in str(error) for error in found)
+    assert complaints == []
+
+
+@pytest.mark.parametrize("asked", [Cache, Engine])
+def test_in_a_thread_too(asked):
+    with pytest.raises(RuntimeError, match="raised GeneratorExit"):
+        asked().get_or_generate_sync("q", leaves)
 
 
 def test_what_is_no_exception_reaches_the_caller_as_it_was_raised():

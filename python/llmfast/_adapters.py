@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from ._arguments import MAX_DIM, between, refuse, word
 from ._batch import Batched
-from ._batch_calls import runs_in
 from ._drivers import is_async, loop_is_running
 from ._encoder import checked
 from ._errors import ConfigError, MissingPackageError
 from ._forks import new_lock
 from ._loop_thread import LoopThread
+from ._loops import runs_in
 
 if TYPE_CHECKING:
     import os

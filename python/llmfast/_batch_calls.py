@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from ._batch_worker import INSIDE
 from ._errors import BatchSizeError
-from ._loops import running_loop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
@@ -35,12 +34,6 @@ def is_async(function: Callable[..., Any]) -> bool:
 def turn() -> Generator[None, None, None]:
     """Let the loop go on."""
     yield
-
-
-def runs_in(task: asyncio.Task[Any] | None) -> bool:
-    """Whether this code is run by a task, and not by what closes the coroutine of one whose loop has gone."""
-    loop = running_loop()
-    return loop is not None and asyncio.current_task(loop) is task
 
 
 @types.coroutine

@@ -13,11 +13,12 @@ from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ._batch_bisect import isolate
-from ._batch_calls import Retries, Threads, as_list, each, holdable, in_context, runs_in, turn, variables_of
+from ._batch_calls import Retries, Threads, as_list, each, holdable, in_context, turn, variables_of
 from ._batch_lists import Lists
 from ._batch_worker import INSIDE, Call, Worker
 from ._errors import BatchSizeError, ClosedError, DeadlineError, NestedBatchError
 from ._llmfast import BatchQueue
+from ._loops import runs_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

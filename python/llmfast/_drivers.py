@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from ._bridge import Bridge, Search
 from ._flight import ABANDONED, LOOK_AGAIN_AFTER, Abandoned, Failed, as_inside
 from ._loop_thread import LoopThread
-from ._loops import is_async_generator, on_loop, running_loop, wake
-from ._stream import breathe, close_source, is_stream
+from ._loops import is_async_generator, on_loop, running_loop, runs_in, wake
+from ._stream import breathe, close_source, ended_by, is_stream
 from ._types import Reply
 from ._worker import Worker, call_threads
 
@@ -287,7 +287,7 @@ def _do_here(step: Step, flights: FlightTable | None) -> Any:
 
 
 def _call_here(step: Call) -> Any:
-    result = step.function(step.query, **step.keywords)
+    result = _sealed(step.function, step.query, **step.keywords)
     if inspect.isawaitable(result) or is_stream(result.value if isinstance(result, Reply) else result):
         if inspect.iscoroutine(result):
             result.close()
@@ -339,13 +339,21 @@ def _wait(flights: FlightTable, seat: Seat) -> bool:
 
 
 async def _call(step: Call) -> Any:
-    function = step.function
-    if is_async(function):
-        return await function(step.query, **step.keywords)
-    if is_async_generator(function):
-        # Makes the iterator, and runs nothing yet.
-        return function(step.query, **step.keywords)
-    return await _beside(step.late, function, step.query, **step.keywords)
+    import asyncio
+
+    function, task = step.function, asyncio.current_task()
+    try:
+        if is_async(function):
+            return await function(step.query, **step.keywords)
+        if is_async_generator(function):
+            # Makes the iterator, and runs nothing yet.
+            return function(step.query, **step.keywords)
+        return await _beside(step.late, function, step.query, **step.keywords)
+    except GeneratorExit as error:
+        if not runs_in(task):
+            # The loop was closed under us: there is nothing that could be awaited.
+            raise
+        raise ended_by(error, function) from error
 
 
 async def _beside(
@@ -377,7 +385,9 @@ def _hand_over(late: Callable[[Any], None], ended: Future[Any]) -> None:
 
 
 async def _pour(step: Pour) -> None:
-    iterator, taken = aiter(step.source), 0
+    import asyncio
+
+    iterator, taken, task = aiter(step.source), 0, asyncio.current_task()
     try:
         async for item in iterator:
             if not step.take(item):
@@ -385,15 +395,17 @@ async def _pour(step: Pour) -> None:
             taken += 1
             if taken % _READ_AHEAD == 0:
                 await breathe()
-    except GeneratorExit:
-        # The loop was closed under us: there is nothing that could be awaited.
-        raise
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, GeneratorExit) and not runs_in(task):
+            # As above.
+            raise
         # What it raised counts, not how it took its end.
         try:
             await close_source(iterator, step.source)
-        except Exception as error:  # noqa: BLE001 - counted
-            step.unclosed(error)
+        except Exception as unclosed:  # noqa: BLE001 - counted
+            step.unclosed(unclosed)
+        if isinstance(error, GeneratorExit):
+            raise ended_by(error, step.source) from error
         raise
 
 
@@ -417,8 +429,8 @@ async def _contained(awaitable: Awaitable[Any]) -> Any:
     except _CALLERS_OWN:
         raise
     except GeneratorExit as error:
-        if asyncio.current_task() is not task or task is None:
-            # The loop was closed under us: there is nothing that could be awaited.
+        if not runs_in(task):
+            # As above.
             raise
         raise _let_out(error) from error
     except asyncio.CancelledError as error:
@@ -448,7 +460,7 @@ def _sealed(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> A
     try:
         return function(*arguments, **keywords)
     except (StopIteration, GeneratorExit) as error:
-        raise RuntimeError(f"{function!r} raised {type(error).__name__}") from error
+        raise ended_by(error, function) from error
 
 
 def _within(job: Callable[[], Any]) -> Any:

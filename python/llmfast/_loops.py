@@ -22,6 +22,14 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
     return None if events is None else events._get_running_loop()
 
 
+def runs_in(task: asyncio.Task[Any] | None) -> bool:
+    """Whether this code is run by a task, and not by what closes the coroutine of one whose loop has gone."""
+    import asyncio
+
+    loop = running_loop()
+    return loop is not None and task is not None and asyncio.current_task(loop) is task
+
+
 def on_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *arguments: Any) -> None:
     """Call `function` on `loop`, from any thread; a loop that was closed has nobody left who waits."""
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ._arguments import refuse
 from ._failures import log, shown
-from ._loops import on_loop
+from ._loops import on_loop, runs_in
 from ._usage import NOTHING_TOLD, Told
 
 if TYPE_CHECKING:
@@ -246,21 +246,26 @@ class Passage:
 
     async def next(self) -> Any:
         """Return the next item."""
+        import asyncio
+
+        task = asyncio.current_task()
         while not self.ending.ended:
             try:
                 item = await anext(self._iterator)
             except StopAsyncIteration:
                 self.ending.end()
                 raise
-            except GeneratorExit:
-                # The loop was closed under us: there is nothing that could be awaited.
-                raise
-            except BaseException:
+            except BaseException as error:
+                if isinstance(error, GeneratorExit) and not runs_in(task):
+                    # The loop was closed under us: there is nothing that could be awaited.
+                    raise
                 # What it raised counts, not how it took its end.
                 try:
                     await self.close()
-                except Exception as error:  # noqa: BLE001 - counted
-                    self._unclosed(error)
+                except Exception as unclosed:  # noqa: BLE001 - counted
+                    self._unclosed(unclosed)
+                if isinstance(error, GeneratorExit):
+                    raise ended_by(error, self._source) from error
                 raise
             value = self._unwrap(item)
             if value is not NOTHING:
@@ -295,6 +300,11 @@ _closing: set[asyncio.Task[None]] = set()
 def is_stream(value: Any) -> bool:
     """Whether what a call returned is read item by item."""
     return hasattr(type(value), "__aiter__")
+
+
+def ended_by(error: BaseException, source: Any) -> RuntimeError:
+    """Return the error for what ends a generator, raised by code of the caller's: it would end who awaits that too."""
+    return RuntimeError(f"{source!r} raised {type(error).__name__}")
 
 
 async def breathe() -> None:

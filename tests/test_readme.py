@@ -87,11 +87,15 @@ def test_the_python_blocks_run_in_order(request, tmp_path, monkeypatch, capsys):
 class Completions:
     """Stands for `client.chat.completions` of an SDK."""
 
-    async def create(self, *, model: str, messages: list[dict[str, str]], temperature: float) -> SimpleNamespace:
-        message = SimpleNamespace(content=f"an answer to {messages[-1]['content']}")
-        choice = SimpleNamespace(message=message, finish_reason="stop")
-        usage = SimpleNamespace(prompt_tokens=12, completion_tokens=80)
-        return SimpleNamespace(choices=[choice], model=f"{model}-2024-07-18", usage=usage)
+    async def create(self, *, model: str, messages: list[dict[str, str]], temperature: float) -> Any:
+        message = {"role": "assistant", "content": f"an answer to {messages[-1]['content']}"}
+        said = {
+            "object": "chat.completion",
+            "model": f"{model}-2024-07-18",
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 12, "completion_tokens": 80},
+        }
+        return SimpleNamespace(model_dump=lambda: said)
 
 
 @pytest.mark.weights
@@ -108,7 +112,7 @@ def test_the_call_of_a_real_client_hits(minilm):
             asked = names["chat"]([{"role": "user", "content": question}], "tenant-17", temperature=0)
             answer = runner.run(asked)
             assert answer.source == source
-            assert answer.response == "an answer to Where is my parcel?"
+            assert answer.response["choices"][0]["message"]["content"] == "an answer to Where is my parcel?"
             assert (answer.usage.input_tokens, answer.model) == (12, "gpt-4o-mini-2024-07-18")
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
 import weakref
 
 from asking import ask, static
 from encoders import TopicEncoder
-from llmfast._worker import Worker
+from llmfast import Cache
+from llmfast._worker import MOST_CALL_THREADS, Worker
+from loops import LONG_S, in_time
 
 
 def test_a_thread_ends_with_its_owner():
@@ -36,3 +39,17 @@ def test_a_cache_that_is_dropped_leaves_no_thread():
     for thread in threads:
         thread.join(10)
     assert not any(thread.is_alive() for thread in threads)
+
+
+def test_as_many_synchronous_calls_as_there_may_be_threads_wait_at_a_time():
+    all_there = threading.Barrier(MOST_CALL_THREADS)
+
+    def model(query):
+        all_there.wait(LONG_S)
+        return query
+
+    async def run():
+        cache = Cache()
+        return await asyncio.gather(*(cache.get_or_generate(str(n), model) for n in range(MOST_CALL_THREADS)))
+
+    assert [answer.response for answer in in_time(run())] == [str(n) for n in range(MOST_CALL_THREADS)]

@@ -250,9 +250,10 @@ class Asking:
 
         `llm_callable(query)` is sync or async and returns str, bytes, JSON data or a `Reply`; if it has a parameter
         named `decision`, it gets the router's choice; without a router, or where it failed, the parameter's default, or
-        None if it has none. A sync one runs in a thread. An async iterator of these is a stream. None and answers of
-        other types are returned and not stored. The callable itself is no part of the key: calls that mean different
-        things need a different `version`, `system` or `params`.
+        None if it has none. A sync one runs in a thread, 128 of an event loop at a time, and cannot be stopped; what
+        calls a model had better be async. An async iterator of these is a stream. None and answers of other types are
+        returned and not stored. The callable itself is no part of the key: calls that mean different things need a
+        different `version`, `system` or `params`.
 
         Only whole answers are stored. JSON of OpenAI and Anthropic (data, or its text) says whether it is one; a text
         that was taken out of it does not: return `Reply(text, finish_reason=...)`, and at the end of a stream of texts

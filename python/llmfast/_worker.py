@@ -51,10 +51,17 @@ def _note(worker: weakref.ref[Worker]) -> None:
         owner._thread = threading.get_ident()
 
 
-class _CallThreads:
-    """Threads for the calls of each event loop, as many as the loop's own pool has.
+#: Threads for the calls of an event loop at most. A call of a model waits for seconds and computes nothing, so this is
+#: how many calls go on at a time, and the number of processors says nothing about it. A thread that waits takes some
+#: 100 kB; one is started only where none is idle.
+MOST_CALL_THREADS = 128
 
-    Not that pool: those who wait in it for the same answer may hold all its threads, and the call would wait for them.
+
+class _CallThreads:
+    """Threads for the synchronous calls of each event loop.
+
+    Not the loop's own pool: those who wait in it for the same answer may hold all its threads, and the call would wait
+    for them.
     """
 
     def __init__(self) -> None:
@@ -71,8 +78,7 @@ class _CallThreads:
             if pool is None:
                 from concurrent.futures import ThreadPoolExecutor
 
-                count = min(32, (os.cpu_count() or 1) + 4)
-                pool = self._pools[loop] = ThreadPoolExecutor(count, thread_name_prefix="llmfast-call")
+                pool = self._pools[loop] = ThreadPoolExecutor(MOST_CALL_THREADS, thread_name_prefix="llmfast-call")
             return pool
 
 

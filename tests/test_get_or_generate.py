@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -167,6 +168,27 @@ def test_a_request_without_an_identity_is_called_and_counted(keywords, caplog):
     assert sources(ask(cache, "q", "q", **keywords)) == ["llm_call", "llm_call"]
     assert cache.stats().uncacheable == 2
     assert cache.stats().failures == {"identity": 2}
+
+
+def test_each_argument_and_type_that_keeps_requests_out_of_the_cache_is_logged_once(caplog):
+    cache, whole = Cache(), {"a": {1, 2}, "b": dt.date(2020, 1, 1), "c": object()}
+    for name, value in [*whole.items(), *whole.items(), ("a", {3}), ("a", whole["b"])]:
+        ask(cache, "q", params={name: value})
+    ask(cache, "q", context=[{1}])
+    told = [record.getMessage() for record in caplog.records]
+    assert [said.split("it: ")[1].split(" must")[0] for said in told] == [
+        *("params.a", "params.b", "params.c", "params.a"),
+        "context",
+    ]
+    assert [said.rsplit(" ", 1)[1] for said in told] == ["set", "date", "object", "date", "set"]
+    assert cache.stats().failures == {"identity": 9}
+
+
+def test_names_without_end_do_not_flood_the_log(caplog):
+    cache = Cache()
+    for number in range(100):
+        ask(cache, "q", params={f"p{number}": {1}})
+    assert (len(caplog.records), cache.stats().failures) == (64, {"identity": 100})
 
 
 def test_a_query_with_a_lone_surrogate_is_called(caplog):

@@ -1,4 +1,4 @@
-"""Our own failures: counted, logged once each, never the caller's."""
+"""Our own failures: counted, logged once for each kind, never the caller's."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 from ._forks import new_lock
 
 logger = logging.getLogger("llmfast")
+
+#: Kinds of the failures of one step that are logged.
+_MOST_KINDS = 64
 
 
 def told(error: BaseException) -> str:
@@ -40,12 +43,20 @@ class Failures:
     def __init__(self) -> None:
         self._lock = new_lock()
         self._counts: dict[str, int] = {}
+        self._kinds: dict[str, set[str]] = {}
 
-    def note(self, step: str, error: BaseException) -> None:
-        """Count a failure of `step`; the first one of each step is logged with its traceback."""
+    def note(self, step: str, error: BaseException, kind: str = "") -> None:
+        """Count a failure of `step`; the first one of each `kind` in a step is logged with its traceback.
+
+        `kind`: what the application would have to mend by itself.
+        """
         with self._lock:
-            count = self._counts[step] = self._counts.get(step, 0) + 1
-        if count == 1:
+            self._counts[step] = self._counts.get(step, 0) + 1
+            kinds = self._kinds.setdefault(step, set())
+            is_new = kind not in kinds and len(kinds) < _MOST_KINDS
+            if is_new:
+                kinds.add(kind)
+        if is_new:
             log(logging.WARNING, "%s failed, requests go on without it: %s", step, told(error), error=error)
 
     def counts(self) -> dict[str, int]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._arguments import Unreadable
 from ._errors import InvalidTextError, ScopeRequiredError
+from ._failures import told
 from ._llmfast import PUBLIC, Identifier
 from ._policy import check_ttl, resolve
 from ._request import EMPTY, check
@@ -158,5 +159,7 @@ class Identities:
             error = later
         check(ask)
         unread = (part.error for part in (ask.messages, ask.params, ask.context) if isinstance(part, Unreadable))
-        self._failures.note("identity", next(unread, error))
+        cause = next(unread, error)
+        # That of a type says which argument, and which type: each keeps requests out of the cache for ever.
+        self._failures.note("identity", cause, told(cause) if isinstance(cause, TypeError) else type(cause).__name__)
         return None

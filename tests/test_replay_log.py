@@ -36,6 +36,7 @@ def test_a_full_body_becomes_a_request():
             ],
             "temperature": 0.5,
             "tools": [{"type": "function"}],
+            "scope": "acme",
             "user": "u1",
             "intent": "greeting",
             "time": 12.5,
@@ -55,6 +56,7 @@ def test_a_full_body_becomes_a_request():
             "tools": [{"type": "function"}],
         },
         model="gpt-4o",
+        scope="acme",
         user="u1",
         intent="greeting",
         time=12.5,
@@ -339,3 +341,10 @@ def test_any_bytes_are_requests_or_counted(data, form):
     else:
         requests, log = read(data, form=form)
         assert len(requests) + log.skipped.lines == len(full) or log.cut_short
+
+
+@pytest.mark.parametrize(
+    ("scope", "read"), [(None, None), ("", None), ("acme", "acme"), (17, "17"), (["a", 1], '["a", 1]')]
+)
+def test_a_scope_that_is_no_text_keeps_answers_apart_all_the_same(scope, read):
+    assert parse_body(json.dumps({"messages": [USER], "scope": scope}).encode()).scope == read

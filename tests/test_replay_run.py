@@ -100,6 +100,37 @@ def test_the_curve_at_the_runs_own_threshold_counts_the_run():
     assert own["wrong_of_hits"]["count"] == wrong > 0
 
 
+def test_the_answers_of_one_scope_serve_no_other():
+    requests = [
+        asked(request.query, scope=f"tenant-{n % 3}" if n % 4 else None, user="u")
+        for n, request in enumerate(traffic(questions(60, 6), 300, 6))
+    ]
+    replay = run(requests, TopicEncoder(), threshold=0.85)
+    served = replay.trace.served
+    assert {requests[row.origin].scope == request.scope for row, request in zip(served, requests, strict=True)} == {
+        True
+    }
+    assert {row.outcome for row in served} == {CALL, EXACT, SEMANTIC}
+    assert outcomes(replay) == simulated(replay, 0.85)
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_noted"),
+    [
+        ([{"user": "a"}, {"user": "b"}], True),
+        ([{}, {"user": "a"}, {}, {"user": "b"}], True),
+        ([{"user": "a"}, {"user": "a"}], False),
+        ([{"user": "a"}, {}], False),
+        ([{"user": "a", "scope": "t"}, {"user": "b"}], False),
+        ([{}, {}], False),
+    ],
+)
+def test_a_log_of_several_users_that_names_no_scope_is_noted(lines, is_noted):
+    replay = run([asked("What is my balance?", **line) for line in lines])
+    assert [note for note in replay.tenants.notes() if "no scope" in note] == replay.tenants.notes()
+    assert len(replay.tenants.notes()) == is_noted
+
+
 def test_every_distinct_text_is_encoded_once():
     encoder = TopicEncoder()
     requests = list(traffic(questions(200, 20), 600, 2))

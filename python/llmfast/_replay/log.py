@@ -40,7 +40,7 @@ LOOKED_AT = 20
 _NO_TURN = object()
 
 # What a body says beside the request itself. Every other key is a parameter, as far as the API counts it.
-_ABOUT = frozenset(("response", "usage", "intent", "finish_reason", "user", "id", "request_id", *TIMES))
+_ABOUT = frozenset(("response", "usage", "intent", "finish_reason", "scope", "user", "id", "request_id", *TIMES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ class Request:
 
     `query` is the text of the last user turn, and the whole request unless there is a `body`: that is the request in
     the form of its `api`, without what the log says about it. `usage` is (input, output) tokens, `time` is in seconds,
-    `intent` is the label that decides whether a hit was right; each is None where the log does not say. `unread_time`
+    `intent` is the label that decides whether a hit was right, `scope` the tenant whose answers may serve; each is None
+    where the log does not say. `unread_time`
     is what stands where a time should, `finish_reason` how the answer ended, in a provider's word.
     """
 
@@ -57,6 +58,7 @@ class Request:
     api: str = "openai.chat"
     body: dict[str, Any] | None = None
     model: str | None = None
+    scope: str | None = None
     user: str | None = None
     intent: str | None = None
     time: float | None = None
@@ -226,6 +228,7 @@ def parse_body(raw: bytes, line: int = 0) -> Request:
         api=api_of(asked, turns),
         body=asked,
         model=_text_or_none(body.get("model")),
+        scope=_label(body.get("scope")) or None,
         user=_text_or_none(body.get("user")),
         intent=_label(body.get("intent")),
         time=seconds,

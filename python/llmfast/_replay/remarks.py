@@ -28,13 +28,22 @@ class Differences:
         self._names: Counter[str] = Counter()
         self._requests = 0
 
-    def note(self, normal: NormalRequest) -> None:
+    def note(self, normal: NormalRequest, scope: str | None) -> None:
         """Compare a request, which is no repeat of an earlier one, with the first that equals it but for parameters."""
         params = normal.params
         if not params:
             return
         values = {name: _digest(value) for name, value in params.items()}
-        parts = (normal.api, normal.model, normal.system, normal.messages, normal.turn, normal.query, normal.stream)
+        parts = (
+            scope,
+            normal.api,
+            normal.model,
+            normal.system,
+            normal.messages,
+            normal.turn,
+            normal.query,
+            normal.stream,
+        )
         first = self._first.setdefault(_digest(parts), values)
         names = [name for name in first.keys() | values.keys() if first.get(name) != values.get(name)]
         self._requests += bool(names)
@@ -69,6 +78,30 @@ class Media:
         if not self._requests:
             return []
         return [f"{self._requests:,} requests hold images, sounds or files, which no estimate of tokens counts"]
+
+
+class Tenants:
+    """Notices a log of several users that names no tenants: answers that are a user's own seem to serve the others."""
+
+    def __init__(self) -> None:
+        self._first: str | None = None
+        self._has_others = self._has_scopes = False
+
+    def note(self, request: Request) -> None:
+        """Look at a request."""
+        self._has_scopes |= request.scope is not None
+        self._first = self._first or request.user
+        self._has_others |= request.user not in (None, self._first)
+
+    def notes(self) -> list[str]:
+        """Return the note, if there is something to note."""
+        if self._has_scopes or not self._has_others:
+            return []
+        note = (
+            "the log names several users and no scope, so what was answered to one serves all. Where answers are a "
+            'user\'s own ("my balance"), the application has to pass a scope, and each line to name it: "scope": "…"'
+        )
+        return [note]
 
 
 def _digest(value: Any) -> int:

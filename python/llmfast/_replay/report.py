@@ -155,7 +155,7 @@ def _models(served: Sequence[Served], *, router: bool) -> dict[str, Any]:
 def _own_notes(replay: Replay) -> list[str]:
     notes = []
     stats = replay.cache.stats()
-    notes += [*replay.clock.notes(), *replay.differences.notes(), *replay.media.notes()]
+    notes += [*replay.clock.notes(), *replay.differences.notes(), *replay.media.notes(), *replay.tenants.notes()]
     if stats.not_stored:
         whys = [
             f"{times:,} {name.removeprefix(_NOT_STORED)}"

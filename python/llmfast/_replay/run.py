@@ -18,7 +18,7 @@ from .._router import Router
 from .._types import Usage
 from . import model as simulated
 from .clock import VirtualClock
-from .remarks import Differences, Media
+from .remarks import Differences, Media, Tenants
 from .trace import RecordingEncoder, Served, Trace
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class Replay:
         self.trace = Trace()
         self.differences = Differences()
         self.media = Media()
+        self.tenants = Tenants()
         self.ledger = Ledger(baseline=settings.baseline)
         self.cache = Cache(
             encoder=self.encoder, policies={settings.kind: policy}, capacity=settings.capacity, clock=self.clock
@@ -133,8 +134,9 @@ class Replay:
         distinct = len(self.trace.texts)
         key = self._key(ask)
         if key == distinct and ask.normal is not None:
-            self.differences.note(ask.normal)
+            self.differences.note(ask.normal, request.scope)
         self.media.note(request, estimated=estimated)
+        self.tenants.note(request)
         return Served(
             outcome=answer.source,
             key=key,
@@ -154,8 +156,9 @@ class Replay:
     def _ask(self, request: Request) -> Ask:
         model, kind = request.model or self.settings.baseline, self.settings.kind
         if request.body is None:
-            return Ask(request.query, user=request.user, model=model, kind=kind)
-        return Ask.from_keywords(request.api, {**request.body, "model": model}, user=request.user, kind=kind)
+            return Ask(request.query, scope=request.scope, user=request.user, model=model, kind=kind)
+        body = {**request.body, "model": model}
+        return Ask.from_keywords(request.api, body, scope=request.scope, user=request.user, kind=kind)
 
     def _key(self, ask: Ask) -> int:
         plan = self.cache.plan(ask, getattr(self._router, "generation", ""))
@@ -163,4 +166,5 @@ class Replay:
             return self.trace.key(None, b"", ask.query, compared=False)
         semantic = self.cache.semantic
         compared = semantic is not None and bool(semantic.places(plan))
-        return self.trace.key(plan.key, plan.fingerprint, ask.query, compared=compared)
+        tenant = "" if plan.scope is None else str(plan.scope)
+        return self.trace.key(plan.key, plan.fingerprint + tenant.encode(), ask.query, compared=compared)

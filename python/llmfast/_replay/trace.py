@@ -74,8 +74,8 @@ class Served:
 class Trace:
     """The requests of a run in order, and of each distinct one (by key) its text, its partition, and if it is compared.
 
-    Only requests of one partition are compared by meaning: model, system prompt, history and parameters are equal. Some
-    are not compared at all, by the engine's rules: the temperature is high, or the last turn holds no text.
+    Only requests of one partition are compared by meaning: scope, model, system prompt, history and parameters are
+    equal. Some are not compared at all, by the engine's rules: the temperature is high, or the last turn holds no text.
     """
 
     served: list[Served] = field(default_factory=list)
@@ -85,15 +85,15 @@ class Trace:
     _key_of: dict[bytes, int] = field(default_factory=dict)
     _partition_of: dict[bytes, int] = field(default_factory=dict)
 
-    def key(self, exact_key: bytes | None, fingerprint: bytes, text: str, *, compared: bool = True) -> int:
+    def key(self, exact_key: bytes | None, partition: bytes, text: str, *, compared: bool = True) -> int:
         """Return the number of the distinct request with this exact key.
 
-        `fingerprint` covers all of it but `text`. A request that cannot be cached has no exact key and equals no other.
+        `partition` covers all of it but `text`. A request that cannot be cached has no exact key and equals no other.
         """
         number = len(self.texts)
         key = number if exact_key is None else self._key_of.setdefault(exact_key, number)
         if key == number:
             self.texts.append(text)
             self.compared.append(compared)
-            self.partitions.append(self._partition_of.setdefault(fingerprint, len(self._partition_of)))
+            self.partitions.append(self._partition_of.setdefault(partition, len(self._partition_of)))
         return key

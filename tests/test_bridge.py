@@ -175,7 +175,8 @@ def lookups(minilm, count):
     port = Port(loop, clock=lambda: next(times))
     index = FlatIndex(minilm.dim)
     vector = minilm._encode_for_index("a")
-    tickets = [worker.submit(port.queue, Search(minilm, index, "a", vector, 1, 0.5, bytes(16))) for _ in range(count)]
+    search = Search(minilm, index, "a", vector, 1, 0.5, bytes(16), 60.0)
+    tickets = [worker.submit(port.queue, search) for _ in range(count)]
     arrivals = [Arrival(loop) for _ in tickets]
     port.arrivals.update(zip(tickets, arrivals, strict=True))
     arrived(port.queue, count)
@@ -224,7 +225,8 @@ def test_a_worker_that_has_too_much_to_do_costs_the_hit_and_not_the_call(native,
     native.engine._driver._bridge._worker = Full()
     result = asyncio.run(native.get_or_generate(QUESTIONS[0], answer))
     assert result.source == "llm_call"
-    assert native.stats().failures == {"L3": 1}
+    assert (native.stats().reasons, native.stats().failures) == ({"refused:busy": 1}, {})
+    assert result.decision.refusal == "busy"
     assert "4096 lookups wait" in result.decision.reason
 
 
@@ -256,7 +258,7 @@ def test_failed_lookups_leave_no_garbage(native, monkeypatch):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (("encoder", "index", "text", None, 1, 0.5, 0), "Asked.0"),
+        (("encoder", "index", "text", None, 1, 0.5, 0, 1.0), "Asked.0"),
         ((), "length"),
     ],
 )

@@ -45,6 +45,8 @@ class Search(NamedTuple):
     breadth: int
     min_score: float
     partition: bytes
+    #: Seconds within which it must be begun.
+    max_wait: float
 
 
 class Bridge:
@@ -56,7 +58,7 @@ class Bridge:
     async def look_up(self, search: Search, loop: asyncio.AbstractEventLoop) -> Found | None:
         """Look a question up for a task of `loop`, which runs here; None if that watches no descriptors.
 
-        Raises what the encoder or the index raised, and OverloadedError if too many wait.
+        Raises what the encoder or the index raised, and OverloadedError if it was not begun in time.
         """
         # All in one: behind an encoder each call of Python waits for its code.
         port = _here.port

@@ -69,6 +69,11 @@ class Cache(Asking):
     asked gets the answer, or the end of the stream, when `admit` has decided, so it should set itself a time limit.
     `value` is the very object that the call returned, of a stream a list of the items: what `admit` changes in it is
     changed for whoever made the call, and in what is stored.
+    `max_lookup_wait`: seconds for which a request waits at most for its turn to be compared by meaning. What the
+    encoder's thread has not begun by then, or is not expected to, is not compared: the call starts at once, counted as
+    "refused:busy" in `stats().reasons`, and exact repeats alone find its answer. What has begun is waited for, so a
+    call starts after this time and one lookup at the latest; `math.inf` is no bound. An async encoder is asked at once,
+    however many others are: it should set itself a time limit.
     `secret` keys every hash; by default it is random, which is right as long as nothing outlives the process. `clock`
     gives seconds since the epoch.
 
@@ -88,6 +93,7 @@ class Cache(Asking):
         scope: Scope = None,
         require_scope: bool = False,
         admit: Callable[..., Any] | None = None,
+        max_lookup_wait: float = 1.0,
         secret: bytes | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -100,6 +106,9 @@ class Cache(Asking):
             if not (callable(function) or function is admit is None):
                 raise ConfigError(f"{name} must be a function, got {function!r}")
         check_scope(scope)
+        max_lookup_wait = number("max_lookup_wait", max_lookup_wait, "seconds above 0")
+        if not max_lookup_wait > 0:
+            raise ConfigError(f"max_lookup_wait must be seconds above 0, got {max_lookup_wait}")
         if secret is not None and not isinstance(secret, bytes):
             # Not shown: it may be a secret all the same.
             raise ConfigError(f"secret must be bytes or None, got {type(secret).__name__}")
@@ -115,6 +124,7 @@ class Cache(Asking):
             if not isinstance(value, CachePolicy):
                 raise ConfigError(f"the policy of kind {kind!r} must be a CachePolicy, got {shown(value)}")
         self.clock = clock
+        self.max_lookup_wait = max_lookup_wait
         self.disabled = is_disabled()
         self.failures = Failures()
         self.flights = FlightTable()

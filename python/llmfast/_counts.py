@@ -55,9 +55,9 @@ class TierStats:
     `uncacheable`; a call that renewed an old answer behind its callers' backs is none of them (reason "stale:renewed").
     `not_stored` of the calls were not stored. `rows` answers are held, `vectors` of them found by meaning; `l1` is the
     table of the exact tier, as `LruCache.stats()` tells of one. `reasons` counts why, by name: "refused:..." (not
-    compared by meaning), "veto:..." (a near question that did not serve), "not_stored:...", "not_compared:..." (stored,
-    found on exact repeats only), "stale:...", "shadow:...", "feedback:...", "invalidated". `failures` are ours, by
-    step.
+    compared by meaning; "refused:busy": too many others waited), "veto:..." (a near question that did not serve),
+    "not_stored:...", "not_compared:..." (stored, found on exact repeats only), "stale:...", "shadow:...",
+    "feedback:...", "invalidated". `failures` are ours, by step.
     """
 
     requests: int

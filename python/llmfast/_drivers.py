@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import os
 import threading
 from contextvars import copy_context
@@ -29,10 +30,12 @@ class OffLoop(NamedTuple):
     """Run `job()`, which computes for milliseconds, where it holds up no event loop.
 
     What `encodes` has a thread to itself: answers that have arrived must not be stored after all those that have not.
+    What is not begun within `max_wait` seconds is not, which raises OverloadedError.
     """
 
     job: Callable[[], Any]
     encodes: bool
+    max_wait: float = math.inf
 
 
 class Call(NamedTuple):
@@ -151,7 +154,7 @@ class AsyncDriver:
             if worker.is_here():
                 # An encoder that asks the cache again from a loop of its own.
                 return _within(step.job)
-            return await _contained(asyncio.wrap_future(worker.submit(partial(_within, step.job))))
+            return await _contained(asyncio.wrap_future(worker.submit(partial(_within, step.job), step.max_wait)))
         if isinstance(step, Await):
             return await _contained(_inside(step.start))
         if isinstance(step, Consult):

@@ -8,6 +8,7 @@ result back.
 from __future__ import annotations
 
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ._answers import (
@@ -26,6 +27,7 @@ from ._arguments import check_ledger, check_router, refuse
 from ._books import Books
 from ._calling import Calling
 from ._drivers import AsyncDriver, Await, Behind, Fly, OffLoop, Pour, drive_sync
+from ._errors import OverloadedError
 from ._failures import Failures, told
 from ._flight import Abandoned, Failed
 from ._loops import running_loop
@@ -233,17 +235,23 @@ class Engine(Asking):
             places = semantic.places(plan)
             if cache.encodes_on_loop and places:
                 yield Await(partial(semantic.encode_ahead, plan))
-            match = None
-            for place in places:
-                search = None if cache.encodes_on_loop else semantic.search(plan, place)
-                found = None if search is None else (yield search)
-                decided = False
-                if found is not None:
-                    decided, match = semantic.decide(plan, place, found)
-                if not decided:
-                    match = yield OffLoop(partial(semantic.nearest, plan, place), True)
-                if match is not None or plan.refusal is not None:
-                    break
+            match, begin_by = None, monotonic() + cache.max_lookup_wait
+            try:
+                for place in places:
+                    search = None
+                    if not cache.encodes_on_loop:
+                        search = semantic.search(plan, place, begin_by - monotonic())
+                    found = None if search is None else (yield search)
+                    decided = False
+                    if found is not None:
+                        decided, match = semantic.decide(plan, place, found)
+                    if not decided:
+                        match = yield OffLoop(partial(semantic.nearest, plan, place), True, begin_by - monotonic())
+                    if match is not None or plan.refusal is not None:
+                        break
+            except OverloadedError as error:
+                # No failure of a part: there is more to compare than there is time for.
+                plan.refusal, plan.why_not = "busy", told(error)
             if plan.refusal is not None:
                 cache.counts.reason(f"refused:{plan.refusal}")
             for neighbour in plan.passed_by:

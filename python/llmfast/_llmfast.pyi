@@ -1063,11 +1063,12 @@ class LookupWorker:
     def submit(
         self,
         queue: CompletionQueue,
-        asked: tuple[BertEncoderCore, FlatIndex, str, _Encoding | None, int, float, builtins.bytes],
+        asked: tuple[BertEncoderCore, FlatIndex, str, _Encoding | None, int, float, builtins.bytes, float],
     ) -> int:
-        """Have (encoder, index, text, vector, k, min_score, partition) looked up; return its ticket in `queue`.
+        """Have (encoder, index, text, vector, k, min_score, partition, max_wait) looked up; return the ticket of it.
 
-        Raises OverloadedError when 4,096 lookups wait, RuntimeError when the system gives no thread.
+        What comes of it lies in `queue`, an OverloadedError if it was not begun within `max_wait` seconds. Raises
+        OverloadedError if it would hardly be, or when 4,096 lookups wait, RuntimeError when the system gives no thread.
         """
     def cancel(self, ticket: int) -> bool:
         """Forget a lookup whose turn has not come; False when it has."""

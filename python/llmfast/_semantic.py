@@ -105,15 +105,18 @@ class SemanticTier:
         if self._recent.get(text) is None and _why_unread(self.encoder, text) is None:
             plan.ahead = await encode_for_index_async(self.encoder, text)
 
-    def search(self, plan: Plan, place: bytes) -> Search | None:
-        """Return what `nearest` would look up first, for a native worker; None if that is not for one to do."""
+    def search(self, plan: Plan, place: bytes, max_wait: float = math.inf) -> Search | None:
+        """Return what `nearest` would look up first, for a native worker; None if that is not for one to do.
+
+        It must be begun within `max_wait` seconds.
+        """
         encoder, text, index = self.encoder, plan.ask.query, self._memory.index
         if index is None or not is_native(encoder) or len(text) > encoder.max_tokens * _CHARACTERS_PER_TOKEN:
             return None
         vector = self._recent.get(text)
         if not (vector is None or isinstance(vector, _Encoding)):
             return None
-        return _new(Search, (encoder, index, text, vector, BREADTH, plan.policy.threshold, place))
+        return _new(Search, (encoder, index, text, vector, BREADTH, plan.policy.threshold, place, max_wait))
 
     def decide(self, plan: Plan, place: bytes, found: Found) -> tuple[bool, Match | None]:
         """Take the decision of `nearest` by what a search found, if that is enough: whether it is, and the row.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import weakref
+from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from ._errors import OverloadedError
 from ._forks import new_lock
 
 if TYPE_CHECKING:
@@ -28,8 +32,13 @@ class Worker:
         """Return whether this is the thread: a job that waits for another one there would wait for ever."""
         return self._thread == threading.get_ident() and self._process == os.getpid()
 
-    def submit(self, job: Callable[[], Any]) -> Future[Any]:
-        """Run `job` on the thread; the future may be waited for anywhere."""
+    def submit(self, job: Callable[[], Any], max_wait: float = math.inf) -> Future[Any]:
+        """Run `job` on the thread; the future may be waited for anywhere.
+
+        A job that could not be begun within `max_wait` seconds is not, and raises OverloadedError.
+        """
+        if max_wait < math.inf:
+            job = partial(_in_time, monotonic() + max_wait, job)
         with self._lock:
             if self._pool is None or self._process != os.getpid():
                 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +51,12 @@ class Worker:
             pool = self._pool
         # Not under the lock: the pool takes one of all pools', which who forks may have taken before this one.
         return pool.submit(job)
+
+
+def _in_time(begin_by: float, job: Callable[[], Any]) -> Any:
+    if monotonic() > begin_by:
+        raise OverloadedError("too many lookups wait for the encoder to begin this one in time")
+    return job()
 
 
 def _note(worker: weakref.ref[Worker]) -> None:

@@ -1,6 +1,7 @@
 //! Bindings of the worker thread and of the queues that it answers to; `llmfast._bridge` ties them to event loops.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use llmfast_runtime::bridge::Completions;
 use llmfast_runtime::fork;
@@ -18,7 +19,8 @@ use crate::support::{bridges, texts};
 /// A ticket, either what was found or why nothing was: (vector, hits), a str, or an exception; and whether more wait.
 type Taken<'py> = (Ticket, Option<(Encoding, Vec<PyHit>)>, Option<String>, Option<Bound<'py, PyAny>>, bool);
 
-/// What `submit` takes: encoder, index, text, its vector if known, rows at most, least cosine, partition.
+/// What `submit` takes: encoder, index, text, its vector if known, rows at most, least cosine, partition, and how long it may
+/// wait.
 #[derive(FromPyObject)]
 struct Asked<'py>(
     Bound<'py, PyBertEncoder>,
@@ -28,15 +30,19 @@ struct Asked<'py>(
     usize,
     f64,
     [u8; 16],
+    f64,
 );
 
 impl Asked<'_> {
-    fn lookup(self) -> PyResult<Lookup> {
-        let Self(encoder, index, text, vector, k, min_score, partition) = self;
+    /// The lookup, and how long it may wait if there is a bound.
+    fn lookup(self) -> PyResult<(Lookup, Option<Duration>)> {
+        let Self(encoder, index, text, vector, k, min_score, partition, max_wait) = self;
         let text = texts::text(&text, "the text")?.to_string();
         let vector = vector.map(|vector| Arc::clone(&vector.get().0));
         let (encoder, index) = (Arc::clone(&encoder.get().0) as _, Arc::clone(&index.get().0) as _);
-        Ok(Lookup { encoder, index, text, vector, k, min_score, partition: u128::from_le_bytes(partition) })
+        let lookup = Lookup { encoder, index, text, vector, k, min_score, partition: u128::from_le_bytes(partition) };
+        // Neither infinity nor anything near it is a duration.
+        Ok((lookup, Duration::try_from_secs_f64(max_wait.max(0.0)).ok()))
     }
 }
 
@@ -75,13 +81,14 @@ fn taken(py: Python<'_>, (ticket, outcome): Completion, more: bool) -> Taken<'_>
 fn failed(failure: Failure) -> PyErr {
     match failure {
         Failure::Core(error) => to_py(error),
+        Failure::Late => overloaded(&failure.to_string()),
         other => PyRuntimeError::new_err(other.to_string()),
     }
 }
 
 fn refused(refused: Refused) -> PyErr {
     match refused {
-        Refused::Full => overloaded(&refused.to_string()),
+        Refused::Full | Refused::Busy => overloaded(&refused.to_string()),
         Refused::NoThread(_) => PyRuntimeError::new_err(refused.to_string()),
     }
 }
@@ -98,7 +105,8 @@ impl PyWorker {
 
     // Both stay attached: a thread that forks is attached, so that no fork comes in between.
     fn submit(&self, queue: &PyCompletions, asked: Asked<'_>) -> PyResult<Ticket> {
-        self.0.submit(asked.lookup()?, queue.0.outbox()).map_err(refused)
+        let (lookup, max_wait) = asked.lookup()?;
+        self.0.submit(lookup, max_wait, queue.0.outbox()).map_err(refused)
     }
 
     fn cancel(&self, ticket: Ticket) -> bool {

@@ -4,6 +4,7 @@ mod bell;
 pub mod bridge;
 pub mod clock;
 pub mod fork;
+mod line;
 pub mod lookup;
 mod sync;
 pub mod worker;

@@ -85,6 +85,8 @@ pub enum Failure {
     Panicked(String),
     /// The worker's owner went before the question's turn came.
     Dropped,
+    /// It could not be begun in time.
+    Late,
 }
 
 impl fmt::Display for Failure {
@@ -92,6 +94,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Core(error) => error.fmt(f),
             Self::Panicked(message) => write!(f, "looking for a near question panicked: {message}; please report it"),
+            Self::Late => f.write_str("too many lookups wait for the encoder to begin this one in time"),
             Self::Dropped => f.write_str("the cache was dropped before the question's turn came"),
         }
     }

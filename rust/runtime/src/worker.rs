@@ -1,19 +1,19 @@
 //! The thread that looks questions up.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 use std::{fmt, mem, process, thread};
 
 use crate::bridge::Outbox;
-use crate::lookup::{Failure, Lookup, Outcome, answer, asks_the_same};
+use crate::clock::monotonic;
+use crate::line::{Job, Line, Turn};
+use crate::lookup::{Failure, Lookup, Outcome, answer};
 use crate::sync::lock;
 
 /// Lookups that may wait for one worker.
 pub const MOST_WAITING: usize = 4096;
-/// Lookups that are looked at for a batch.
-const WINDOW: usize = 32;
 
 /// Names a lookup, in the whole process.
 pub type Ticket = u64;
@@ -26,15 +26,24 @@ pub type Completion = (Ticket, Outcome);
 /// The thread starts with the first lookup and ends when the worker is dropped, which does not wait for it; lookups that
 /// wait then fail. A forked child gets a thread of its own, and what its parent asked dies with the child's copy.
 ///
-/// The thread encodes one text at a time. With it go, out of the oldest 32 lookups, those that ask the same and those whose
+/// The thread encodes one text at a time. With it go those of the oldest 32 that ask the same, and before it 32 at most whose
 /// vector is known. A text's share of a small batch takes 0.77 to 1.1 of the time of the text alone (AVX2, AVX-512, AMX):
 /// whoever is first would wait for the last for next to nothing.
 ///
+/// **Waiting is bounded by time**, since whoever asks has a call to make. What cannot be expected to be begun in time is
+/// refused when it comes, by how long the last batches took; that may be wrong. So the thread looks at all that wait before
+/// each batch, and what has waited for too long is not begun but answered at once: it is held up for its time and one batch
+/// at most.
+///
 /// **Concurrency:** any thread asks and cancels; both hold a lock for some hundred nanoseconds and never wait for work.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Worker {
     started: Mutex<Option<Started>>,
+    clock: Clock,
 }
+
+/// Time since some moment; never goes back.
+type Clock = fn() -> Duration;
 
 #[derive(Debug)]
 struct Started {
@@ -49,16 +58,10 @@ struct Queue {
     changed: Condvar,
 }
 
-/// What waits, as data: the thread and its tests decide by it alike.
 #[derive(Default)]
 struct State {
-    waiting: BTreeMap<Ticket, Job>,
+    line: Line,
     closed: bool,
-}
-
-struct Job {
-    lookup: Lookup,
-    outbox: Outbox<Completion>,
 }
 
 /// Why a lookup was not taken.
@@ -66,6 +69,8 @@ struct Job {
 pub enum Refused {
     /// Too many wait.
     Full,
+    /// It could hardly be begun in time.
+    Busy,
     /// The system gave no thread.
     NoThread(io::Error),
 }
@@ -76,6 +81,7 @@ impl fmt::Display for Refused {
             Self::Full => {
                 write!(f, "{MOST_WAITING} lookups wait for the encoder: ask less at a time, or share the load")
             }
+            Self::Busy => Failure::Late.fmt(f),
             Self::NoThread(error) => write!(f, "the system gives no thread to encode on: {error}"),
         }
     }
@@ -86,28 +92,45 @@ impl std::error::Error for Refused {}
 impl Worker {
     /// A worker that has no thread yet.
     pub fn new() -> Self {
-        Self::default()
+        Self::with_clock(monotonic)
+    }
+
+    fn with_clock(clock: Clock) -> Self {
+        Self { started: Mutex::default(), clock }
     }
 
     /// Has `lookup` done, and what comes of it sent to `outbox`. Returns what it is called there.
     ///
+    /// What is not begun within `max_wait` fails with [`Failure::Late`]; None: it waits for as long as it takes.
+    ///
     /// # Errors
     ///
-    /// `Full` when [`MOST_WAITING`] wait already, `NoThread` when the system gives none.
-    pub fn submit(&self, lookup: Lookup, outbox: Outbox<Completion>) -> Result<Ticket, Refused> {
-        self.submit_in(process::id(), lookup, outbox)
+    /// `Full` when [`MOST_WAITING`] wait already, `Busy` when it would hardly be begun within `max_wait`, `NoThread` when
+    /// the system gives none.
+    pub fn submit(
+        &self,
+        lookup: Lookup,
+        max_wait: Option<Duration>,
+        outbox: Outbox<Completion>,
+    ) -> Result<Ticket, Refused> {
+        self.submit_in(process::id(), lookup, max_wait, outbox)
     }
 
-    fn submit_in(&self, process: u32, lookup: Lookup, outbox: Outbox<Completion>) -> Result<Ticket, Refused> {
+    fn submit_in(
+        &self,
+        process: u32,
+        lookup: Lookup,
+        max_wait: Option<Duration>,
+        outbox: Outbox<Completion>,
+    ) -> Result<Ticket, Refused> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let queue = self.queue(process)?;
+        let begin_by = max_wait.and_then(|wait| (self.clock)().checked_add(wait));
         // Tickets of one worker grow with its lookups, since both happen under its lock.
         let mut state = lock(&queue.state);
-        if state.waiting.len() >= MOST_WAITING {
-            return Err(Refused::Full);
-        }
+        state.line.admit(&lookup, max_wait)?;
         let ticket = NEXT.fetch_add(1, Ordering::Relaxed);
-        state.waiting.insert(ticket, Job { lookup, outbox });
+        state.line.put(ticket, Job { lookup, outbox, begin_by });
         drop(state);
         queue.changed.notify_one();
         Ok(ticket)
@@ -121,7 +144,7 @@ impl Worker {
     fn cancel_in(&self, process: u32, ticket: Ticket) -> bool {
         let started = lock(&self.started);
         let here = started.as_ref().filter(|started| started.process == process);
-        here.is_some_and(|started| lock(&started.queue.state).waiting.remove(&ticket).is_some())
+        here.is_some_and(|started| lock(&started.queue.state).line.remove(ticket))
     }
 
     /// The queue of the thread in `process`, started if there is none.
@@ -131,8 +154,8 @@ impl Worker {
             return Ok(Arc::clone(&started.queue));
         }
         let queue = Arc::new(Queue::default());
-        let shared = Arc::clone(&queue);
-        let run = move || shared.run();
+        let (shared, clock) = (Arc::clone(&queue), self.clock);
+        let run = move || shared.run(clock);
         thread::Builder::new().name("llmfast".into()).spawn(run).map_err(Refused::NoThread)?;
         // What a parent's thread may have been writing to at the moment of the fork is not even dropped.
         mem::forget(started.replace(Started { process, queue: Arc::clone(&queue) }));
@@ -147,6 +170,12 @@ impl Worker {
     }
 }
 
+impl Default for Worker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Drop for Worker {
     fn drop(&mut self) {
         self.end_in(process::id());
@@ -154,48 +183,41 @@ impl Drop for Worker {
 }
 
 impl Queue {
-    fn run(&self) {
-        while let Some(batch) = self.next() {
+    fn run(&self, clock: Clock) {
+        while let Some(Turn { late, batch }) = self.next(clock) {
+            deliver(failed(late, &Failure::Late));
+            let (texts, began) = (batch.iter().filter(|(_, job)| job.lookup.vector.is_none()).count(), clock());
             work(batch);
+            lock(&self.state).line.note(clock().saturating_sub(began), texts);
         }
     }
 
-    /// Waits for a batch; None once the worker is gone.
-    fn next(&self) -> Option<Vec<(Ticket, Job)>> {
-        let idle = |state: &mut State| state.waiting.is_empty() && !state.closed;
+    /// Waits for something to do; None once the worker is gone.
+    fn next(&self, clock: Clock) -> Option<Turn> {
+        let idle = |state: &mut State| state.line.is_empty() && !state.closed;
         let state = self.changed.wait_while(lock(&self.state), idle);
         let mut state = state.unwrap_or_else(std::sync::PoisonError::into_inner);
-        (!state.closed).then(|| state.batch())
+        (!state.closed).then(|| state.line.next(clock()))
     }
 
     fn close(&self) {
         let mut state = lock(&self.state);
         state.closed = true;
-        let waiting = mem::take(&mut state.waiting);
+        let waiting = state.line.drain();
         drop(state);
         self.changed.notify_one();
-        let failed = waiting.into_iter().map(|(ticket, job)| (job.outbox, (ticket, Err(Failure::Dropped))));
-        deliver(failed.collect());
+        deliver(failed(waiting, &Failure::Dropped));
     }
+}
+
+/// What tells of lookups that nothing is done for.
+fn failed(jobs: impl IntoIterator<Item = (Ticket, Job)>, why: &Failure) -> Vec<(Outbox<Completion>, Completion)> {
+    jobs.into_iter().map(|(ticket, job)| (job.outbox, (ticket, Err(why.clone())))).collect()
 }
 
 impl fmt::Debug for Queue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Queue").finish_non_exhaustive()
-    }
-}
-
-impl State {
-    /// Takes the next batch: a text to encode at most, and what goes with it.
-    fn batch(&mut self) -> Vec<(Ticket, Job)> {
-        let mut chosen: Option<&Lookup> = None;
-        let mut tickets = Vec::new();
-        for (ticket, Job { lookup, .. }) in self.waiting.iter().take(WINDOW) {
-            if lookup.vector.is_some() || asks_the_same(chosen.get_or_insert(lookup), lookup) {
-                tickets.push(*ticket);
-            }
-        }
-        tickets.into_iter().filter_map(|ticket| self.waiting.remove_entry(&ticket)).collect()
     }
 }
 
@@ -256,12 +278,16 @@ mod tests {
     }
 
     fn held() -> Held {
+        held_at(monotonic)
+    }
+
+    fn held_at(clock: Clock) -> Held {
         let ((begun, has_begun), (go_on, may_go_on)) = (channel(), channel());
         let gate = Arc::new(Gate { begun, go_on: Mutex::new(may_go_on) });
-        let (worker, completions) = (Worker::new(), Completions::new().unwrap());
+        let (worker, completions) = (Worker::with_clock(clock), Completions::new().unwrap());
         let watched = Arc::downgrade(&gate);
         let first = Lookup { encoder: gate, ..lookup(&Arc::default(), "held") };
-        worker.submit(first, completions.outbox()).unwrap();
+        worker.submit(first, None, completions.outbox()).unwrap();
         has_begun.recv().unwrap();
         Held { worker, completions, go_on, begun: has_begun, gate: watched }
     }
@@ -275,23 +301,12 @@ mod tests {
         }
     }
 
-    fn jobs(lookups: Vec<Lookup>) -> State {
-        let completions = Completions::new().unwrap();
-        let jobs = lookups.into_iter().map(|lookup| Job { lookup, outbox: completions.outbox() });
-        State { waiting: (0..).zip(jobs).collect(), closed: false }
-    }
-
-    fn batches(mut state: State) -> Vec<Vec<Ticket>> {
-        let tickets = |batch: Vec<(Ticket, Job)>| batch.into_iter().map(|(ticket, _)| ticket).collect();
-        std::iter::from_fn(|| Some(state.batch()).filter(|batch| !batch.is_empty()).map(tickets)).collect()
-    }
-
     #[test]
     fn a_lookup_comes_back_to_the_loop_that_asked() {
         let (worker, encoder) = (Worker::new(), Arc::default());
         let loops = [Completions::new().unwrap(), Completions::new().unwrap()];
-        let tickets =
-            ["a", "bb"].map(|text| worker.submit(lookup(&encoder, text), loops[text.len() - 1].outbox()).unwrap());
+        let tickets = ["a", "bb"]
+            .map(|text| worker.submit(lookup(&encoder, text), None, loops[text.len() - 1].outbox()).unwrap());
         assert_eq!(next(&loops[1]), (tickets[1], "2".into()));
         assert_eq!(next(&loops[0]), (tickets[0], "1".into()));
     }
@@ -299,16 +314,17 @@ mod tests {
     #[test]
     fn a_panic_fails_its_lookup_and_the_thread_lives_on() {
         let (worker, encoder, completions) = (Worker::new(), Arc::default(), Completions::new().unwrap());
-        worker.submit(lookup(&encoder, "panic"), completions.outbox()).unwrap();
+        worker.submit(lookup(&encoder, "panic"), None, completions.outbox()).unwrap();
         assert!(next(&completions).1.contains("panicked"));
-        worker.submit(lookup(&encoder, "a"), completions.outbox()).unwrap();
+        worker.submit(lookup(&encoder, "a"), None, completions.outbox()).unwrap();
         assert_eq!(next(&completions).1, "1");
     }
 
     #[test]
     fn what_is_cancelled_before_its_turn_is_never_encoded() {
         let (held, encoder) = (held(), Arc::default());
-        let tickets = ["a", "bb"].map(|t| held.worker.submit(lookup(&encoder, t), held.completions.outbox()).unwrap());
+        let tickets =
+            ["a", "bb"].map(|t| held.worker.submit(lookup(&encoder, t), None, held.completions.outbox()).unwrap());
         assert!(held.worker.cancel(tickets[0]));
         assert!(!held.worker.cancel(tickets[0]));
         held.go_on.send(()).unwrap();
@@ -322,7 +338,7 @@ mod tests {
     fn what_waits_when_the_worker_goes_fails_and_nobody_waits_for_the_thread() {
         let Held { worker, completions, go_on, begun, gate } = held();
         let encoder = Arc::new(Lengths::default());
-        let ticket = worker.submit(lookup(&encoder, "a"), completions.outbox()).unwrap();
+        let ticket = worker.submit(lookup(&encoder, "a"), None, completions.outbox()).unwrap();
         drop(worker);
         assert_eq!(next(&completions), (ticket, Failure::Dropped.to_string()));
         go_on.send(()).unwrap();
@@ -337,10 +353,10 @@ mod tests {
     fn a_forked_child_gets_its_own_thread_and_forgets_what_its_parent_asked() {
         let Held { worker, completions, go_on, begun: _begun, .. } = held();
         let (encoder, child) = (Arc::default(), process::id() + 1);
-        let parents = worker.submit(lookup(&encoder, "a"), completions.outbox()).unwrap();
+        let parents = worker.submit(lookup(&encoder, "a"), None, completions.outbox()).unwrap();
         let own = Completions::new().unwrap();
         assert!(!worker.cancel_in(child, parents));
-        let ticket = worker.submit_in(child, lookup(&encoder, "bb"), own.outbox()).unwrap();
+        let ticket = worker.submit_in(child, lookup(&encoder, "bb"), None, own.outbox()).unwrap();
         assert_eq!(next(&own), (ticket, "2".into()));
         assert!(completions.is_empty());
         worker.end_in(child);
@@ -350,7 +366,7 @@ mod tests {
     #[test]
     fn too_many_are_refused() {
         let (held, encoder) = (held(), Arc::default());
-        let submit = || held.worker.submit(lookup(&encoder, "a"), held.completions.outbox());
+        let submit = || held.worker.submit(lookup(&encoder, "a"), None, held.completions.outbox());
         let tickets: Vec<_> = (0..MOST_WAITING).map(|_| submit().unwrap()).collect();
         assert!(submit().unwrap_err().to_string().starts_with("4096 lookups wait"));
         assert!(held.worker.cancel(tickets[0]));
@@ -359,33 +375,50 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_has_one_text_to_encode() {
+    fn what_waited_for_too_long_is_not_encoded() {
+        static NOW: AtomicU64 = AtomicU64::new(0);
+        let held = held_at(|| Duration::from_millis(NOW.load(Ordering::SeqCst)));
         let encoder = Arc::default();
-        let lookups = ["a", "b", "a", "c", "b", "d"].map(|text| lookup(&encoder, text)).to_vec();
-        assert_eq!(batches(jobs(lookups)), [vec![0, 2], vec![1, 4], vec![3], vec![5]]);
+        let submit = |text, ms: Option<u64>| {
+            held.worker.submit(lookup(&encoder, text), ms.map(Duration::from_millis), held.completions.outbox())
+        };
+        let tickets = [("a", Some(10)), ("bb", Some(30)), ("ccc", None)].map(|(text, ms)| submit(text, ms).unwrap());
+        NOW.store(20, Ordering::SeqCst);
+        held.go_on.send(()).unwrap();
+        next(&held.completions);
+        assert_eq!(next(&held.completions), (tickets[0], Failure::Late.to_string()));
+        assert_eq!(next(&held.completions), (tickets[1], "2".into()));
+        assert_eq!(next(&held.completions), (tickets[2], "3".into()));
+        assert_eq!(*lock(&encoder.calls), ["bb", "ccc"]);
     }
 
     #[test]
-    fn a_batch_takes_along_what_needs_no_encoding() {
-        let encoder = Arc::default();
-        let known = Lookup { vector: Some(Arc::from([1.0, 0.0])), ..lookup(&encoder, "known") };
-        let lookups = vec![lookup(&encoder, "a"), lookup(&encoder, "b"), known];
-        assert_eq!(batches(jobs(lookups)), [vec![0, 2], vec![1]]);
-    }
-
-    #[test]
-    fn a_batch_has_one_encoder_and_does_not_look_far() {
-        let encoders = [Arc::default(), Arc::default()];
-        let mixed = (0..4).map(|at| lookup(&encoders[at % 2], "a")).collect();
-        assert_eq!(batches(jobs(mixed)), [vec![0, 2], vec![1, 3]]);
-        let many = (0..40).map(|_| lookup(&encoders[0], "a")).collect();
-        assert_eq!(batches(jobs(many)).iter().map(Vec::len).collect::<Vec<_>>(), [32, 8]);
+    fn what_would_wait_for_too_long_is_refused_at_once() {
+        static NOW: AtomicU64 = AtomicU64::new(0);
+        let held = held_at(|| Duration::from_millis(NOW.load(Ordering::SeqCst)));
+        let (encoder, wait) = (Arc::default(), |ms| Some(Duration::from_millis(ms)));
+        // It is held by the lookup alone, which ends.
+        let again = Lookup { encoder: held.gate.upgrade().unwrap(), ..lookup(&encoder, "again") };
+        NOW.store(100, Ordering::SeqCst);
+        held.go_on.send(()).unwrap();
+        next(&held.completions);
+        // This one is held up as well; that it has begun says that the time of the first was noted.
+        held.worker.submit(again, None, held.completions.outbox()).unwrap();
+        held.begun.recv().unwrap();
+        let submit = |text, max_wait| held.worker.submit(lookup(&encoder, text), max_wait, held.completions.outbox());
+        for text in ["a", "bb"] {
+            submit(text, wait(100)).unwrap();
+        }
+        assert_eq!(submit("ccc", wait(199)).unwrap_err().to_string(), Failure::Late.to_string());
+        submit("ccc", wait(200)).unwrap();
+        held.go_on.send(()).unwrap();
     }
 
     #[test]
     fn a_batch_wakes_each_loop_once() {
         let (encoder, loops) = (Arc::default(), [Completions::new().unwrap(), Completions::new().unwrap()]);
-        let job = |at: u64| Job { lookup: lookup(&encoder, "a"), outbox: loops[at as usize % 2].outbox() };
+        let job =
+            |at: u64| Job { lookup: lookup(&encoder, "a"), outbox: loops[at as usize % 2].outbox(), begin_by: None };
         work((0..6).map(|at| (at, job(at))).collect());
         assert_eq!(loops.each_ref().map(Completions::len), [3, 3]);
         assert_eq!([0, 2, 4].map(|_| next(&loops[0]).0), [0, 2, 4]);

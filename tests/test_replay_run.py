@@ -8,7 +8,7 @@ import pytest
 
 from llmfast import ConfigError, FlatIndex
 from llmfast._replay.curve import covered, curve
-from llmfast._replay.guards import Guards
+from llmfast._replay.guards import rules
 from llmfast._replay.log import Request, Skipped, parse_body
 from llmfast._replay.model import ANSWER_TOKENS, seconds, tokens
 from llmfast._replay.neighbours import find_neighbours
@@ -38,8 +38,8 @@ def simulated(replay: Replay, threshold: float) -> list[tuple[str, int]]:
     trace, settings = replay.trace, replay.settings
     near = find_neighbours(replay.vectors, trace.partitions, lambda: FlatIndex(TopicEncoder.dim))
     keys, times, stored = ([getattr(row, name) for row in trace.served] for name in ("key", "time", "stored"))
-    guards = {"asks_the_same": Guards(trace.texts)} if settings.mode == "guarded" else {}
-    return simulate(keys, times, near, threshold=threshold, ttl=settings.ttl, stored=stored, **guards)
+    known = rules(trace.texts, settings.mode)
+    return simulate(keys, times, near, threshold=threshold, ttl=settings.ttl, stored=stored, **known)
 
 
 def mixed(count: int) -> list[Request]:
@@ -78,6 +78,17 @@ def test_so_it_is_with_guards(threshold):
     assert simulated(guarded, threshold) == outcomes(guarded)
     hits = [[kind for kind, _ in outcomes(replay)].count(SEMANTIC) for replay in (plain, guarded)]
     assert 0 < hits[1] < hits[0]
+
+
+def test_so_it_is_with_questions_that_ask_for_something_fresh():
+    texts = ["topic1 right now", "topic1 today", "topic2 question", "topic1 right now?"]
+    questions = [asked(texts[n % 4], time=float(40 * n)) for n in range(400)]
+    replay = run(questions, TopicEncoder(), threshold=0.8, mode="guarded", ttl=7200.0)
+    assert simulated(replay, 0.8) == outcomes(replay)
+    calls = [texts[n % 4] for n, (kind, _) in enumerate(outcomes(replay)) if kind == CALL]
+    assert calls.count("topic1 right now") == 100
+    assert calls.count("topic1 today") == 5
+    assert calls.count("topic2 question") == 3
 
 
 @pytest.mark.parametrize("other", [0.8, 0.9, 0.97])

@@ -151,8 +151,9 @@ def missed(plan: Plan, route: Any, not_stored: str | None = None) -> Explanation
     threshold = plan.policy.threshold
     reason = plan.why_not if not_stored is None else f"{plan.why_not}; the answer was not stored: {not_stored}"
     return Explanation(
-        reason, threshold, plan.nearest, route, plan.neighbours, plan.refusal, plan.would_serve, not_stored
-    )
+        reason, threshold, plan.nearest, route, plan.neighbours, plan.refusal, plan.would_serve, not_stored,
+        plan.fresh_for,
+    )  # fmt: skip
 
 
 def stale_hit(error: BaseException, row: Row, age: float) -> Flown:

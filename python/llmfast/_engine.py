@@ -326,6 +326,7 @@ class Engine(Asking):
         """Call the model and store its answer."""
         cache = self.cache
         assert cache is not None
+        plan.shorten()
         try:
             called = yield from self._calling.way(ask, llm_callable, partial(self._books.call, ask, plan))
         except Exception as error:

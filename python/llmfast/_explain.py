@@ -22,6 +22,7 @@ def explained(cache: Cache, plan: Plan | None) -> Explanation:
     """
     if plan is None:
         return Explanation("the cache is disabled" if cache.disabled else "the request cannot be identified")
+    plan.shorten()
     found = cache.exact(plan, peek=True)
     if found is not None:
         return Explanation(f"the same request was answered {found[1]:.0f} s ago")
@@ -29,9 +30,9 @@ def explained(cache: Cache, plan: Plan | None) -> Explanation:
         return Explanation("the same request was answered before, and on an event loop a newer answer is fetched")
     semantic = cache.semantic
     if semantic is None:
-        return Explanation("no encoder is set")
+        return Explanation("no encoder is set", fresh_for=plan.fresh_for)
     if not semantic.places(plan):
-        return Explanation(plan.why_not, plan.policy.threshold, refusal=plan.refusal)
+        return Explanation(plan.why_not, plan.policy.threshold, refusal=plan.refusal, fresh_for=plan.fresh_for)
     if cache.encodes_on_loop and running_loop() is not None:
         message = "explain would stop the event loop of this thread: await asyncio.to_thread(cache.explain, ...)"
         raise RuntimeError(message)
@@ -44,4 +45,7 @@ def explained(cache: Cache, plan: Plan | None) -> Explanation:
     elif neighbours:
         reason = f"the nearest question does not serve ({neighbours[0].verdict}): {neighbours[0].detail}"
     nearest = neighbours[0].score if neighbours else None
-    return Explanation(reason, plan.policy.threshold, nearest, None, tuple(neighbours), plan.refusal, would_serve)
+    return Explanation(
+        reason, plan.policy.threshold, nearest, None, tuple(neighbours), plan.refusal, would_serve,
+        fresh_for=plan.fresh_for,
+    )  # fmt: skip

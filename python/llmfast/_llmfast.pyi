@@ -61,6 +61,7 @@ __all__ = [
     "after_fork",
     "before_fork",
     "guard_words",
+    "horizon",
     "kernel_name",
     "refusal",
 ]
@@ -372,6 +373,12 @@ class NormalRequest:
         read_only_tools: Sequence[str] = (),
     ) -> tuple[str, str] | None:
         """Do as `refusal`."""
+
+def horizon(query: str) -> float | None:
+    """Return for how many seconds an answer holds, by words that ask for something fresh; None if there are none.
+
+    An answer that would live longer is what `refusal` calls "fresh".
+    """
 
 def refusal(
     query: str | None,

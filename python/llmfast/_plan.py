@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ._llmfast import horizon
 from ._types import Neighbour
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Plan:
         "began_at",
         "epoch",
         "fingerprint",
+        "fresh_for",
         "key",
         "kind",
         "loop",
@@ -78,6 +80,8 @@ class Plan:
         self.epoch = epoch
         #: Whether the caller takes a stream only (True), none (False) or what comes (None).
         self.streams = streams
+        #: How many seconds its answer lives at most by the words of the question; None: they do not shorten its life.
+        self.fresh_for: float | None = None
         #: The event loop that its caller waits on; None in a thread without one.
         self.loop: asyncio.AbstractEventLoop | None = None
         #: The scope as a MAC, once it was asked for.
@@ -105,6 +109,23 @@ class Plan:
         self.serving: tuple[Row, float, float] | None = None
         self.would_serve: Neighbour | None = None
         self.why_not = "nothing near enough is stored"
+
+    def shorten(self) -> None:
+        """Have the answer live no longer than it holds, where the question asks for something fresh.
+
+        Not where the request names a time to live, since who asks knows better, nor under a policy without rules. It is
+        asked of those that make a call, as it reads the question.
+        """
+        if self.kind is None or self.policy.mode == "static":
+            return
+        seconds = horizon(self.ask.query)
+        if seconds is not None and (self.ttl is None or seconds < self.ttl):
+            self.fresh_for = seconds
+
+    @property
+    def life(self) -> float | None:
+        """Seconds that its answer is stored for, None for ever."""
+        return self.ttl if self.fresh_for is None else self.fresh_for
 
     def answered_by(self, row: Row, key: bytes, now: float) -> float | None:
         """Return the age of a row that lay under `key`, if it is that row and may answer; see `fresh_age`."""

@@ -38,7 +38,9 @@ class CachePolicy:
     that they ask different things; "static" compares with the threshold alone; "shadow" decides as "guarded" does,
     logs and counts the hits by meaning that there would have been, and serves none of them.
 
-    `ttl`: seconds an answer lives, None for ever. It counts from the answer, and being used does not prolong it.
+    `ttl`: seconds an answer lives, None for ever. It counts from the answer, and being used does not prolong it. The
+    answer to a question whose words ask for something fresh lives for a minute ("right now"), an hour ("today",
+    "latest") or six ("this week") at most, unless the request names a `ttl` of its own or `mode` is "static".
     `jitter`: share of it by which a life is shortened at random, so that what was stored together does not end
     together.
     `stale_while_revalidate`: seconds after its end in which an exact repeat still gets the old answer at once, while a

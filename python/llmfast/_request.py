@@ -267,8 +267,9 @@ class Asking:
         who asks, and keeps nobody's answers from others, which only `scope` does: reports are split by it, an answer of
         `llmfast.PUBLIC` is found by meaning once two users asked for it, and who floods the cache is told by it.
         `feature` is for reports. `tags` are names by which `invalidate` finds the answer. `kind` picks the policy,
-        `ttl` (seconds) overrides its time to live: for this request an answer's time is over at that age, or at its own
-        end if that comes before, and the policy's `stale_if_error` and `stale_while_revalidate` count from then.
+        `ttl` (seconds) overrides its time to live, and what words such as "today" make of it: for this request an
+        answer's time is over at that age, or at its own end if that comes before, and the policy's `stale_if_error` and
+        `stale_while_revalidate` count from then.
 
         Identical requests at the same time make one call; if it raises, all of them raise what it raised. It runs in a
         copy of the context variables of the caller that makes it: what it sets there does not come back.

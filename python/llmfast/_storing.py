@@ -134,7 +134,8 @@ class Storing:
             return None
         codec, payload = packed
         now, usage = self.clock(), called.usage
-        ttl = None if plan.ttl is None else shortened(plan.ttl, plan.policy.jitter, plan.key)
+        life = plan.life
+        ttl = None if life is None else shortened(life, plan.policy.jitter, plan.key)
         return Row(
             key=plan.key,
             partition=as_number(plan.partition),

@@ -74,9 +74,11 @@ class Explanation:
     `reason` is one readable line. `threshold` is the cosine that a stored question had to reach and `nearest` the
     cosine of the best one found; both are None where nothing was compared by meaning. `neighbours` are the stored
     questions that were looked at, nearest first. `refusal` names why the request was not compared by meaning, if it was
-    not ("follow_up", "fresh", "tools", ...). `would_serve` is the neighbour that mode "shadow" kept from serving.
-    `route` is the router's decision, if one chose. `not_stored` names why the answer of a call was not stored ("type",
-    "truncated", "empty", "refused", ...); None where it was, and for a stream, which is stored after its end if at all.
+    not ("follow_up", "fresh", "tools", "busy", ...). `would_serve` is the neighbour that mode "shadow" kept from
+    serving. `route` is the router's decision, if one chose. `not_stored` names why the answer of a call was not stored
+    ("type", "truncated", "empty", "refused", ...); None where it was, and for a stream, which is stored after its end
+    if at all. `fresh_for` is how many seconds an answer is stored for at most, where words of the question that ask for
+    something fresh ("right now": 60) make that less than the policy's time to live.
     """
 
     reason: str
@@ -87,6 +89,7 @@ class Explanation:
     refusal: str | None = None
     would_serve: Neighbour | None = None
     not_stored: str | None = None
+    fresh_for: float | None = None
 
 
 #: What a copy in another process has of an answer beside its response and its source.

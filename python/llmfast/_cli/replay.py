@@ -193,7 +193,7 @@ def _feed(replay: Replay, requests: Iterable[Request], skipped: Skipped, progres
 def _curve(replay: Replay, progress: Progress) -> Curve:
     from .._llmfast import FlatIndex
     from .._replay.curve import covered, curve
-    from .._replay.guards import Guards
+    from .._replay.guards import rules
     from .._replay.neighbours import FLOOR, find_neighbours
     from .._replay.report import Curve
 
@@ -210,8 +210,8 @@ def _curve(replay: Replay, progress: Progress) -> Curve:
                 progress=lambda share: progress.show("the curve over the threshold", share),
             )
             rows = covered(served, near)
-            guards = {"asks_the_same": Guards(replay.trace.texts)} if settings.mode == "guarded" else {}
-            points = curve(rows, near, ttl=settings.ttl, own=settings.threshold, **guards)
+            known = rules(replay.trace.texts, settings.mode)
+            points = curve(rows, near, ttl=settings.ttl, own=settings.threshold, **known)
     except KeyboardInterrupt:
         return Curve([], 0, "no curve: interrupted")
     note = (

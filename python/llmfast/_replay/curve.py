@@ -11,7 +11,7 @@ from .statistics import rate
 from .trace import CALL, EXACT, SEMANTIC, Served
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 GRID = [hundredths / 100 for hundredths in range(round(FLOOR * 100), 100)]
 
@@ -22,11 +22,11 @@ def curve(
     *,
     ttl: float | None,
     own: float | None,
-    asks_the_same: Callable[[int, int], bool] = lambda key, other: True,  # noqa: ARG005
+    **rules: Any,
 ) -> list[dict[str, Any]]:
     """Return one point for each threshold from .80 to .99, for the run's `own`, and for exact hits alone (None).
 
-    `served` must hold the covered requests only.
+    `served` must hold the covered requests only; `rules` are those of `simulate`.
     """
     keys, times, stored = ([getattr(row, name) for row in served] for name in ("key", "time", "stored"))
     thresholds: list[float | None] = list(GRID)
@@ -35,12 +35,8 @@ def curve(
     else:
         thresholds.append(None)
     return [
-        point(
-            served,
-            simulate(keys, times, neighbours, threshold=threshold, ttl=ttl, stored=stored, asks_the_same=asks_the_same),
-            threshold,
-        )
-        for threshold in thresholds
+        point(served, simulate(keys, times, neighbours, threshold=least, ttl=ttl, stored=stored, **rules), least)
+        for least in thresholds
     ]
 
 

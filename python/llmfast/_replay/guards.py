@@ -1,13 +1,18 @@
-"""What the guards say of two distinct texts of a run, asked once for each pair."""
+"""What the rules say of a run's distinct texts: the guards, asked once for each pair, and how long answers hold."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from .._llmfast import Reading
+from .._llmfast import Reading, horizon
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+def rules(texts: Sequence[str], mode: str) -> dict[str, Any]:
+    """Return what `simulate` is to reckon with under a policy of this mode."""
+    return {"asks_the_same": Guards(texts), "horizon": lambda key: horizon(texts[key])} if mode == "guarded" else {}
 
 
 class Guards:

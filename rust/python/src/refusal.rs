@@ -1,7 +1,7 @@
 //! Bindings of what is never compared by meaning.
 
 use llmfast_core::request::Value;
-use llmfast_core::semantic::refusal::{Asked, MAX_TEMPERATURE, Refusal, Terms};
+use llmfast_core::semantic::refusal::{Asked, MAX_TEMPERATURE, Refusal, Terms, horizon_seconds};
 use pyo3::prelude::*;
 
 use crate::request_identity::PyNormal;
@@ -31,6 +31,11 @@ fn refusal(
     Ok(why(asked, terms))
 }
 
+#[pyfunction]
+fn horizon(query: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+    Ok(horizon_seconds(&utf8(query, "query")?))
+}
+
 #[pymethods]
 impl PyNormal {
     #[pyo3(
@@ -50,5 +55,6 @@ fn why(asked: Asked<'_>, terms: Terms<'_>) -> Why {
 }
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(horizon, module)?)?;
     module.add_function(wrap_pyfunction!(refusal, module)?)
 }

@@ -58,7 +58,7 @@ pub struct Refusal {
 /// - `not_text`: the last turn holds an image, a file or sound.
 /// - `tools`: a tool is offered that is not named as read-only, and the model may use it (`tool_choice` is not "none").
 /// - `temperature`: it is above the limit.
-/// - `fresh`: the question asks for what changes sooner than the answer would be forgotten.
+/// - `fresh`: the question asks for what changes within the time to live.
 /// - `follow_up`: it leans on earlier turns: it is short, goes on from them, or points to something in them.
 /// - `personal_data`: the answer would be public, and the question holds somebody's address, number or account.
 ///
@@ -91,6 +91,13 @@ pub fn refusal(asked: Asked<'_>, terms: Terms<'_>) -> Option<Refusal> {
         let sentence = format!("the answer would be public, and the question holds {what}");
         Refusal { name: "personal_data", sentence }
     })
+}
+
+/// For how many seconds an answer to `query` holds, by its words that ask for something fresh; None if it has none.
+///
+/// An answer that lives longer is what [`refusal`] calls `fresh`. **Cost:** linear in the question.
+pub fn horizon_seconds(query: &str) -> Option<f64> {
+    fresh::find(&Words::new(query)).map(|found| found.horizon_seconds)
 }
 
 fn without_query(history: &Value) -> Refusal {

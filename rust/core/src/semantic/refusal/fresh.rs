@@ -21,8 +21,9 @@ pub(super) struct Fresh {
 impl Fresh {
     pub(super) fn refusal(&self, ttl_seconds: Option<f64>) -> Refusal {
         let Self { phrase, horizon_seconds } = self;
-        let lives = ttl_seconds.map_or_else(|| "is never forgotten".to_owned(), |ttl| format!("would live {ttl} s"));
-        let sentence = format!("\"{phrase}\" asks for what holds for about {horizon_seconds} s, and an answer {lives}");
+        let ttl = ttl_seconds.map_or_else(|| "endless".to_owned(), |ttl| format!("{ttl} s"));
+        let sentence =
+            format!("\"{phrase}\" asks for what holds for about {horizon_seconds} s, and the time to live is {ttl}");
         Refusal { name: "fresh", sentence }
     }
 }

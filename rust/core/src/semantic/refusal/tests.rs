@@ -306,4 +306,22 @@ proptest! {
         let fresh = |ttl| refusal(asked, terms(ttl)).is_some_and(|refusal| refusal.name == "fresh");
         prop_assert!(!fresh(ttl) || fresh(ttl * 2.0));
     }
+
+    /// An answer that lives for the horizon is not refused, and one that lives any longer is.
+    #[test]
+    fn the_horizon_is_where_a_life_becomes_too_long(query in "(now|today|current|this week|latest|my|it|[0-9 +@.-]{0,9}|\\PC{0,4}| ){0,12}") {
+        let nothing = Value::Null;
+        let asked = Asked { query: Some(&query), history: &nothing, turn: &nothing, params: &nothing };
+        let fresh = |ttl_seconds| {
+            let terms = Terms { ttl_seconds, public: false, max_temperature: 1.0, read_only_tools: &[] };
+            refusal(asked, terms).is_some_and(|refusal| refusal.name == "fresh")
+        };
+        match horizon_seconds(&query) {
+            Some(horizon) => {
+                prop_assert_eq!([horizon, horizon + 0.001].map(|ttl| fresh(Some(ttl))), [false, true]);
+                prop_assert!(fresh(None));
+            }
+            None => prop_assert!(!fresh(None)),
+        }
+    }
 }

@@ -33,6 +33,7 @@ pub mod refusal;
 mod repair;
 mod rewrite;
 mod scan;
+mod signs;
 mod similar;
 mod stem;
 mod veto;

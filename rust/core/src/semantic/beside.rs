@@ -106,6 +106,7 @@ fn sentence(reading: &Reading, number: u32, folded: Option<&str>) -> Reading {
         cased: reading.cased,
         // Compared in the whole texts too.
         letters: Letters::default(),
+        signs: reading.signs,
         passage: None,
     }
 }

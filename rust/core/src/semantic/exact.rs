@@ -210,6 +210,9 @@ pub(super) fn names(a: &Reading, b: &Reading) -> Option<Veto> {
 
 /// What only code is written with, where both texts have some: "&&", "7 // 2", "ls -l", "$A1".
 pub(super) fn signs(a: &Reading, b: &Reading) -> Option<Veto> {
+    if !(a.signs.has_code() || b.signs.has_code()) {
+        return None;
+    }
     let (x, y) = (code_signs(&a.folded), code_signs(&b.folded));
     if let Some(veto) = doubled(&x, &b.folded).or_else(|| doubled(&y, &a.folded).map(Veto::turned)) {
         return Some(veto);

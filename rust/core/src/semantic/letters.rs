@@ -9,6 +9,7 @@ use unicode_normalization::char::is_combining_mark;
 use super::language::Language;
 use super::reading::{Reading, Role};
 use super::scan::any_byte;
+use super::signs::Signs;
 use super::veto::{Rule, Veto};
 
 /// What the case and the marks of its letters say in a text.
@@ -32,11 +33,14 @@ const UNITS: [&str; 24] = [
 const ACCENTED: [&str; 6] = ["resume", "rose", "expose", "pate", "lame", "pique"];
 
 impl Letters {
-    /// Looks at a text, and at the same folded.
-    pub(super) fn of(text: &str, folded: &str) -> Self {
+    /// Looks at a text, and at the same folded, which has these signs.
+    pub(super) fn of(text: &str, folded: &str, signs: Signs) -> Self {
         let mut out = Self::default();
-        if any_byte(folded, |byte| byte.is_ascii_uppercase() || matches!(byte, b'\\' | b'[')) {
-            out.look_at_case(folded);
+        if signs.has_upper() {
+            out.look_at_words(folded);
+        }
+        if signs.has_escape() {
+            out.look_at_code(folded);
         }
         if !text.is_ascii() {
             let words = text.split(|c: char| !c.is_alphabetic() && !is_combining_mark(c));
@@ -50,7 +54,7 @@ impl Letters {
         out
     }
 
-    fn look_at_case(&mut self, folded: &str) {
+    fn look_at_code(&mut self, folded: &str) {
         for (at, _) in folded.match_indices('\\') {
             let escape = folded.get(at..at + 2).filter(|two| two.as_bytes()[1].is_ascii_alphabetic());
             self.names.extend(escape.map(str::to_owned));
@@ -61,35 +65,36 @@ impl Letters {
             let range = |class: &str| class.contains('-') && !class.contains(char::is_whitespace);
             self.names.extend(inside.filter(|class| range(class)).map(str::to_owned));
         }
+    }
+
+    fn look_at_words(&mut self, folded: &str) {
         let bytes = folded.as_bytes();
-        let mut at = 0;
-        while at < bytes.len() {
-            let length = bytes[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-            if length > 1 {
-                self.look_at_word(folded, at, &folded[at..at + length]);
+        let mut from = 0;
+        while let Some(capital) = bytes[from..].iter().position(u8::is_ascii_uppercase) {
+            let capital = from + capital;
+            let before = bytes[from..capital].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            let behind = bytes[capital..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            from = capital + behind;
+            if before + behind > 1 {
+                self.look_at_word(folded, capital - before, &folded[capital - before..from]);
             }
-            at += length.max(1);
         }
         self.symbols.sort_unstable();
         self.symbols.dedup();
     }
 
     fn look_at_word(&mut self, folded: &str, at: usize, word: &str) {
-        let upper = word.bytes().filter(u8::is_ascii_uppercase).count();
-        if upper == 0 {
-            return;
-        }
         let rises = word.as_bytes().windows(2).filter(|two| two[0].is_ascii_lowercase() && two[1].is_ascii_uppercase());
         let rises = rises.count();
         // "PlayStation5" is written in any case, what a machine made up is not.
         if rises >= 3 || (rises == 2 && any_byte(word, |byte| byte.is_ascii_digit())) {
             self.names.push(word.to_owned());
         }
-        let unit = || UNITS.contains(&word.to_ascii_lowercase().as_str());
+        let unit = || UNITS.iter().any(|unit| unit.eq_ignore_ascii_case(word));
         let joined = || folded[at + word.len()..].starts_with('-');
         let symbol =
             || word.len() == 2 && word.as_bytes()[0].is_ascii_uppercase() && !begins_sentence(folded, at) && !joined();
-        if word.len() <= MAX_UNIT && upper <= MAX_UNIT && (unit() || symbol()) {
+        if word.len() <= MAX_UNIT && (unit() || symbol()) {
             self.symbols.push(word.to_owned());
         }
     }

@@ -5,6 +5,7 @@
 
 use super::reading::Reading;
 use super::scan::fold;
+use super::signs::Signs;
 use super::veto::{Rule, Veto};
 
 /// How words begin that name what is done with a text, in lower case and without accents.
@@ -36,10 +37,11 @@ const MAX_HEAD: usize = 16;
 
 /// The passage that a text is about, as it is written: what stands behind the name of a part, such as "Context:", up to the
 /// part that asks; else what stands behind the first colon, line or question, if a task stands before.
-pub(super) fn passage(text: &str) -> Option<String> {
+pub(super) fn passage(text: &str, signs: Signs) -> Option<String> {
     let text = text.trim();
-    // Most texts have neither, and end with their only question.
-    if !text.contains([':', '\u{ff1a}', '\n']) && !text.trim_end_matches('?').contains('?') {
+    // Most texts have no part, and end with their only question.
+    let asks_on = || text.find('?').is_some_and(|at| !text[at..].trim_start_matches('?').is_empty());
+    if !signs.has_divider() && !asks_on() {
         return None;
     }
     let found = labelled(text).or_else(|| {
@@ -65,6 +67,8 @@ fn labelled(text: &str) -> Option<&str> {
 
 /// A text at its first colon, else at its first question if that is about what follows, else at the end of its first line.
 fn divided(text: &str) -> Option<(&str, &str)> {
+    // Of all that points, what nearly always does.
+    let points = |head: &str| head.contains("this ") || head.contains("following ");
     let question = || before_space(text, ['?']).next().filter(|&at| points(&text[..at]) && names_task(&text[..at]));
     let at = colons(text).next().or_else(question).or_else(|| text.find('\n'))?;
     let behind = text[at..].chars().next().map_or(0, char::len_utf8);

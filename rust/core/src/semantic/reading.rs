@@ -10,6 +10,7 @@ use super::passage::passage;
 use super::quantity::Quantity;
 use super::rewrite::{expand, numbered, open_ends, phrases, polite};
 use super::scan::{Case, Raw, Scan, Shape, Word, fold, scan};
+use super::signs::Signs;
 
 /// What a token is to the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +73,8 @@ pub struct Reading {
     pub(super) cased: bool,
     /// What the case and the accents of its letters say.
     pub(super) letters: Letters,
+    /// Which kinds of signs it has.
+    pub(super) signs: Signs,
     /// The passage that something is to be done with, as it is written.
     pub(super) passage: Option<String>,
 }
@@ -81,7 +84,8 @@ impl Reading {
     pub fn new(text: &str) -> Self {
         let lexicon = lexicon();
         let folded = unquoted(fold(text));
-        let letters = Letters::of(text, &folded);
+        let signs = Signs::of(&folded);
+        let letters = Letters::of(text, &folded, signs);
         let Scan { tokens, mut literals, sentences } = scan(&folded);
         let language = language(&tokens, lexicon);
         let english = language == Language::English;
@@ -117,7 +121,8 @@ impl Reading {
             sentences,
             cased,
             letters,
-            passage: passage(text),
+            passage: passage(text, signs),
+            signs,
         }
     }
 }

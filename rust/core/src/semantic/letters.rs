@@ -3,6 +3,8 @@
 //! Such an encoder gives texts that differ in nothing else the same vector, so that no threshold tells them apart. Words
 //! of which only the case differs mostly are the same words; here are those of which it tells.
 
+use std::collections::HashSet;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -50,7 +52,12 @@ impl Letters {
                 (bare(&word), word)
             });
             out.marked = marked.filter(|(bare, word)| bare != word).collect();
+            out.marked.sort_unstable();
+            out.marked.dedup();
         }
+        out.names.sort_unstable();
+        out.names.dedup();
+        out.names.truncate(MAX_NAMES);
         out
     }
 
@@ -100,6 +107,8 @@ impl Letters {
     }
 }
 
+/// Each is looked for in the whole other text; texts with more names differ in others as well.
+const MAX_NAMES: usize = 32;
 /// Classes of characters are no longer: `[A-Za-z0-9_]`.
 const MAX_RANGE: usize = 24;
 /// Nor are units.
@@ -127,12 +136,14 @@ pub(super) fn letters(a: &Reading, b: &Reading) -> Option<Veto> {
 
 /// A name of the first text that the other one writes in another case only.
 fn named(own: &Letters, other: &Reading) -> Option<Veto> {
-    let missing = |name: &&String| !other.folded.contains(name.as_str());
-    let found =
-        own.names.iter().filter(missing).find(|name| any_case(&other.folded).contains(any_case(name).as_str()))?;
-    let at = any_case(&other.folded).find(any_case(found).as_str())?;
-    let written = other.folded.get(at..at + found.len()).unwrap_or_default();
-    Some(Veto::new(Rule::Identifier, found.as_str(), written))
+    let mut missing = own.names.iter().filter(|name| !other.folded.contains(name.as_str())).peekable();
+    missing.peek()?;
+    let lower = any_case(&other.folded);
+    missing.find_map(|name| {
+        let at = lower.find(any_case(name).as_str())?;
+        let written = other.folded.get(at..at + name.len()).unwrap_or_default();
+        Some(Veto::new(Rule::Identifier, name.as_str(), written))
+    })
 }
 
 fn any_case(text: &str) -> String {
@@ -157,14 +168,16 @@ fn symbols(a: &Reading, b: &Reading) -> Option<Veto> {
 
 /// A word of the first text that the other one has with other marks, or with none.
 fn marks(own: &Reading, other: &Reading) -> Option<Veto> {
-    own.letters.marked.iter().find_map(|(bare, word)| {
-        let others = &other.letters.marked;
-        if others.iter().any(|two| two.1 == *word) {
-            return None;
-        }
-        let with_others = others.iter().find(|two| two.0 == *bare).map(|two| two.1.as_str());
-        let written = with_others.or_else(|| has_word(&other.folded, bare).then_some(bare.as_str()))?;
-        let tells = if is_english(own) && is_english(other) {
+    let others = &other.letters.marked;
+    let mut missing = own.letters.marked.iter().filter(|two| others.binary_search(two).is_err()).peekable();
+    missing.peek()?;
+    let english = is_english(own) && is_english(other);
+    let words = words(&other.folded);
+    missing.find_map(|(bare, word)| {
+        let at = others.partition_point(|two| two.0 < *bare);
+        let with_others = others.get(at).filter(|two| two.0 == *bare).map(|two| two.1.as_str());
+        let written = with_others.or_else(|| words.contains(bare).then_some(bare.as_str()))?;
+        let tells = if english {
             ACCENTED.contains(&bare.as_str())
         } else {
             // Accents are left out, in some words or in all; nobody writes other ones for that.
@@ -185,7 +198,8 @@ fn is_other_letter(c: char) -> bool {
     matches!(c, 'ñ' | 'ä' | 'ö' | 'ü' | 'å' | 'й' | '\u{900}'..='\u{e7f}' | '\u{3041}'..='\u{30ff}')
 }
 
-fn has_word(text: &str, bare: &str) -> bool {
+/// The words of a text, in lower case.
+fn words(text: &str) -> HashSet<String> {
     let words = text.split(|c: char| !c.is_alphabetic() && !is_combining_mark(c));
-    words.into_iter().any(|word| word.len() >= bare.len() && word.to_lowercase() == *bare)
+    words.map(str::to_lowercase).collect()
 }

@@ -54,11 +54,11 @@ class Batched(BatchFront, Generic[T, R]):
     whoever submitted the first item of its batch. It gets a fresh list and returns as many results. A result that is an
     exception is raised for its item alone. When the function raises, its batch is tried in halves to find the items
     that fail it, unless the error is about the call (see `bisect` of `batch`); they get the exception, the others their
-    results. What is no Exception, such
-    as what `pytest.fail` raises, is that of all items at once; KeyboardInterrupt and SystemExit go to whoever runs the
-    loop, and cancel the items. Another number of results, or nothing that has one, is a BatchSizeError for all of them.
-    An item whose caller is cancelled is left out of the next batch; if its batch is running, the other items are not
-    disturbed, and the call is cancelled once nobody waits for it (a thread is waited for).
+    results. What is no Exception, such as what `pytest.fail` raises, is that of all items at once; KeyboardInterrupt
+    and SystemExit go to whoever runs the loop, and cancel the items. Another number of results, or nothing that has
+    one, is a BatchSizeError for all of them. An item whose caller is cancelled is left out of the next batch; if its
+    batch is running, the other items are not disturbed, and the call is cancelled once nobody waits for it (a thread is
+    waited for).
 
     A function that awaits itself needs a worker for that: where none would be left, it gets a NestedBatchError instead
     of waiting for ever. That is seen of one function on one event loop: two functions whose workers wait for each

@@ -4,7 +4,8 @@
 //! A guard uses no model. It reads both texts ([`Reading`]) and compares them by rules ([`veto`]): numbers, identifiers
 //! and quotations must be the same; negators and opposites must cancel out; words that have no counterpart, in texts
 //! that agree otherwise, are what the question is about. Rules for the words of a language are for English; German,
-//! Spanish, French and Russian have their negators and number words, all others numbers and identifiers.
+//! Spanish, French and Russian have their negators and number words, all others numbers and identifiers. Accents, the
+//! case of names and the passage that a task is about are compared as they are written.
 
 mod agent;
 mod align;
